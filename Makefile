@@ -1,0 +1,46 @@
+# Makefile of idverify, a PostgreSQL extension built with PGXS
+
+MODULE_big = idverify
+EXTENSION = idverify
+DATA = idverify--1.0.sql
+PGFILEDESC = "idverify - verify signed visitor identities"
+
+CORE = $(patsubst %.c,%.o,$(wildcard src/core/*.c))
+OBJS = idverify.o $(patsubst %.c,%.o,$(wildcard src/*.c)) $(CORE)
+
+# src/entry.h tells which names are not hidden.  PostgreSQL 15 leaves
+# PGDLLEXPORT empty here, later releases define it as we do.
+PG_CPPFLAGS = -I$(srcdir)/src -DPGDLLEXPORT='__attribute__((visibility("default")))'
+PG_CFLAGS = -fvisibility=hidden -std=gnu99 -Wno-declaration-after-statement
+SHLIB_LINK = -lcrypto
+
+REGRESS = $(patsubst $(srcdir)/sql/%.sql,%,$(sort $(wildcard $(srcdir)/sql/*.sql)))
+REGRESS_OPTS = --inputdir=$(srcdir) --encoding=UTF8
+ISOLATION = $(patsubst $(srcdir)/specs/%.spec,%,$(sort $(wildcard $(srcdir)/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=$(srcdir) --encoding=UTF8
+TAP_TESTS = 1
+
+UNIT_TESTS = $(patsubst %.c,%.test,$(wildcard test/unit/*.c))
+EXTRA_CLEAN = $(UNIT_TESTS) tmp_inst tmp_check tmp_check_ti results \
+	regression.diffs regression.out output_iso log
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# PGXS does not track headers, and an object that is older than a struct it
+# uses reads the struct from the wrong offsets.
+$(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/core/*.h)
+
+# The core without a server
+test/unit/%.test: test/unit/%.c $(wildcard test/unit/*.h src/core/*.[ch])
+	$(CC) -std=gnu99 -Wall -Wextra -Werror -O2 -g -o $@ $< $(wildcard src/core/*.c) -lcrypto
+
+.PHONY: unit
+unit: $(UNIT_TESTS)
+	@failed=0; for t in $(UNIT_TESTS); do echo "# $$t"; ./$$t || failed=1; done; exit $$failed
+
+# A file includes headers of its own floor's foundations, and of none above.
+.PHONY: check-floors
+check-floors:
+	@sh $(srcdir)/dev/check-floors $(srcdir)

@@ -1,0 +1,53 @@
+/*-------------------------------------------------------------------------
+ *
+ * idverify.c
+ *	  The front door: everything that happens when the module is loaded.
+ *
+ * A visitor proves an identity by presenting HMAC-SHA256(secret, identity),
+ * the user_hash.  The code that checks this is built in floors.  A file
+ * includes headers from the floors below its own, and no others
+ * ("make check-floors" sees to it):
+ *
+ *		idverify.c				floor 4		loads the module
+ *		src/ask.c				floor 3		what SQL can call: it only reads,
+ *		src/lifecycle.c			floor 3		... it writes,
+ *		src/tables.c			floor 3		... it is a trigger of our tables
+ *		src/verdict.c			floor 2		a claim and what it is worth
+ *		src/secrets.c			floor 2		opened secrets, cached
+ *		src/keyring.c			floor 2		the master keys' file
+ *		src/rows.c				floor 1		rows of our own tables
+ *		src/text.c				floor 1		text as UTF-8
+ *		src/core/				floor 0		pure C, no server headers
+ *
+ * On floor 2, verdict.c stands on secrets.c and secrets.c on keyring.c.
+ *
+ * Two rules hold on every floor.  An opened secret never leaves the process
+ * except as the result of the function that mints or reveals it; and no
+ * message, at any level, quotes a secret, a user_hash, or, to the client, a
+ * path.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/guc.h"
+
+#include "src/keyring.h"
+#include "src/secrets.h"
+
+PG_MODULE_MAGIC;
+
+extern PGDLLEXPORT void _PG_init(void);
+
+/*
+ * Module load callback
+ */
+void
+_PG_init(void)
+{
+	idv_keyring_init();
+	idv_secrets_init();
+
+	MarkGUCPrefixReserved("idverify");
+}

@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * hmac.h
+ *	  HMAC-SHA256 (RFC 2104, FIPS 198-1) under a key that is kept ready.
+ *
+ * Pure C and libcrypto.  Lengths are in bytes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_HMAC_H
+#define IDV_HMAC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define IDV_HMAC_LEN	32		/* bytes in an HMAC-SHA256 */
+
+/* A key, already hashed into the state that every message starts from. */
+typedef struct evp_mac_ctx_st IdvHmac;
+
+extern IdvHmac *idv_hmac_new(const uint8_t *key, size_t key_len);
+extern bool idv_hmac_make(uint8_t hmac[IDV_HMAC_LEN], IdvHmac *key,
+						  const uint8_t *message, size_t message_len);
+extern bool idv_hmac_equal(const uint8_t a[IDV_HMAC_LEN],
+						   const uint8_t b[IDV_HMAC_LEN]);
+extern void idv_hmac_free(IdvHmac *key);
+
+#endif							/* IDV_HMAC_H */

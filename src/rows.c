@@ -1,0 +1,351 @@
+/*-------------------------------------------------------------------------
+ *
+ * rows.c
+ *	  Rows of our own tables, read as they are this instant.
+ *
+ * Two things are wanted of these reads that a query cannot give.  They see
+ * what is committed now, not what the transaction's snapshot saw: a REPEATABLE
+ * READ transaction must not verify with a secret that was revoked after it
+ * began, nor leave one behind in the cache for the transaction after it.  And
+ * they work for a role that may execute our functions and nothing else, on a
+ * hot standby, in parallel workers, under any search_path.
+ *
+ * A catalog scan does all of this.  Without a snapshot of ours it takes the
+ * latest one, and there is no permission check, because there is no query.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "rows.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_enum.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/* Columns of idverify.apps, numbered as the install script makes them. */
+enum
+{
+	APPS_ID = 1,
+	APPS_APP_KEY,
+	APPS_NAME,
+	APPS_ON_UNVERIFIED,
+	APPS_SIGNED_FIELD,
+	APPS_GRACE,
+	APPS_REVEALABLE,
+	APPS_NCOLUMNS = APPS_REVEALABLE
+};
+
+/* Columns of idverify.secrets, likewise. */
+enum
+{
+	SECRETS_APP_ID = 1,
+	SECRETS_GENERATION,
+	SECRETS_STATE,
+	SECRETS_SEALED,
+	SECRETS_KEY_ID,
+	SECRETS_HINT,
+	SECRETS_CREATED_AT,
+	SECRETS_EXPIRES_AT,
+	SECRETS_NCOLUMNS = SECRETS_EXPIRES_AT
+};
+
+static const char *const policy_labels[] = {"accept", "drop", "reject", NULL};
+static const char *const field_labels[] = {"either", "external_id", "email", NULL};
+static const char *const state_labels[] = {"staged", "current", "previous", NULL};
+
+/* A table of ours, and the unique index by which its rows are found. */
+typedef struct OurTable
+{
+	const char *name;
+	const char *index_name;
+	Oid			oid;			/* InvalidOid while not looked up */
+} OurTable;
+
+static OurTable apps = {"apps", "apps_app_key_key", InvalidOid};
+static OurTable secrets = {"secrets", "secrets_pkey", InvalidOid};
+
+/*
+ * Open one of our tables.
+ *
+ * They are known by name.  The extension can be dropped and made again while
+ * a session lives, and then they have other OIDs.
+ */
+static Relation
+open_our_table(OurTable *ours)
+{
+	for (;;)
+	{
+		Oid			schema;
+		Relation	table;
+
+		if (!OidIsValid(ours->oid))
+		{
+			schema = get_namespace_oid("idverify", true);
+			if (OidIsValid(schema))
+				ours->oid = get_relname_relid(ours->name, schema);
+		}
+		if (!OidIsValid(ours->oid))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_TABLE),
+					 errmsg("table idverify.%s does not exist", ours->name),
+					 errhint("Run CREATE EXTENSION idverify in this database."),
+					 errhidestmt(true)));
+
+		table = try_table_open(ours->oid, AccessShareLock);
+		if (table != NULL)
+			return table;
+
+		/* Dropped since we looked. */
+		ours->oid = InvalidOid;
+	}
+}
+
+/*
+ * Scan one of our tables for the rows that key matches.
+ *
+ * The index is looked up only now that the table is locked, since it may be
+ * replaced by REINDEX CONCURRENTLY.  Without one the scan is slow, but right.
+ */
+static SysScanDesc
+scan_our_table(const OurTable *ours, Relation table, ScanKey key)
+{
+	Oid			index = get_relname_relid(ours->index_name,
+										  RelationGetNamespace(table));
+
+	return systable_beginscan(table, index, OidIsValid(index), NULL, 1, key);
+}
+
+/* Which of the labels, of which NULL is the last, does an enum value have? */
+static int
+enum_number(Datum value, const char *const *labels)
+{
+	HeapTuple	tuple = SearchSysCache1(ENUMOID, value);
+	int			number = 0;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for enum value %u",
+			 DatumGetObjectId(value));
+	while (labels[number] != NULL &&
+		   strcmp(NameStr(((Form_pg_enum) GETSTRUCT(tuple))->enumlabel),
+				  labels[number]) != 0)
+		number++;
+	if (labels[number] == NULL)
+		elog(ERROR, "unexpected enum value %u", DatumGetObjectId(value));
+
+	ReleaseSysCache(tuple);
+	return number;
+}
+
+/* Take a row of idverify.secrets apart, copying what it points to. */
+static IdvSecretRow *
+deform_secret(Relation table, HeapTuple tuple)
+{
+	IdvSecretRow *secret = palloc(sizeof(IdvSecretRow));
+	TupleDesc	desc = RelationGetDescr(table);
+	Datum	   *values = palloc(desc->natts * sizeof(Datum));
+	bool	   *nulls = palloc(desc->natts * sizeof(bool));
+
+	Assert(desc->natts >= SECRETS_NCOLUMNS);
+	heap_deform_tuple(tuple, desc, values, nulls);
+
+	secret->generation = DatumGetInt32(values[SECRETS_GENERATION - 1]);
+	secret->state = enum_number(values[SECRETS_STATE - 1], state_labels);
+	secret->sealed = DatumGetByteaPCopy(values[SECRETS_SEALED - 1]);
+	secret->key_id = DatumGetInt32(values[SECRETS_KEY_ID - 1]);
+	secret->hint = DatumGetTextPCopy(values[SECRETS_HINT - 1]);
+	secret->expires_at = nulls[SECRETS_EXPIRES_AT - 1] ? DT_NOEND :
+		DatumGetTimestampTz(values[SECRETS_EXPIRES_AT - 1]);
+
+	pfree(values);
+	pfree(nulls);
+	return secret;
+}
+
+/* The order in which secrets are tried: the likeliest to be asked for first. */
+static int
+compare_secrets(const ListCell *a, const ListCell *b)
+{
+	static const int turn[] = {
+		[IDV_STATE_CURRENT] = 0,
+		[IDV_STATE_STAGED] = 1,
+		[IDV_STATE_PREVIOUS] = 2
+	};
+	const IdvSecretRow *left = lfirst(a);
+	const IdvSecretRow *right = lfirst(b);
+
+	if (turn[left->state] != turn[right->state])
+		return turn[left->state] - turn[right->state];
+	return left->generation > right->generation ? -1 : 1;
+}
+
+/* Does this trigger of ours fire in every session_replication_role? */
+static bool
+has_tireless_trigger(Relation table)
+{
+	TriggerDesc *triggers = table->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+
+		if (strcmp(trigger->tgname, "idverify_note_change") == 0)
+			return trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
+	}
+	return false;
+}
+
+/*
+ * idv_rows_are_of
+ *		Is relid one of the tables that we have read from?
+ *
+ * Looks nothing up, so that it can be called in an invalidation callback.
+ */
+bool
+idv_rows_are_of(Oid relid)
+{
+	return relid == apps.oid || relid == secrets.oid;
+}
+
+/*
+ * idv_rows_forget_tables
+ *		Look the tables up again when they are next read.
+ */
+void
+idv_rows_forget_tables(void)
+{
+	apps.oid = InvalidOid;
+	secrets.oid = InvalidOid;
+}
+
+/*
+ * idv_rows_app
+ *		Read the row of an app.
+ *
+ * Returns false if there is none.
+ */
+bool
+idv_rows_app(IdvAppRow *app, IdvText app_key)
+{
+	Relation	table = open_our_table(&apps);
+	TupleDesc	desc = RelationGetDescr(table);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		isnull;
+
+	/* The index is in C collation, and so is a ScanKey: they have to agree. */
+	ScanKeyInit(&key, APPS_APP_KEY, BTEqualStrategyNumber, F_TEXTEQ,
+				PointerGetDatum(cstring_to_text_with_len(app_key.bytes,
+														 (int) app_key.len)));
+	scan = scan_our_table(&apps, table, &key);
+
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Assert(desc->natts >= APPS_NCOLUMNS);
+		app->id = DatumGetInt32(heap_getattr(tuple, APPS_ID, desc, &isnull));
+		app->on_unverified =
+			enum_number(heap_getattr(tuple, APPS_ON_UNVERIFIED, desc, &isnull),
+						policy_labels);
+		app->signed_field =
+			enum_number(heap_getattr(tuple, APPS_SIGNED_FIELD, desc, &isnull),
+						field_labels);
+		app->revealable =
+			DatumGetBool(heap_getattr(tuple, APPS_REVEALABLE, desc, &isnull));
+	}
+
+	systable_endscan(scan);
+	table_close(table, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
+
+/*
+ * idv_rows_secrets
+ *		Read the rows of an app's secrets, expired ones included.
+ *
+ * Returns a list of IdvSecretRow: the current secret, the staged one, then
+ * the previous ones, newest first.
+ */
+List *
+idv_rows_secrets(int32 app_id)
+{
+	Relation	table = open_our_table(&secrets);
+	List	   *rows = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, SECRETS_APP_ID, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(app_id));
+	scan = scan_our_table(&secrets, table, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		rows = lappend(rows, deform_secret(table, tuple));
+	systable_endscan(scan);
+	table_close(table, AccessShareLock);
+
+	list_sort(rows, compare_secrets);
+	return rows;
+}
+
+/*
+ * idv_rows_are_watched
+ *		Will every change of our tables be told to every backend?
+ *
+ * It is told by triggers, which have to fire ALWAYS: replicated changes and
+ * restores run with ordinary triggers off.  Someone can switch them off even
+ * so; "pg_restore --disable-triggers" does, and turns them into ordinary ones
+ * afterwards.  Then nothing that was read may be trusted twice.
+ */
+bool
+idv_rows_are_watched(void)
+{
+	Relation	apps_table = open_our_table(&apps);
+	Relation	secrets_table = open_our_table(&secrets);
+	bool		watched = has_tireless_trigger(apps_table) &&
+		has_tireless_trigger(secrets_table);
+
+	table_close(secrets_table, AccessShareLock);
+	table_close(apps_table, AccessShareLock);
+	return watched;
+}
+
+/*
+ * idv_app_key_argument
+ *		The app_key that a function was called with; 22004 if it is null.
+ */
+IdvText
+idv_app_key_argument(NullableDatum app_key)
+{
+	if (app_key.isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("app_key must not be null")));
+	return idv_text(app_key.value);
+}
+
+/*
+ * idv_report_unknown_app
+ *		Raise the error that there is no app of that key.  42704.
+ */
+void
+idv_report_unknown_app(IdvText app_key)
+{
+	int			shown = pg_mbcharcliplen(app_key.bytes, (int) app_key.len,
+										 IDV_APP_KEY_MAX);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("app \"%s\" does not exist",
+					pnstrdup(app_key.bytes, shown)),
+			 errhint("The view idverify.app_status lists the apps.")));
+}

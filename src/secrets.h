@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * secrets.h
+ *	  Apps and their opened secrets, kept ready in this backend.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_SECRETS_H
+#define IDV_SECRETS_H
+
+#include "postgres.h"
+
+#include "core/hmac.h"
+#include "rows.h"
+
+/*
+ * An app and its secrets.  Good until the next call of idv_app_get(), and until
+ * anything runs that could call it, any SQL for example.
+ */
+typedef struct IdvApp IdvApp;
+
+typedef enum IdvMatch
+{
+	IDV_MATCH_NONE,				/* no secret made this user_hash */
+	IDV_MATCH_LIVE,				/* one that verifies now did */
+	IDV_MATCH_EXPIRED			/* one whose grace is over did */
+} IdvMatch;
+
+extern void idv_secrets_init(void);
+extern const IdvApp *idv_app_get(IdvText app_key);
+extern bool idv_app_is_known(const IdvApp *app);
+extern bool idv_app_has_secrets(const IdvApp *app);
+extern IdvSignedField idv_app_signed_field(const IdvApp *app);
+extern IdvMatch idv_app_match(const IdvApp *app, IdvText value,
+							  const uint8 user_hash[IDV_HMAC_LEN],
+							  bool try_expired);
+extern bool idv_app_sign(uint8 user_hash[IDV_HMAC_LEN],
+						 const IdvApp *app, IdvText value);
+
+#endif							/* IDV_SECRETS_H */
