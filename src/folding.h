@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * folding.h
+ *	  Fold one contact into another; take a fold back.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_FOLDING_H
+#define IDV_FOLDING_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+/* What a fold did to one table: a row of idverify_fold()'s result. */
+typedef struct IdvFolded
+{
+	Oid			relation;
+	NameData	column_name;	/* the one that holds the contact's id */
+	int64		moved;
+	int64		dropped;
+} IdvFolded;
+
+/* How to fold; none of these by default. */
+#define IDV_FOLD_DRY_RUN	1	/* count, change nothing */
+#define IDV_FOLD_FORCE		2	/* even a verified source */
+#define IDV_FOLD_BY_CLAIM	4	/* because a visitor logged in: what was
+								 * claimed unsigned does not become identity */
+
+extern int64 idv_fold(List **folded, Oid contacts, Oid id_type,
+					  Datum source, Datum target, int how);
+
+#endif							/* IDV_FOLDING_H */
