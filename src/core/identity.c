@@ -53,7 +53,7 @@ same_word(const char *text, const char *word, size_t n)
 }
 
 /*
- * Bytes of the blank that text begins with, or 0.
+ * Bytes of the blank that text, which is not empty, begins with, or 0.
  *
  * Blanks are the ASCII ones and what Unicode calls White_Space, plus the
  * zero-width space and the byte order mark, which look like nothing at all.
@@ -67,10 +67,11 @@ blank_length(const char *text, size_t len)
 		"\xEF\xBB\xBF",
 	};
 
-	if (len == 0)
-		return 0;
 	if (text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r'))
 		return 1;
+	/* All others begin with a byte that is not ASCII: be quick about that. */
+	if ((unsigned char) text[0] < 0x80)
+		return 0;
 
 	/* U+2000 to U+200B: the spaces of a given width, down to zero */
 	if (len >= 3 && memcmp(text, "\xE2\x80", 2) == 0 &&

@@ -167,7 +167,7 @@ idv_open(uint8_t secret[IDV_SECRET_MAX], size_t *secret_len,
 		 const IdvMasterKey *key, const IdvSealLabel *label,
 		 const uint8_t *sealed, size_t sealed_len)
 {
-	const uint8_t *ciphertext = sealed + IDV_SEAL_HEADER_LEN;
+	const uint8_t *ciphertext;
 	EVP_CIPHER_CTX *cipher;
 	uint8_t		tag[IDV_SEAL_TAG_LEN];
 	uint32_t	key_id;
@@ -182,6 +182,7 @@ idv_open(uint8_t secret[IDV_SECRET_MAX], size_t *secret_len,
 	if (!idv_sealed_under(&key_id, sealed, sealed_len) || key_id != key->id)
 		return IDV_SEAL_ALTERED;
 
+	ciphertext = sealed + IDV_SEAL_HEADER_LEN;
 	length = sealed_len - IDV_SEALED_LEN(0);
 	memcpy(tag, ciphertext + length, IDV_SEAL_TAG_LEN);
 
