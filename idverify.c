@@ -13,6 +13,7 @@
  *		src/lifecycle.c			floor 3		... it writes,
  *		src/tables.c			floor 3		... it is a trigger of our tables
  *		src/verdict.c			floor 2		a claim and what it is worth
+ *		src/notice.c			floor 2		a claim that failed, for the log
  *		src/secrets.c			floor 2		opened secrets, cached
  *		src/keyring.c			floor 2		the master keys' file
  *		src/rows.c				floor 1		rows of our own tables
