@@ -32,6 +32,8 @@ include $(PGXS)
 # uses reads the struct from the wrong offsets.
 $(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/core/*.h)
 
+src/core/hex.o: CFLAGS += $(CFLAGS_VECTORIZE)
+
 # The core without a server
 test/unit/%.test: test/unit/%.c $(wildcard test/unit/*.h src/core/*.[ch])
 	$(CC) -std=gnu99 -Wall -Wextra -Werror -O2 -g -o $@ $< $(wildcard src/core/*.c) -lcrypto
