@@ -1,0 +1,107 @@
+--
+-- What a check costs, beside what people would use instead.
+--
+-- Variable: rounds, how often everything is measured.
+-- Prints a line for each way to check: its name, a tab, microseconds.
+--
+\set ON_ERROR_STOP on
+SET max_parallel_workers_per_gather = 0;
+SET jit = off;
+
+CREATE EXTENSION idverify;
+CREATE EXTENSION pgcrypto;
+
+-- What a chat product has today: the secrets as they are.
+CREATE TABLE plain_secrets AS
+	SELECT app.app_key, app.identity_secret AS secret
+	FROM generate_series(1, 1000) n,
+		LATERAL idverify_create_app('app ' || n) app;
+ALTER TABLE plain_secrets ADD PRIMARY KEY (app_key);
+
+-- Neighbouring claims are of different apps.  The signatures are pgcrypto's.
+CREATE TABLE claims AS
+	SELECT app_key, external_id,
+		encode(hmac(external_id, secret, 'sha256'), 'hex') AS user_hash
+	FROM generate_series(1, 300) visitor,
+		(SELECT *, row_number() OVER () AS n FROM plain_secrets) s,
+		LATERAL (SELECT format('user_%s_%s', n, visitor) AS external_id) id;
+VACUUM ANALYZE claims, plain_secrets, idverify.apps, idverify.secrets;
+
+CREATE FUNCTION check_in_plpgsql(app_key text, external_id text, user_hash text)
+	RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE
+	AS $$
+DECLARE
+	found_secret text;
+BEGIN
+	SELECT s.secret INTO found_secret
+	FROM plain_secrets s WHERE s.app_key = check_in_plpgsql.app_key;
+	RETURN encode(hmac(external_id, found_secret, 'sha256'), 'hex') = user_hash;
+END
+$$;
+
+-- Each way to check, and the same scan with something trivial instead, which is
+-- subtracted.  From pgcrypto's join the join is subtracted as well: what is left
+-- is the HMAC alone, while idverify_check has to find its secret.
+CREATE TEMP TABLE ways (n integer, way text, query text, scan text);
+INSERT INTO ways VALUES
+	(1, 'idverify_check',
+		'SELECT count(*) FROM claims
+			WHERE idverify_check(app_key, external_id, user_hash)',
+		'SELECT count(*) FROM claims
+			WHERE num_nonnulls(app_key, external_id, user_hash) = 3'),
+	(2, 'pgcrypto, inlined in a join',
+		'SELECT count(*) FROM claims JOIN plain_secrets USING (app_key)
+			WHERE encode(hmac(external_id, secret, ''sha256''), ''hex'') = user_hash',
+		'SELECT count(*) FROM claims JOIN plain_secrets USING (app_key)
+			WHERE num_nonnulls(app_key, external_id, user_hash, secret) = 4'),
+	(3, 'pgcrypto, plpgsql function',
+		'SELECT count(*) FROM claims
+			WHERE check_in_plpgsql(app_key, external_id, user_hash)',
+		'SELECT count(*) FROM claims
+			WHERE num_nonnulls(app_key, external_id, user_hash) = 3');
+
+CREATE TEMP TABLE figures (n integer, microseconds float8);
+
+-- Run a query that has to count every claim.  Returns microseconds per claim.
+CREATE FUNCTION pg_temp.cost(query text) RETURNS float8 LANGUAGE plpgsql
+	AS $$
+DECLARE
+	claims CONSTANT bigint := 300000;
+	started timestamptz := clock_timestamp();
+	verified bigint;
+BEGIN
+	EXECUTE query INTO verified;
+	IF verified <> claims THEN
+		RAISE '% of % claims were verified by: %', verified, claims, query;
+	END IF;
+	RETURN extract(epoch FROM clock_timestamp() - started) * 1e6 / claims;
+END
+$$;
+
+-- In alternating rounds: what disturbs the machine disturbs all of them.
+-- The first round warms caches and does not count.
+SELECT set_config('bench.rounds', :'rounds', false) \g /dev/null
+DO $$
+DECLARE
+	rounds CONSTANT integer := current_setting('bench.rounds');
+	way record;
+	checking float8;
+BEGIN
+	FOR round IN 0 .. rounds LOOP
+		RAISE INFO '%', CASE round WHEN 0 THEN 'warming up'
+			ELSE format('round %s of %s', round, rounds) END;
+		FOR way IN SELECT * FROM ways ORDER BY n LOOP
+			checking := pg_temp.cost(way.query) - pg_temp.cost(way.scan);
+			IF round > 0 THEN
+				INSERT INTO figures VALUES (way.n, checking);
+			END IF;
+		END LOOP;
+	END LOOP;
+END
+$$;
+
+\pset format unaligned
+\pset fieldsep '\t'
+\pset tuples_only on
+SELECT way, percentile_cont(0.5) WITHIN GROUP (ORDER BY microseconds)
+	FROM figures JOIN ways USING (n) GROUP BY n, way ORDER BY n;
