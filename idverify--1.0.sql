@@ -261,9 +261,29 @@ CREATE FUNCTION idverify.drop_secrets()
 	AS 'MODULE_PATHNAME', 'idverify_drop_secrets';
 
 COMMENT ON FUNCTION idverify.drop_secrets()
-	IS 'trigger: take an app''s secrets along when it is deleted';
+	IS 'trigger: take an app''s secrets and journal along when it is deleted';
 
 REVOKE ALL ON FUNCTION idverify.drop_secrets() FROM PUBLIC;
+
+CREATE FUNCTION idverify.keep_contacts()
+	RETURNS trigger
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_keep_contacts';
+
+COMMENT ON FUNCTION idverify.keep_contacts()
+	IS 'trigger: refuse to delete an app that has contacts';
+
+REVOKE ALL ON FUNCTION idverify.keep_contacts() FROM PUBLIC;
+
+-- Like a foreign key, these two do not fire for replicated changes.
+CREATE TRIGGER idverify_keep_contacts
+	BEFORE DELETE ON idverify.apps
+	FOR EACH ROW EXECUTE FUNCTION idverify.keep_contacts();
+CREATE TRIGGER idverify_keep_all_contacts
+	BEFORE TRUNCATE ON idverify.apps
+	FOR EACH STATEMENT EXECUTE FUNCTION idverify.keep_contacts();
 
 -- By row, since logical replication fires no statement triggers; and ALWAYS,
 -- since it fires no ordinary ones.  src/rows.c looks for them by name.
@@ -457,6 +477,32 @@ COMMENT ON FUNCTION @extschema@.idverify_rekey()
 	IS 're-seal every secret under the key ring''s first key; how many it changed';
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_rekey() FROM PUBLIC;
+
+
+--
+-- Identify
+--
+
+CREATE FUNCTION @extschema@.idverify_identify(
+	app_key text,
+	claim jsonb DEFAULT '{}',
+	OUT contact_id bigint,
+	OUT is_verified boolean,
+	OUT verdict idverify.verdict,
+	INOUT visitor uuid DEFAULT NULL,
+	OUT created boolean,
+	OUT fold_id bigint,
+	OUT shop_verified boolean)
+	RETURNS record
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_identify';
+
+COMMENT ON FUNCTION @extschema@.idverify_identify(text, jsonb, uuid)
+	IS 'the contact that a visitor is, by a signed claim or by the browser''s visitor token';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_identify(text, jsonb, uuid) FROM PUBLIC;
 
 
 --

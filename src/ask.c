@@ -13,10 +13,8 @@
 
 #include <openssl/crypto.h>
 
-#include "catalog/pg_enum.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "core/hex.h"
 #include "core/identity.h"
@@ -69,12 +67,7 @@ idverify_check(PG_FUNCTION_ARGS)
 							 fcinfo->args[2]));
 }
 
-/*
- * The labels of idverify.verdict as values, looked up once per call site.
- *
- * They are known by their type, which is the result of the function called:
- * no search_path is involved.
- */
+/* The values of idverify.verdict, looked up once per call site. */
 static const Oid *
 verdict_values(FmgrInfo *flinfo)
 {
@@ -85,14 +78,7 @@ verdict_values(FmgrInfo *flinfo)
 												IDV_VERDICTS * sizeof(Oid));
 
 		for (int i = 0; i < IDV_VERDICTS; i++)
-		{
-			values[i] = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
-										ObjectIdGetDatum(type),
-										CStringGetDatum(idv_verdict_labels[i]));
-			if (!OidIsValid(values[i]))
-				elog(ERROR, "cache lookup failed for verdict \"%s\"",
-					 idv_verdict_labels[i]);
-		}
+			values[i] = idv_verdict_value(type, i);
 		flinfo->fn_extra = values;
 	}
 	return flinfo->fn_extra;

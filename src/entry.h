@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * entry.h
- *	  How a C function is made visible to SQL.
+ *	  What all functions that SQL can call have in common.
  *
  * The module is compiled with everything else hidden: the server exports many
  * names, and one of ours that happened to be the same would be replaced by it.
@@ -17,5 +17,7 @@
 #define IDV_ENTRY(function) \
 	extern PGDLLEXPORT Datum function(PG_FUNCTION_ARGS); \
 	PG_FUNCTION_INFO_V1(function)
+
+extern void idv_hide_statement(void *arg);
 
 #endif							/* IDV_ENTRY_H */

@@ -370,18 +370,6 @@ imported_secret(Datum secret)
 }
 
 /*
- * Error context callback: keep the statement out of the log.
- *
- * It holds the secret that is being imported, whatever the error is about.
- */
-static void
-hide_statement(void *arg)
-{
-	errhidestmt(true);
-	errhidecontext(true);
-}
-
-/*
  * idverify_create_app(name text, INOUT app_key text, secret text,
  *		on_unverified idverify.claim_policy, signed_field idverify.signed_field,
  *		grace interval, revealable boolean, confirm_rotation boolean,
@@ -402,7 +390,7 @@ idverify_create_app(PG_FUNCTION_ARGS)
 	Oid			types[] = {TEXTOID, TEXTOID, InvalidOid, InvalidOid,
 	INTERVALOID, BOOLOID, BOOLOID};
 	Datum		values[lengthof(types)];
-	ErrorContextCallback hide = {error_context_stack, hide_statement, NULL};
+	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
 	bool		imports = !PG_ARGISNULL(2);
 	TupleDesc	desc;
 	Datum		result[2];

@@ -25,6 +25,7 @@
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "mb/pg_wchar.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -85,21 +86,10 @@ open_our_table(OurTable *ours)
 {
 	for (;;)
 	{
-		Oid			schema;
 		Relation	table;
 
 		if (!OidIsValid(ours->oid))
-		{
-			schema = get_namespace_oid("idverify", true);
-			if (OidIsValid(schema))
-				ours->oid = get_relname_relid(ours->name, schema);
-		}
-		if (!OidIsValid(ours->oid))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_TABLE),
-					 errmsg("table idverify.%s does not exist", ours->name),
-					 errhint("Run CREATE EXTENSION idverify in this database."),
-					 errhidestmt(true)));
+			ours->oid = idv_rows_table(ours->name);
 
 		table = try_table_open(ours->oid, AccessShareLock);
 		if (table != NULL)
@@ -225,6 +215,41 @@ idv_rows_forget_tables(void)
 {
 	apps.oid = InvalidOid;
 	secrets.oid = InvalidOid;
+}
+
+/*
+ * idv_rows_table
+ *		The OID of a table of ours, by its name.
+ */
+Oid
+idv_rows_table(const char *name)
+{
+	Oid			schema = get_namespace_oid("idverify", true);
+	Oid			table = OidIsValid(schema) ?
+		get_relname_relid(name, schema) : InvalidOid;
+
+	if (!OidIsValid(table))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table idverify.%s does not exist", name),
+				 errhint("Run CREATE EXTENSION idverify in this database."),
+				 errhidestmt(true)));
+	return table;
+}
+
+/*
+ * idv_rows_lock_app
+ *		Lock an app against being deleted, or against getting contacts.
+ *
+ * AccessShareLock is for those who give it a contact, AccessExclusiveLock for
+ * those who delete it.  It takes the place of a foreign key from contacts to
+ * apps, which a distributed table could not have, and of the row lock that
+ * every new contact would leave on its app's row.
+ */
+void
+idv_rows_lock_app(int32 app_id, LOCKMODE mode)
+{
+	LockDatabaseObject(idv_rows_table("apps"), (Oid) app_id, 0, mode);
 }
 
 /*

@@ -12,6 +12,7 @@
 
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
+#include "storage/lockdefs.h"
 
 #include "text.h"
 
@@ -62,6 +63,8 @@ typedef struct IdvSecretRow
 
 extern bool idv_rows_are_of(Oid relid);
 extern void idv_rows_forget_tables(void);
+extern Oid	idv_rows_table(const char *name);
+extern void idv_rows_lock_app(int32 app_id, LOCKMODE mode);
 extern bool idv_rows_app(IdvAppRow *app, IdvText app_key);
 extern List *idv_rows_secrets(int32 app_id);
 extern bool idv_rows_are_watched(void);

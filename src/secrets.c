@@ -379,13 +379,13 @@ idv_app_has_secrets(const IdvApp *app)
 }
 
 /*
- * idv_app_signed_field
- *		Which field do the app's servers sign?
+ * idv_app_row
+ *		The row of an app that is known: its id and its policy.
  */
-IdvSignedField
-idv_app_signed_field(const IdvApp *app)
+const IdvAppRow *
+idv_app_row(const IdvApp *app)
 {
-	return app->row.signed_field;
+	return &app->row;
 }
 
 /* Is user_hash the HMAC of value under this key? */

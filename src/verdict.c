@@ -8,6 +8,8 @@
 #include "verdict.h"
 
 #include "access/detoast.h"
+#include "catalog/pg_enum.h"
+#include "utils/syscache.h"
 
 #include "core/hex.h"
 #include "core/identity.h"
@@ -24,6 +26,26 @@ const char *const idv_verdict_labels[IDV_VERDICTS] = {
 	[IDV_EXPIRED] = "expired",
 	[IDV_MISMATCH] = "mismatch",
 };
+
+/*
+ * idv_verdict_value
+ *		The value of the enum type idverify.verdict that stands for a verdict.
+ *
+ * The type is known from the result of the function called: no search_path is
+ * involved.
+ */
+Oid
+idv_verdict_value(Oid verdict_type, IdvVerdict verdict)
+{
+	Oid			value = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
+										ObjectIdGetDatum(verdict_type),
+										CStringGetDatum(idv_verdict_labels[verdict]));
+
+	if (!OidIsValid(value))
+		elog(ERROR, "cache lookup failed for verdict \"%s\"",
+			 idv_verdict_labels[verdict]);
+	return value;
+}
 
 /* Is nothing there?  An empty value counts as absent. */
 static bool
@@ -88,6 +110,21 @@ idv_check(NullableDatum app_key, NullableDatum value, NullableDatum user_hash)
 }
 
 /*
+ * idv_check_identity
+ *		Like idv_check(), but never of a value that is nobody's.
+ */
+bool
+idv_check_identity(NullableDatum app_key, NullableDatum value,
+				   NullableDatum user_hash)
+{
+	IdvText		utf8;
+
+	return idv_check(app_key, value, user_hash) &&
+		read_identity(&utf8, value) &&
+		!idv_identity_is_bad(utf8.bytes, utf8.len);
+}
+
+/*
  * idv_verdict
  *		Judge a claim made to an app.
  *
@@ -116,7 +153,7 @@ idv_verdict(NullableDatum app_key, const IdvClaim *claim)
 		!read_identity(&email, claim->email))
 		return IDV_MALFORMED;
 
-	switch (idv_app_signed_field(app))
+	switch (idv_app_row(app)->signed_field)
 	{
 		case IDV_SIGNED_EITHER:
 			signed_value = external_id.len > 0 ? external_id : email;

@@ -36,8 +36,11 @@ typedef struct IdvClaim
 
 extern const char *const idv_verdict_labels[IDV_VERDICTS];
 
+extern Oid	idv_verdict_value(Oid verdict_type, IdvVerdict verdict);
 extern IdvVerdict idv_verdict(NullableDatum app_key, const IdvClaim *claim);
 extern bool idv_check(NullableDatum app_key, NullableDatum value,
 					  NullableDatum user_hash);
+extern bool idv_check_identity(NullableDatum app_key, NullableDatum value,
+							   NullableDatum user_hash);
 
 #endif							/* IDV_VERDICT_H */

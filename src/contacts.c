@@ -1,0 +1,273 @@
+/*-------------------------------------------------------------------------
+ *
+ * contacts.c
+ *	  Rows of idverify.contacts: find them, make them, change them.
+ *
+ * All of this runs inside of SECURITY DEFINER functions, connected to SPI.
+ *
+ * Every statement names the app_id, and takes the time as a parameter, so that
+ * the table can be distributed by app_id.  Each runs under a snapshot of its
+ * own, the latest one, so that a REPEATABLE READ transaction finds what it
+ * would otherwise collide with.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "contacts.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#define MAX_PARAMETERS	19
+
+/* A statement, and its plan once there is one. */
+typedef struct Statement
+{
+	const char *sql;
+	int			nargs;
+	Oid			types[MAX_PARAMETERS];
+	SPIPlanPtr	plan;
+} Statement;
+
+/* What read_contact() reads, in its order. */
+#define CONTACT \
+	"SELECT id, external_id, email, name, company, phone, avatar_url, shop," \
+	" email_verified, is_verified, verified_at, custom_data, last_claim," \
+	" visitor, last_seen_at FROM idverify.contacts WHERE app_id = $1"
+
+static Statement finders[] = {
+	[IDV_BY_ID] = {
+		CONTACT " AND id = $2",
+		2, {INT4OID, INT8OID}
+	},
+	[IDV_BY_ID_TO_CHANGE] = {
+		CONTACT " AND id = $2 FOR NO KEY UPDATE",
+		2, {INT4OID, INT8OID}
+	},
+	[IDV_BY_VISITOR] = {
+		CONTACT " AND visitor = $2",
+		2, {INT4OID, UUIDOID}
+	},
+	[IDV_BY_EXTERNAL_ID] = {
+		CONTACT " AND external_id = $2 AND is_verified",
+		2, {INT4OID, TEXTOID}
+	},
+	[IDV_BY_EMAIL_ALONE] = {
+		CONTACT " AND lower(email) = lower($2)"
+		" AND is_verified AND external_id IS NULL",
+		2, {INT4OID, TEXTOID}
+	},
+	[IDV_BY_VERIFIED_EMAIL] = {
+		CONTACT " AND lower(email) = lower($2)"
+		" AND is_verified AND email_verified LIMIT 2",
+		2, {INT4OID, TEXTOID}
+	},
+};
+
+static Statement adding = {
+	"INSERT INTO idverify.contacts (app_id, external_id, email, name, company,"
+	" phone, avatar_url, shop, email_verified, is_verified, verified_at,"
+	" custom_data, last_claim, visitor, created_at, updated_at, last_seen_at)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
+	" $15, $15, $15) ON CONFLICT DO NOTHING RETURNING id",
+	15, {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+		TEXTOID, BOOLOID, BOOLOID, TIMESTAMPTZOID, JSONBOID, JSONBOID,
+	UUIDOID, TIMESTAMPTZOID}
+};
+
+static Statement changing = {
+	"UPDATE idverify.contacts SET external_id = $2, email = $3, name = $4,"
+	" company = $5, phone = $6, avatar_url = $7, shop = $8,"
+	" email_verified = $9, is_verified = $10, verified_at = $11,"
+	" custom_data = $12, last_claim = $13, visitor = $14,"
+	" last_seen_at = $15, updated_at = $16"
+	" WHERE app_id = $1 AND id = $17",
+	17, {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+		TEXTOID, BOOLOID, BOOLOID, TIMESTAMPTZOID, JSONBOID, JSONBOID,
+	UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID}
+};
+
+static Statement seeing = {
+	"UPDATE idverify.contacts SET last_seen_at = $3"
+	" WHERE app_id = $1 AND id = $2",
+	3, {INT4OID, INT8OID, TIMESTAMPTZOID}
+};
+
+static Statement spent_visitor = {
+	"SELECT FROM idverify.folds WHERE app_id = $1 AND visitor = $2 LIMIT 1",
+	2, {INT4OID, UUIDOID}
+};
+
+/*
+ * Run a statement under the latest snapshot.
+ *
+ * Returns how many rows it touched or returned.
+ */
+static uint64
+run(Statement *statement, Datum *values, const char *nulls)
+{
+	int			result;
+
+	if (statement->plan == NULL)
+	{
+		SPIPlanPtr	plan = SPI_prepare(statement->sql, statement->nargs,
+									   statement->types);
+
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "SPI_prepare failed: %s",
+				 SPI_result_code_string(SPI_result));
+		statement->plan = plan;
+	}
+
+	result = SPI_execute_snapshot(statement->plan, values, nulls,
+								  GetLatestSnapshot(), InvalidSnapshot,
+								  false, true, 0);
+	if (result < 0)
+		elog(ERROR, "SPI_execute_snapshot failed: %s",
+			 SPI_result_code_string(result));
+	return SPI_processed;
+}
+
+/* Read the first row that run() returned. */
+static void
+read_contact(IdvContact *contact)
+{
+	HeapTuple	tuple = SPI_tuptable->vals[0];
+	TupleDesc	desc = SPI_tuptable->tupdesc;
+	NullableDatum value[15];
+
+	Assert(desc->natts == lengthof(value));
+	for (int i = 0; i < lengthof(value); i++)
+		value[i].value = heap_getattr(tuple, i + 1, desc, &value[i].isnull);
+
+	contact->id = DatumGetInt64(value[0].value);
+	for (int i = 0; i < IDV_COLUMNS; i++)
+		contact->column[i] = value[1 + i];
+	contact->email_verified = DatumGetBool(value[8].value);
+	contact->is_verified = DatumGetBool(value[9].value);
+	contact->verified_at = value[10];
+	contact->custom_data = DatumGetJsonbP(value[11].value);
+	contact->last_claim = value[12].isnull ? NULL :
+		DatumGetJsonbP(value[12].value);
+	contact->visitor = value[13];
+	contact->last_seen_at = DatumGetTimestampTz(value[14].value);
+}
+
+/* The parameters that adding and changing a contact have in common. */
+#define CONTACT_PARAMETERS	14
+
+static void
+set_parameters(Datum *values, char *nulls, int32 app_id,
+			   const IdvContact *contact)
+{
+	int			n = 0;
+
+	values[n++] = Int32GetDatum(app_id);
+	for (int i = 0; i < IDV_COLUMNS; i++)
+	{
+		nulls[n] = contact->column[i].isnull ? 'n' : ' ';
+		values[n++] = contact->column[i].value;
+	}
+	values[n++] = BoolGetDatum(contact->email_verified);
+	values[n++] = BoolGetDatum(contact->is_verified);
+	nulls[n] = contact->verified_at.isnull ? 'n' : ' ';
+	values[n++] = contact->verified_at.value;
+	values[n++] = JsonbPGetDatum(contact->custom_data);
+	nulls[n] = contact->last_claim == NULL ? 'n' : ' ';
+	values[n++] = JsonbPGetDatum(contact->last_claim);
+	nulls[n] = contact->visitor.isnull ? 'n' : ' ';
+	values[n++] = contact->visitor.value;
+	Assert(n == CONTACT_PARAMETERS);
+}
+
+/*
+ * idv_contact_find
+ *		Find a contact of an app.
+ *
+ * Returns false if there is none, or, by verified email, if there are several:
+ * who is meant is never guessed.
+ */
+bool
+idv_contact_find(IdvContact *contact, int32 app_id, IdvFind how, Datum what)
+{
+	Datum		values[] = {Int32GetDatum(app_id), what};
+
+	if (run(&finders[how], values, NULL) != 1)
+		return false;
+	read_contact(contact);
+	return true;
+}
+
+/*
+ * idv_contact_add
+ *		Add a contact, and let it know its id.
+ *
+ * Returns false if there is one of its identity or visitor token already; it
+ * may have been made this instant by somebody else.
+ */
+bool
+idv_contact_add(IdvContact *contact, int32 app_id, TimestampTz now)
+{
+	Datum		values[CONTACT_PARAMETERS + 1];
+	char		nulls[lengthof(values)];
+	bool		isnull;
+
+	memset(nulls, ' ', sizeof(nulls));
+	set_parameters(values, nulls, app_id, contact);
+	values[CONTACT_PARAMETERS] = TimestampTzGetDatum(now);
+	contact->last_seen_at = now;
+
+	if (run(&adding, values, nulls) == 0)
+		return false;
+	contact->id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
+											  SPI_tuptable->tupdesc,
+											  1, &isnull));
+	return true;
+}
+
+/*
+ * idv_contact_change
+ *		Write a contact back, or, unless it changed, that it was seen.
+ *
+ * A contact that changed has been read with IDV_BY_ID_TO_CHANGE.
+ */
+void
+idv_contact_change(const IdvContact *contact, int32 app_id, bool changed,
+				   TimestampTz now)
+{
+	Datum		values[CONTACT_PARAMETERS + 3];
+	char		nulls[lengthof(values)];
+
+	if (!changed)
+	{
+		values[0] = Int32GetDatum(app_id);
+		values[1] = Int64GetDatum(contact->id);
+		values[2] = TimestampTzGetDatum(now);
+		run(&seeing, values, NULL);
+		return;
+	}
+
+	memset(nulls, ' ', sizeof(nulls));
+	set_parameters(values, nulls, app_id, contact);
+	values[CONTACT_PARAMETERS] = TimestampTzGetDatum(contact->last_seen_at);
+	values[CONTACT_PARAMETERS + 1] = TimestampTzGetDatum(now);
+	values[CONTACT_PARAMETERS + 2] = Int64GetDatum(contact->id);
+	run(&changing, values, nulls);
+}
+
+/*
+ * idv_visitor_was_issued
+ *		Did this visitor token belong to a contact that has been folded?
+ *
+ * Then it was issued here, and may be used again for a new contact.
+ */
+bool
+idv_visitor_was_issued(int32 app_id, Datum visitor)
+{
+	Datum		values[] = {Int32GetDatum(app_id), visitor};
+
+	return run(&spent_visitor, values, NULL) > 0;
+}

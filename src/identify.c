@@ -1,0 +1,559 @@
+/*-------------------------------------------------------------------------
+ *
+ * identify.c
+ *	  Who is this visitor?  idverify_identify()
+ *
+ * A verified claim leads to the one contact of the signed identity, and what
+ * the visitor did before logging in is folded into it.  Any other claim leads
+ * at most to the visitor's own contact, which the browser's visitor token
+ * names; never to a verified one.
+ *
+ * Nothing is written that is there already.  What has to be written is first
+ * locked and looked at once more, because a hundred requests for one person
+ * may be under way.  Contacts are locked in one order everywhere: those of a
+ * fold by id, in folding.c, before any other change.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "claim.h"
+#include "contacts.h"
+#include "entry.h"
+#include "folding.h"
+#include "notice.h"
+#include "secrets.h"
+#include "verdict.h"
+
+/* last_seen_at moves at most this often, in microseconds. */
+#define SEEN_EVERY		USECS_PER_MINUTE
+
+IDV_ENTRY(idverify_identify);
+
+/* One call: what is asked, and what is answered. */
+typedef struct Identification
+{
+	IdvText		app_key;
+	IdvAppRow	app;
+	IdvClaimed	claimed;
+	IdvVerdict	verdict;
+	bool		by_email;		/* is the email what counts as signed? */
+	bool		email_signed;	/* is the email signed, itself or beside? */
+	TimestampTz now;
+
+	/* the answer */
+	bool		named;			/* is there a contact_id? */
+	int64		contact_id;
+	bool		is_verified;
+	bool		has_visitor;
+	pg_uuid_t	visitor;
+	bool		created;
+	int64		fold_id;		/* 0 for none */
+	bool		shop_verified;
+} Identification;
+
+/* Issue a visitor token: 122 random bits. */
+static void
+issue_visitor(Identification *call)
+{
+	Datum		fresh = DirectFunctionCall1(gen_random_uuid, (Datum) 0);
+
+	call->visitor = *DatumGetUUIDP(fresh);
+	call->has_visitor = true;
+}
+
+/*
+ * Find the contact that the visitor's own token names.
+ *
+ * A token that was not issued here is replaced by one that is, so that nobody
+ * can have another use a token of their choice.  So is one that a verified
+ * contact bears, which only a DBA can have given it: a token proves nothing.
+ */
+static bool
+find_own_contact(IdvContact *own, Identification *call)
+{
+	Datum		visitor = UUIDPGetDatum(&call->visitor);
+
+	if (call->has_visitor)
+	{
+		if (!idv_contact_find(own, call->app.id, IDV_BY_VISITOR, visitor))
+		{
+			if (!idv_visitor_was_issued(call->app.id, visitor))
+				issue_visitor(call);
+			return false;
+		}
+		if (!own->is_verified)
+			return true;
+	}
+
+	issue_visitor(call);
+	return false;
+}
+
+/* Start a new contact: nobody in particular, seen now. */
+static void
+blank_contact(IdvContact *contact, TimestampTz now)
+{
+	memset(contact, 0, sizeof(*contact));
+	for (int i = 0; i < IDV_COLUMNS; i++)
+		contact->column[i].isnull = true;
+	contact->verified_at.isnull = true;
+	contact->visitor.isnull = true;
+	contact->custom_data = idv_empty_object();
+	contact->last_seen_at = now;
+}
+
+/* Are both the same text? */
+static bool
+same_text(NullableDatum a, NullableDatum b)
+{
+	IdvText		left;
+	IdvText		right;
+
+	if (a.isnull || b.isnull)
+		return a.isnull && b.isnull;
+	left = idv_text(a.value);
+	right = idv_text(b.value);
+	return left.len == right.len &&
+		memcmp(left.bytes, right.bytes, left.len) == 0;
+}
+
+/*
+ * Let a column of a contact have a value.  Returns whether it changed.
+ *
+ * What is blank never wipes what is there.
+ */
+static bool
+set_column(IdvContact *contact, IdvField column, NullableDatum value)
+{
+	if (same_text(contact->column[column], value) || idv_field_is_blank(value))
+		return false;
+	contact->column[column] = value;
+	return true;
+}
+
+/*
+ * Merge what was claimed as custom_data into the contact's.
+ *
+ * The limit is for the whole, or it would grow for ever, bit by bit.
+ */
+static bool
+merge_custom_data(IdvContact *contact, Jsonb *claimed)
+{
+	Jsonb	   *merged;
+
+	if (claimed == NULL)
+		return false;
+
+	merged = idv_merge_patch(contact->custom_data, claimed);
+	if (compareJsonbContainers(&merged->root, &contact->custom_data->root) == 0)
+		return false;
+	if (VARSIZE(merged) > IDV_CUSTOM_DATA_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("field \"custom_data\" of the contact would become too large"),
+				 errdetail("It may have at most %d bytes, together with what is there already.",
+						   IDV_CUSTOM_DATA_MAX),
+				 errhint("A member is removed by claiming it as null.")));
+	contact->custom_data = merged;
+	return true;
+}
+
+/*
+ * Write the claim's profile into a contact.  Returns whether it changed.
+ *
+ * Identity is not profile: that is for the callers.
+ */
+static bool
+set_profile(IdvContact *contact, const Identification *call)
+{
+	bool		changed = false;
+
+	for (int i = IDV_NAME; i <= IDV_AVATAR_URL; i++)
+		changed |= set_column(contact, i, call->claimed.field[i]);
+	if (call->shop_verified)
+		changed |= set_column(contact, IDV_SHOP, call->claimed.field[IDV_SHOP]);
+	changed |= merge_custom_data(contact, call->claimed.custom_data);
+	return changed;
+}
+
+/*
+ * Write a verified claim into the contact of its identity.
+ *
+ * An email that is not signed is profile text: it never replaces one that is.
+ */
+static bool
+set_verified_claim(IdvContact *contact, const Identification *call)
+{
+	NullableDatum email = call->claimed.field[IDV_EMAIL];
+	bool		changed = false;
+
+	if (call->email_signed)
+	{
+		changed |= set_column(contact, IDV_EMAIL, email);
+		changed |= !contact->email_verified;
+		contact->email_verified = true;
+	}
+	else if (!contact->email_verified)
+		changed |= set_column(contact, IDV_EMAIL, email);
+
+	return set_profile(contact, call) || changed;
+}
+
+/*
+ * What support is told about a claim that did not verify.
+ *
+ * Never a hash: it may be a right one, of something else.
+ */
+static Jsonb *
+describe_claim(const Identification *call)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue	name;
+	JsonbValue	value;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (int i = -1; i <= IDV_EMAIL; i++)
+	{
+		const char *key = i < 0 ? "verdict" : idv_field_names[i];
+		IdvText		text;
+
+		if (i < 0)
+		{
+			text.bytes = idv_verdict_labels[call->verdict];
+			text.len = strlen(text.bytes);
+		}
+		else if (call->claimed.field[i].isnull)
+			continue;
+		else
+			text = idv_text(call->claimed.field[i].value);
+
+		name.type = value.type = jbvString;
+		name.val.string.val = unconstify(char *, key);
+		name.val.string.len = (int) strlen(key);
+		value.val.string.val = unconstify(char *, text.bytes);
+		value.val.string.len = (int) text.len;
+		(void) pushJsonbValue(&state, WJB_KEY, &name);
+		(void) pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/* Write a claim that is not verified into the visitor's own contact. */
+static bool
+set_visitor_claim(IdvContact *contact, const Identification *call)
+{
+	bool		anonymous = call->verdict == IDV_ANONYMOUS;
+	bool		accepted = call->app.on_unverified == IDV_POLICY_ACCEPT;
+	bool		changed = false;
+
+	if (accepted && !anonymous)
+		for (int i = IDV_EXTERNAL_ID; i <= IDV_EMAIL; i++)
+			changed |= set_column(contact, i, call->claimed.field[i]);
+	if (accepted || anonymous)
+		changed |= set_profile(contact, call);
+
+	if (!anonymous)
+	{
+		Jsonb	   *description = describe_claim(call);
+
+		if (contact->last_claim == NULL ||
+			compareJsonbContainers(&contact->last_claim->root,
+								   &description->root) != 0)
+		{
+			contact->last_claim = description;
+			changed = true;
+		}
+	}
+	return changed;
+}
+
+typedef bool (*SetClaim) (IdvContact *contact, const Identification *call);
+
+/*
+ * Bring a contact up to date with the claim.
+ *
+ * Looks first without a lock, since most often nothing has changed, and looks
+ * again with one, since somebody else may be merging something at this moment.
+ *
+ * Returns false if the contact is gone: folded into another one, most likely.
+ */
+static bool
+update_contact(IdvContact *contact, const Identification *call, SetClaim set)
+{
+	int64		id = contact->id;
+
+	if (set(contact, call))
+	{
+		if (!idv_contact_find(contact, call->app.id, IDV_BY_ID_TO_CHANGE,
+							  Int64GetDatum(id)))
+			return false;
+		if (set(contact, call))
+		{
+			contact->last_seen_at = call->now;
+			idv_contact_change(contact, call->app.id, true, call->now);
+			return true;
+		}
+	}
+	if (contact->last_seen_at + SEEN_EVERY <= call->now)
+		idv_contact_change(contact, call->app.id, false, call->now);
+	return true;
+}
+
+/*
+ * Make sure that the app still exists, and goes on to exist until we commit.
+ *
+ * Only who makes a contact has to ask.
+ */
+static void
+hold_app(const Identification *call)
+{
+	const IdvApp *app;
+
+	idv_rows_lock_app(call->app.id, AccessShareLock);
+	app = idv_app_get(call->app_key);
+	if (!idv_app_is_known(app) || idv_app_row(app)->id != call->app.id)
+		idv_report_unknown_app(call->app_key);
+}
+
+/* Find the contact of a signed identity. */
+static bool
+find_verified(IdvContact *contact, const Identification *call)
+{
+	Datum		external_id = call->claimed.field[IDV_EXTERNAL_ID].value;
+	Datum		email = call->claimed.field[IDV_EMAIL].value;
+
+	if (call->by_email)
+		return idv_contact_find(contact, call->app.id,
+								IDV_BY_EMAIL_ALONE, email) ||
+			idv_contact_find(contact, call->app.id,
+							 IDV_BY_VERIFIED_EMAIL, email);
+
+	return idv_contact_find(contact, call->app.id,
+							IDV_BY_EXTERNAL_ID, external_id);
+}
+
+/* Make the contact of a signed identity.  False if somebody else just did. */
+static bool
+add_verified(IdvContact *contact, const Identification *call)
+{
+	hold_app(call);
+	blank_contact(contact, call->now);
+	contact->is_verified = true;
+	contact->verified_at.isnull = false;
+	contact->verified_at.value = TimestampTzGetDatum(call->now);
+	if (!call->by_email)
+		contact->column[IDV_EXTERNAL_ID] = call->claimed.field[IDV_EXTERNAL_ID];
+	(void) set_verified_claim(contact, call);
+	return idv_contact_add(contact, call->app.id, call->now);
+}
+
+/* Fold a contact into that of the signed identity. */
+static void
+fold_in(const IdvContact *source, const IdvContact *target,
+		Identification *call, int how)
+{
+	int64		fold_id;
+
+	if (source->id == target->id)
+		return;
+	fold_id = idv_fold(NULL, idv_rows_table("contacts"), INT8OID,
+					   Int64GetDatum(source->id), Int64GetDatum(target->id),
+					   how | IDV_FOLD_BY_CLAIM);
+	if (call->fold_id == 0)
+		call->fold_id = fold_id;
+}
+
+/* Answer a claim that is verified. */
+static void
+identify_verified(Identification *call)
+{
+	IdvContact	own;
+	IdvContact	alone;
+	IdvContact	contact;
+	bool		has_own = find_own_contact(&own, call);
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+
+		if (!find_verified(&contact, call))
+		{
+			call->created = add_verified(&contact, call);
+			if (!call->created)
+				continue;
+		}
+
+		if (has_own)
+			fold_in(&own, &contact, call, 0);
+		if (!call->by_email && call->email_signed &&
+			idv_contact_find(&alone, call->app.id, IDV_BY_EMAIL_ALONE,
+							 call->claimed.field[IDV_EMAIL].value))
+			fold_in(&alone, &contact, call, IDV_FOLD_FORCE);
+
+		/* A contact that was just made has all of it already. */
+		if (call->created || update_contact(&contact, call, set_verified_claim))
+			break;
+	}
+
+	call->named = true;
+	call->contact_id = contact.id;
+	call->is_verified = true;
+}
+
+/* Answer a claim that is not verified, or none at all. */
+static void
+identify_visitor(Identification *call)
+{
+	IdvContact	own;
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+
+		if (!find_own_contact(&own, call))
+		{
+			hold_app(call);
+			blank_contact(&own, call->now);
+			own.visitor.isnull = false;
+			own.visitor.value = UUIDPGetDatum(&call->visitor);
+			(void) set_visitor_claim(&own, call);
+			call->created = idv_contact_add(&own, call->app.id, call->now);
+			if (call->created)
+				break;
+		}
+		else if (update_contact(&own, call, set_visitor_claim))
+			break;
+	}
+
+	call->named = true;
+	call->contact_id = own.id;
+}
+
+/* Refuse a claim: nothing is written. */
+static void
+identify_refused(Identification *call)
+{
+	IdvContact	own;
+
+	/* A token that would have been replaced is not handed back either. */
+	if (call->has_visitor &&
+		!idv_contact_find(&own, call->app.id, IDV_BY_VISITOR,
+						  UUIDPGetDatum(&call->visitor)))
+		call->has_visitor = idv_visitor_was_issued(call->app.id,
+												   UUIDPGetDatum(&call->visitor));
+}
+
+/* Judge the claim: its identity, and what else is signed beside it. */
+static void
+judge(Identification *call, NullableDatum app_key)
+{
+	const NullableDatum *field = call->claimed.field;
+	IdvClaim	claim = {field[IDV_EXTERNAL_ID], field[IDV_EMAIL],
+	field[IDV_USER_HASH]};
+	const IdvApp *app = idv_app_get(call->app_key);
+
+	if (!idv_app_is_known(app))
+		idv_report_unknown_app(call->app_key);
+	call->app = *idv_app_row(app);
+
+	call->verdict = idv_verdict(app_key, &claim);
+	call->by_email = call->app.signed_field == IDV_SIGNED_EMAIL ||
+		(call->app.signed_field == IDV_SIGNED_EITHER &&
+		 (field[IDV_EXTERNAL_ID].isnull ||
+		  idv_text(field[IDV_EXTERNAL_ID].value).len == 0));
+	call->email_signed = call->verdict == IDV_VERIFIED &&
+		(call->by_email ||
+		 idv_check_identity(app_key, field[IDV_EMAIL], field[IDV_EMAIL_HASH]));
+	call->shop_verified = idv_check_identity(app_key, field[IDV_SHOP],
+											 field[IDV_SHOP_HASH]);
+}
+
+/* Put the answer into a row. */
+static Datum
+answer(const Identification *call, FunctionCallInfo fcinfo)
+{
+	TupleDesc	desc;
+	Datum		values[7];
+	bool		nulls[7] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	values[0] = Int64GetDatum(call->contact_id);
+	nulls[0] = !call->named;
+	values[1] = BoolGetDatum(call->is_verified);
+	values[2] = ObjectIdGetDatum(idv_verdict_value(TupleDescAttr(desc, 2)->atttypid,
+												   call->verdict));
+	values[3] = UUIDPGetDatum(&call->visitor);
+	nulls[3] = !call->has_visitor;
+	values[4] = BoolGetDatum(call->created);
+	values[5] = Int64GetDatum(call->fold_id);
+	nulls[5] = call->fold_id == 0;
+	values[6] = BoolGetDatum(call->shop_verified);
+
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
+											 values, nulls));
+}
+
+/*
+ * idverify_identify(app_key text, claim jsonb, OUT contact_id bigint,
+ *		OUT is_verified boolean, OUT verdict idverify.verdict,
+ *		INOUT visitor uuid, OUT created boolean, OUT fold_id bigint,
+ *		OUT shop_verified boolean)
+ *
+ * The contact that a visitor is, made or brought up to date if need be.
+ * visitor is the browser's anonymous token, NULL if it has none yet; the one
+ * that is returned is to be kept.  42704 for an unknown app, 22004 for a null
+ * one, 22023 for a claim that is no object or has a field of a wrong type,
+ * 54000 for one that is too large.  A claim that does not verify is no error.
+ */
+Datum
+idverify_identify(PG_FUNCTION_ARGS)
+{
+	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
+	Identification call = {.fold_id = 0};
+
+	/* The statement holds a user_hash, which may be a right one. */
+	error_context_stack = &hide;
+
+	PreventCommandIfReadOnly("idverify_identify()");
+	call.app_key = idv_app_key_argument(fcinfo->args[0]);
+	idv_claim_read(&call.claimed,
+				   PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1));
+	call.has_visitor = !PG_ARGISNULL(2);
+	if (call.has_visitor)
+		call.visitor = *PG_GETARG_UUID_P(2);
+	call.now = GetCurrentTimestamp();
+	judge(&call, fcinfo->args[0]);
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (call.verdict == IDV_VERIFIED)
+		identify_verified(&call);
+	else if (call.verdict == IDV_ANONYMOUS ||
+			 call.app.on_unverified != IDV_POLICY_REJECT)
+		identify_visitor(&call);
+	else
+		identify_refused(&call);
+	SPI_finish();
+
+	if (call.verdict != IDV_VERIFIED && call.verdict != IDV_ANONYMOUS)
+		idv_note_unverified(call.app_key, call.verdict,
+							call.claimed.field[IDV_EXTERNAL_ID],
+							call.claimed.field[IDV_EMAIL]);
+
+	error_context_stack = hide.previous;
+	PG_RETURN_DATUM(answer(&call, fcinfo));
+}
