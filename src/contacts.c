@@ -40,65 +40,65 @@ typedef struct Statement
 
 static Statement finders[] = {
 	[IDV_BY_ID] = {
-		CONTACT " AND id = $2",
-		2, {INT4OID, INT8OID}
+		.sql = CONTACT " AND id = $2",
+		.nargs = 2, .types = {INT4OID, INT8OID}
 	},
 	[IDV_BY_ID_TO_CHANGE] = {
-		CONTACT " AND id = $2 FOR NO KEY UPDATE",
-		2, {INT4OID, INT8OID}
+		.sql = CONTACT " AND id = $2 FOR NO KEY UPDATE",
+		.nargs = 2, .types = {INT4OID, INT8OID}
 	},
 	[IDV_BY_VISITOR] = {
-		CONTACT " AND visitor = $2",
-		2, {INT4OID, UUIDOID}
+		.sql = CONTACT " AND visitor = $2",
+		.nargs = 2, .types = {INT4OID, UUIDOID}
 	},
 	[IDV_BY_EXTERNAL_ID] = {
-		CONTACT " AND external_id = $2 AND is_verified",
-		2, {INT4OID, TEXTOID}
+		.sql = CONTACT " AND external_id = $2 AND is_verified",
+		.nargs = 2, .types = {INT4OID, TEXTOID}
 	},
 	[IDV_BY_EMAIL_ALONE] = {
-		CONTACT " AND lower(email) = lower($2)"
+		.sql = CONTACT " AND lower(email) = lower($2)"
 		" AND is_verified AND external_id IS NULL",
-		2, {INT4OID, TEXTOID}
+		.nargs = 2, .types = {INT4OID, TEXTOID}
 	},
 	[IDV_BY_VERIFIED_EMAIL] = {
-		CONTACT " AND lower(email) = lower($2)"
+		.sql = CONTACT " AND lower(email) = lower($2)"
 		" AND is_verified AND email_verified LIMIT 2",
-		2, {INT4OID, TEXTOID}
+		.nargs = 2, .types = {INT4OID, TEXTOID}
 	},
 };
 
 static Statement adding = {
-	"INSERT INTO idverify.contacts (app_id, external_id, email, name, company,"
+	.sql = "INSERT INTO idverify.contacts (app_id, external_id, email, name, company,"
 	" phone, avatar_url, shop, email_verified, is_verified, verified_at,"
 	" custom_data, last_claim, visitor, created_at, updated_at, last_seen_at)"
 	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
 	" $15, $15, $15) ON CONFLICT DO NOTHING RETURNING id",
-	15, {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+	.nargs = 15, .types = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 		TEXTOID, BOOLOID, BOOLOID, TIMESTAMPTZOID, JSONBOID, JSONBOID,
 	UUIDOID, TIMESTAMPTZOID}
 };
 
 static Statement changing = {
-	"UPDATE idverify.contacts SET external_id = $2, email = $3, name = $4,"
+	.sql = "UPDATE idverify.contacts SET external_id = $2, email = $3, name = $4,"
 	" company = $5, phone = $6, avatar_url = $7, shop = $8,"
 	" email_verified = $9, is_verified = $10, verified_at = $11,"
 	" custom_data = $12, last_claim = $13, visitor = $14,"
 	" last_seen_at = $15, updated_at = $16"
 	" WHERE app_id = $1 AND id = $17",
-	17, {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+	.nargs = 17, .types = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 		TEXTOID, BOOLOID, BOOLOID, TIMESTAMPTZOID, JSONBOID, JSONBOID,
 	UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID}
 };
 
 static Statement seeing = {
-	"UPDATE idverify.contacts SET last_seen_at = $3"
+	.sql = "UPDATE idverify.contacts SET last_seen_at = $3"
 	" WHERE app_id = $1 AND id = $2",
-	3, {INT4OID, INT8OID, TIMESTAMPTZOID}
+	.nargs = 3, .types = {INT4OID, INT8OID, TIMESTAMPTZOID}
 };
 
 static Statement spent_visitor = {
-	"SELECT FROM idverify.folds WHERE app_id = $1 AND visitor = $2 LIMIT 1",
-	2, {INT4OID, UUIDOID}
+	.sql = "SELECT FROM idverify.folds WHERE app_id = $1 AND visitor = $2 LIMIT 1",
+	.nargs = 2, .types = {INT4OID, UUIDOID}
 };
 
 /*
@@ -140,7 +140,7 @@ read_contact(IdvContact *contact)
 	NullableDatum value[15];
 
 	Assert(desc->natts == lengthof(value));
-	for (int i = 0; i < lengthof(value); i++)
+	for (int i = 0; i < (int) lengthof(value); i++)
 		value[i].value = heap_getattr(tuple, i + 1, desc, &value[i].isnull);
 
 	contact->id = DatumGetInt64(value[0].value);

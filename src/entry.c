@@ -17,7 +17,7 @@
  * it, whatever the error is about and whoever raises it.
  */
 void
-idv_hide_statement(void *arg)
+idv_hide_statement(void *arg pg_attribute_unused())
 {
 	errhidestmt(true);
 	errhidecontext(true);

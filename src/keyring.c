@@ -62,7 +62,8 @@ static char reason[256];
 
 /* Assign hook: called on every reload, whether the value changed or not. */
 static void
-assign_key_file(const char *newval, void *extra)
+assign_key_file(const char *newval pg_attribute_unused(),
+				void *extra pg_attribute_unused())
 {
 	reload_pending = true;
 }

@@ -414,7 +414,7 @@ idverify_create_app(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(1))
 		check_app_key(idv_text(PG_GETARG_DATUM(1)));
 	values[1] = PG_ARGISNULL(1) ? generate_app_key() : PG_GETARG_DATUM(1);
-	for (int i = 2; i < lengthof(values); i++)
+	for (int i = 2; i < (int) lengthof(values); i++)
 		values[i] = PG_GETARG_DATUM(i + 1);
 	types[2] = get_fn_expr_argtype(fcinfo->flinfo, 3);
 	types[3] = get_fn_expr_argtype(fcinfo->flinfo, 4);
@@ -606,7 +606,7 @@ idverify_revoke(PG_FUNCTION_ARGS)
  * has locked are left for the next time.
  */
 Datum
-idverify_purge(PG_FUNCTION_ARGS)
+idverify_purge(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	Oid			types[] = {TIMESTAMPTZOID};
 	Datum		values[] = {TimestampTzGetDatum(GetCurrentTimestamp())};
@@ -669,7 +669,7 @@ reseal(HeapTuple tuple, TupleDesc desc)
  * many.  All or none: F0000 or XX001 if one does not open.
  */
 Datum
-idverify_rekey(PG_FUNCTION_ARGS)
+idverify_rekey(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	Oid			types[] = {INT4OID};
 	Datum		values[1];

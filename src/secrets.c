@@ -127,7 +127,7 @@ static IdvHmac *nobodys_key = NULL;
  * IdvApp.  So take note, and let the next look-up do the work.
  */
 static void
-note_change(Datum arg, Oid relid)
+note_change(Datum arg pg_attribute_unused(), Oid relid)
 {
 	if (!OidIsValid(relid) || idv_rows_are_of(relid))
 		cache_is_stale = true;
