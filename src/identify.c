@@ -364,13 +364,13 @@ static void
 fold_in(const IdvContact *source, const IdvContact *target,
 		Identification *call, int how)
 {
+	List	   *folded = NIL;
 	int64		fold_id;
 
 	if (source->id == target->id)
 		return;
-	fold_id = idv_fold(NULL, idv_rows_table("contacts"), INT8OID,
-					   Int64GetDatum(source->id), Int64GetDatum(target->id),
-					   how | IDV_FOLD_BY_CLAIM);
+	fold_id = idv_fold_own(&folded, call->app.id, source->id, target->id,
+						   how | IDV_FOLD_BY_CLAIM);
 	if (call->fold_id == 0)
 		call->fold_id = fold_id;
 }

@@ -53,6 +53,7 @@ void
 idv_statement_prepare(IdvStatement *statement, Oid owner,
 					  const char *sql, int nargs, const Oid *types)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	SPIPlanPtr	plan;
 	Oid			user;
 	int			sec_context;
@@ -64,6 +65,8 @@ idv_statement_prepare(IdvStatement *statement, Oid owner,
 		elog(ERROR, "SPI_prepare failed: %s",
 			 SPI_result_code_string(SPI_result));
 	become_caller(user, sec_context);
+	/* SPI leaves us in its own context, which ends with the connection. */
+	MemoryContextSwitchTo(caller);
 	statement->plan = plan;
 }
 
