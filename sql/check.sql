@@ -138,6 +138,37 @@ SELECT id, user_hash IS NULL AS no_hash FROM claims
  WHERE NOT idverify_check('check', id, user_hash)
  ORDER BY id, no_hash;
 
+-- Parallel workers answer as the leader does, and know what its transaction has
+-- done so far.
+SELECT identity_secret AS first FROM idverify_create_app('Parallel', 'parallel') \gset
+CREATE TABLE regress_claims AS
+SELECT CASE WHEN i % 3 = 0 THEN 'bob' ELSE 'alice' END AS value,
+	   pg_temp.user_hash(:'first', 'alice') AS first
+  FROM generate_series(1, 300) AS i;
+CREATE FUNCTION pg_temp.is_parallel(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	plan text;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+	RETURN plan ~ 'Gather' AND plan ~ '"Parallel Aware": true';
+END $$;
+BEGIN;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL max_parallel_workers_per_gather = 2;
+SET LOCAL parallel_leader_participation = off;
+SELECT pg_temp.is_parallel('SELECT count(*) FROM regress_claims WHERE idverify_check(''parallel'', value, first)');
+SELECT count(*) FROM regress_claims WHERE idverify_check('parallel', value, first);
+SELECT idverify_verdict('parallel', value, NULL, first) AS verdict, count(*)
+  FROM regress_claims GROUP BY 1 ORDER BY 1;
+SELECT idverify_rotate('parallel', grace => '0') AS second \gset
+SELECT count(*) FROM regress_claims WHERE idverify_check('parallel', value, first);
+SELECT pg_temp.user_hash(:'second', 'alice') AS second_alice \gset
+SELECT count(*) FROM regress_claims WHERE idverify_check('parallel', value, :'second_alice');
+ROLLBACK;
+DROP TABLE regress_claims;
+
 -- the app's policy has no say
 UPDATE idverify.apps SET signed_field = 'email', on_unverified = 'reject'
  WHERE app_key = 'check';
@@ -163,5 +194,5 @@ DELETE FROM idverify.secrets
  WHERE app_id = (SELECT id FROM idverify.apps WHERE app_key = 'other');
 SELECT idverify_check('other', 'alice', pg_temp.user_hash(:'other', 'alice'));
 
-DELETE FROM idverify.apps WHERE app_key IN ('check', 'other');
+DELETE FROM idverify.apps WHERE app_key IN ('check', 'other', 'parallel');
 SELECT count(*) AS left_over FROM idverify.secrets;
