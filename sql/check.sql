@@ -188,6 +188,14 @@ SELECT idverify_check('check', 'bob', :'next_alice');  -- fail
 \set VERBOSITY terse
 SELECT idverify_revoke('check');
 SELECT idverify_check('check', 'alice', :'alice'), idverify_check('check', 'alice', :'next_alice');
+-- ... also where it is the current one, which is tried first
+SELECT idverify_rotate('check') AS last \gset
+UPDATE idverify.secrets SET sealed = set_byte(sealed, 30, get_byte(sealed, 30) # 1)
+ WHERE state = 'current' AND app_id = (SELECT id FROM idverify.apps WHERE app_key = 'check');
+SELECT idverify_check('check', 'alice', :'next_alice');  -- ok
+\set VERBOSITY sqlstate
+SELECT idverify_check('check', 'alice', pg_temp.user_hash(:'last', 'alice'));  -- fail
+\set VERBOSITY terse
 
 -- an app without any secret has nothing that says yes
 DELETE FROM idverify.secrets

@@ -183,6 +183,7 @@ UPDATE idverify.secrets SET sealed = sealed || '\x00'
  WHERE app_id = (SELECT id FROM idverify.apps WHERE app_key = 'live')
    AND state = 'staged';
 SELECT idverify_verdict('live', 'alice', NULL, pg_temp.user_hash(:'current', 'alice')) AS current,
+	   idverify_verdict('live', 'alice', NULL, pg_temp.user_hash(:'previous', 'alice')) AS previous,
 	   idverify_verdict('live', 'alice', NULL, 'xyz') AS malformed,
 	   idverify_verdict('live', 'null', NULL, :'wrong') AS bad_identity;
 \set VERBOSITY sqlstate
