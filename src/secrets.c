@@ -388,6 +388,16 @@ idv_app_signed_field(const IdvApp *app)
 	return app->row.signed_field;
 }
 
+/*
+ * idv_app_on_unverified
+ *		What becomes of a claim to the app that does not verify?
+ */
+IdvPolicy
+idv_app_on_unverified(const IdvApp *app)
+{
+	return app->row.on_unverified;
+}
+
 /* Is user_hash the HMAC of value under this key? */
 static bool
 made_with(IdvHmac *key, IdvText value, const uint8 *user_hash)

@@ -31,6 +31,7 @@ extern const IdvApp *idv_app_get(IdvText app_key);
 extern bool idv_app_is_known(const IdvApp *app);
 extern bool idv_app_has_secrets(const IdvApp *app);
 extern IdvSignedField idv_app_signed_field(const IdvApp *app);
+extern IdvPolicy idv_app_on_unverified(const IdvApp *app);
 extern IdvMatch idv_app_match(const IdvApp *app, IdvText value,
 							  const uint8 user_hash[IDV_HMAC_LEN],
 							  bool try_expired);
