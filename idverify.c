@@ -11,7 +11,10 @@
  *		idverify.c				floor 4		loads the module
  *		src/ask.c				floor 3		what SQL can call: it only reads,
  *		src/lifecycle.c			floor 3		... it writes,
- *		src/tables.c			floor 3		... it is a trigger of our tables
+ *		src/tables.c			floor 3		... it is a trigger of our tables,
+ *		src/guard.c				floor 3		... or of anybody's contacts
+ *		src/moving.c			floor 3		rows that change partition under it
+ *		src/columns.c			floor 3		the columns that it looks after
  *		src/verdict.c			floor 2		a claim and what it is worth
  *		src/notice.c			floor 2		a claim that failed, for the log
  *		src/secrets.c			floor 2		opened secrets, cached
@@ -20,7 +23,9 @@
  *		src/text.c				floor 1		text as UTF-8
  *		src/core/				floor 0		pure C, no server headers
  *
- * On floor 2, verdict.c stands on secrets.c and secrets.c on keyring.c.
+ * On floor 2, notice.c stands on verdict.c, verdict.c on secrets.c and
+ * secrets.c on keyring.c; on floor 3, guard.c on moving.c and that on
+ * columns.c.
  *
  * Two rules hold on every floor.  An opened secret never leaves the process
  * except as the result of the function that mints or reveals it; and no
