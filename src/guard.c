@@ -197,17 +197,20 @@ keep_external_id(const IdvColumns *columns, IdvRow *row, const IdvRow *old)
 static void
 guard_insert(const IdvColumns *columns, IdvRow *row)
 {
-	Judgement	judgement = judge(columns, row);
+	Judgement	judgement;
 
-	set_verified(row, judgement.verdict == IDV_VERIFIED);
+	set_verified(row, false);
+	if (claims_nothing(columns, row))
+		return;
+
+	judgement = judge(columns, row);
 	if (judgement.verdict == IDV_VERIFIED)
 	{
 		if (judgement.signed_field == IDV_SIGNED_EMAIL)
 			keep_external_id(columns, row, NULL);
+		set_verified(row, true);
 		return;
 	}
-	if (claims_nothing(columns, row))
-		return;
 
 	note_unverified(columns, row, judgement.verdict);
 	switch (judgement.on_unverified)
