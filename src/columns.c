@@ -145,7 +145,7 @@ find_column(IdvColumn *column, IdvRole role, const char *name,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
 				 errmsg("column \"%s\" of relation \"%s\" is a generated column",
 						name, RelationGetRelationName(table)),
-				 errdetail("Trigger \"%s\" needs one that is stored as it was given as %s.",
+				 errdetail("Trigger \"%s\" cannot use it as %s: it is computed after the trigger.",
 						   trigger->tgname, role_names[role]),
 				 errtablecol(table, attribute->attnum)));
 

@@ -72,8 +72,11 @@ get_bounds(IdvColumns *columns, Relation partition)
 		bounds->estate = CreateExecutorState();
 		bounds->check = ExecPrepareCheck(RelationGetPartitionQual(partition),
 										 bounds->estate);
-		bounds->slot = MakeSingleTupleTableSlot(RelationGetDescr(partition),
-												&TTSOpsHeapTuple);
+
+		/* A slot would hold a reference to the relation's own descriptor. */
+		bounds->slot =
+			MakeSingleTupleTableSlot(CreateTupleDescCopyConstr(RelationGetDescr(partition)),
+									 &TTSOpsHeapTuple);
 		columns->bounds = bounds;
 	}
 
