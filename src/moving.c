@@ -154,8 +154,7 @@ idv_moving_arrives(const IdvColumns *columns, TriggerData *trigger,
 	if (moving.statement == 0 ||
 		moving.statement != GetCurrentStatementStartTimestamp() ||
 		moving.subtransaction != GetCurrentSubTransactionId() ||
-		!trigger->tg_relation->rd_rel->relispartition ||
-		!row->of[IDV_ROLE_USER_HASH].isnull)
+		!trigger->tg_relation->rd_rel->relispartition)
 		return false;
 
 	for (int i = 0; i < lengthof(telling); i++)
