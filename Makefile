@@ -19,7 +19,7 @@ REGRESS = $(patsubst $(srcdir)/sql/%.sql,%,$(sort $(wildcard $(srcdir)/sql/*.sql
 REGRESS_OPTS = --inputdir=$(srcdir) --encoding=UTF8 \
 	--load-extension=idverify --load-extension=pgcrypto
 ISOLATION = $(patsubst $(srcdir)/specs/%.spec,%,$(sort $(wildcard $(srcdir)/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=$(srcdir) --encoding=UTF8
+ISOLATION_OPTS = --inputdir=$(srcdir) --encoding=UTF8 --load-extension=idverify --load-extension=pgcrypto
 TAP_TESTS = 1
 
 UNIT_TESTS = $(patsubst %.c,%.test,$(wildcard test/unit/*.c))

@@ -563,6 +563,23 @@ REVOKE ALL ON FUNCTION @extschema@.idverify_fold(anyelement, anyelement, regclas
 
 
 --
+-- Guard
+--
+
+-- Not SECURITY DEFINER: it reads our tables without a query, and runs none.
+CREATE FUNCTION @extschema@.idverify_guard()
+	RETURNS trigger
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'idverify_guard';
+
+COMMENT ON FUNCTION @extschema@.idverify_guard()
+	IS 'trigger, before insert or update of a contacts table: set is_verified by the verdict, empty user_hash';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_guard() FROM PUBLIC;
+
+
+--
 -- What a settings page shows
 --
 

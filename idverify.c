@@ -11,28 +11,38 @@
  *		idverify.c				floor 4		loads the module
  *		src/ask.c				floor 3		what SQL can call: it only reads,
  *		src/lifecycle.c			floor 3		... it writes,
- *		src/tables.c			floor 3		... it is a trigger of our tables
- *		src/fold.c				floor 3		... it folds contacts
+ *		src/identify.c			floor 3		... it finds a visitor's contact,
+ *		src/fold.c				floor 3		... it folds contacts,
+ *		src/tables.c			floor 3		... it is a trigger of our tables,
+ *		src/guard.c				floor 3		... or of anybody's contacts
+ *		src/moving.c			floor 3		rows that change partition under it
+ *		src/columns.c			floor 3		the columns that it looks after
+ *
+ *		src/contacts.c			floor 2		rows of our contacts
  *		src/folding.c			floor 2		one contact into another,
  *		src/unfolding.c			floor 2		... and back,
  *		src/filling.c			floor 2		... what the one takes over,
  *		src/journal.c			floor 2		... and what is written down
- *		src/contact_rows.c		floor 2		rows of a table of contacts
+ *		src/contact_rows.c		floor 2		rows of anybody's contacts
  *		src/moves.c				floor 2		statements that repoint rows
  *		src/relations.c			floor 2		who points to whom, cached
  *		src/condition.c			floor 2		conditions on such pointers
- *		src/verdict.c			floor 2		a claim and what it is worth
+ *
  *		src/notice.c			floor 2		a claim that failed, for the log
+ *		src/verdict.c			floor 2		a claim and what it is worth
  *		src/secrets.c			floor 2		opened secrets, cached
+ *		src/sealed.c			floor 2		a row's secret, sealed and opened
  *		src/keyring.c			floor 2		the master keys' file
+ *
+ *		src/claim.c				floor 1		what a widget sent
  *		src/rows.c				floor 1		rows of our own tables
  *		src/statements.c		floor 1		statements, as a table's owner
  *		src/text.c				floor 1		text as UTF-8
+ *		src/entry.c				floor 1		what all entry points share
+ *
  *		src/core/				floor 0		pure C, no server headers
  *
- * On floor 2, verdict.c stands on secrets.c and secrets.c on keyring.c.
- * folding.c and unfolding.c stand on the six files that are listed below them,
- * each of which knows only the ones further down.
+ * Within floors 2 and 3 a file stands only on files that are listed below it.
  *
  * Two rules hold on every floor.  An opened secret never leaves the process
  * except as the result of the function that mints or reveals it; and no

@@ -468,7 +468,7 @@ judge(Identification *call, NullableDatum app_key)
 		idv_report_unknown_app(call->app_key);
 	call->app = *idv_app_row(app);
 
-	call->verdict = idv_verdict(app_key, &claim);
+	call->verdict = idv_judge(app, &claim);
 	call->by_email = call->app.signed_field == IDV_SIGNED_EMAIL ||
 		(call->app.signed_field == IDV_SIGNED_EITHER &&
 		 (field[IDV_EXTERNAL_ID].isnull ||

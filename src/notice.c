@@ -108,7 +108,7 @@ append_masked(StringInfo line, Datum identity)
 static void
 append_field(StringInfo line, const char *name, NullableDatum value)
 {
-	if (value.isnull || toast_raw_datum_size(value.value) <= VARHDRSZ)
+	if (idv_is_absent(value))
 		return;
 	appendStringInfo(line, "%s%s \"", line->len > 0 ? " and " : "", name);
 	append_masked(line, value.value);

@@ -47,9 +47,12 @@ idv_verdict_value(Oid verdict_type, IdvVerdict verdict)
 	return value;
 }
 
-/* Is nothing there?  An empty value counts as absent. */
-static bool
-is_absent(NullableDatum value)
+/*
+ * idv_is_absent
+ *		Is nothing there?  An empty value counts as absent.
+ */
+bool
+idv_is_absent(NullableDatum value)
 {
 	return value.isnull || toast_raw_datum_size(value.value) <= VARHDRSZ;
 }
@@ -83,7 +86,7 @@ read_identity(IdvText *identity, NullableDatum value)
 {
 	identity->bytes = NULL;
 	identity->len = 0;
-	return is_absent(value) ||
+	return idv_is_absent(value) ||
 		idv_text_utf8(identity, value.value, IDV_IDENTITY_MAX) == IDV_TEXT_OK;
 }
 
@@ -100,7 +103,7 @@ idv_check(NullableDatum app_key, NullableDatum value, NullableDatum user_hash)
 	uint8		presented[IDV_HMAC_LEN];
 	IdvText		signed_value;
 
-	if (app_key.isnull || is_absent(value) || user_hash.isnull ||
+	if (app_key.isnull || idv_is_absent(value) || user_hash.isnull ||
 		!read_user_hash(presented, user_hash) ||
 		!read_identity(&signed_value, value))
 		return false;
@@ -125,16 +128,15 @@ idv_check_identity(NullableDatum app_key, NullableDatum value,
 }
 
 /*
- * idv_verdict
+ * idv_judge
  *		Judge a claim made to an app.
  *
  * The questions are asked in the order of IdvVerdict, and the first one that
  * is answered with yes is the verdict.
  */
 IdvVerdict
-idv_verdict(NullableDatum app_key, const IdvClaim *claim)
+idv_judge(const IdvApp *app, const IdvClaim *claim)
 {
-	const IdvApp *app = get_app(app_key);
 	uint8		presented[IDV_HMAC_LEN];
 	IdvText		external_id;
 	IdvText		email;
@@ -142,11 +144,11 @@ idv_verdict(NullableDatum app_key, const IdvClaim *claim)
 
 	if (!idv_app_is_known(app))
 		return IDV_UNKNOWN_APP;
-	if (is_absent(claim->external_id) && is_absent(claim->email))
+	if (idv_is_absent(claim->external_id) && idv_is_absent(claim->email))
 		return IDV_ANONYMOUS;
 	if (!idv_app_has_secrets(app))
 		return IDV_NO_SECRET;
-	if (is_absent(claim->user_hash))
+	if (idv_is_absent(claim->user_hash))
 		return IDV_UNSIGNED;
 	if (!read_user_hash(presented, claim->user_hash) ||
 		!read_identity(&external_id, claim->external_id) ||
@@ -182,4 +184,14 @@ idv_verdict(NullableDatum app_key, const IdvClaim *claim)
 			break;
 	}
 	return IDV_MISMATCH;
+}
+
+/*
+ * idv_verdict
+ *		Judge a claim made to the app of that key.
+ */
+IdvVerdict
+idv_verdict(NullableDatum app_key, const IdvClaim *claim)
+{
+	return idv_judge(get_app(app_key), claim);
 }

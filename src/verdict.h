@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include "secrets.h"
+
 /* As the labels of idverify.verdict: in the order in which they are asked. */
 typedef enum IdvVerdict
 {
@@ -37,6 +39,8 @@ typedef struct IdvClaim
 extern const char *const idv_verdict_labels[IDV_VERDICTS];
 
 extern Oid	idv_verdict_value(Oid verdict_type, IdvVerdict verdict);
+extern bool idv_is_absent(NullableDatum value);
+extern IdvVerdict idv_judge(const IdvApp *app, const IdvClaim *claim);
 extern IdvVerdict idv_verdict(NullableDatum app_key, const IdvClaim *claim);
 extern bool idv_check(NullableDatum app_key, NullableDatum value,
 					  NullableDatum user_hash);

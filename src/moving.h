@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * moving.h
+ *	  Rows that an UPDATE moves to another partition.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_MOVING_H
+#define IDV_MOVING_H
+
+#include "postgres.h"
+
+#include "columns.h"
+
+extern void idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
+							  HeapTuple tuple, const IdvRow *row);
+extern bool idv_moving_arrives(const IdvColumns *columns,
+							   TriggerData *trigger, const IdvRow *row);
+
+#endif							/* IDV_MOVING_H */
