@@ -1,0 +1,110 @@
+# Rotating under load: whoever signs with the secret that they were last given is
+# never refused, and neither is anybody within the grace window.  Nobody who signs
+# with anything else is ever accepted.
+#
+# A secret counts as given when the call that made it has returned, so that the
+# hash is stored by the transaction after.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use IdverifyTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $clients = 8;
+my $transactions = 150;
+
+my $node = new_server('rotation_load', conf => 'log_statement = none');
+create_app($node, 'shop', grace => '1 hour');
+$node->safe_psql('postgres', q{
+	CREATE TABLE given (n int GENERATED ALWAYS AS IDENTITY, how text, user_hash text);
+	INSERT INTO given (how, user_hash) VALUES ('created', idverify_sign('shop', 'visitor'));
+
+	CREATE FUNCTION expect(wanted boolean, got boolean, n int) RETURNS void LANGUAGE plpgsql
+		AS $$ BEGIN IF wanted <> got THEN RAISE 'hash % is %', n, got; END IF; END $$;
+	CREATE EXTENSION pgcrypto;
+	CREATE FUNCTION keep(how text, secret text) RETURNS void
+		BEGIN ATOMIC
+			INSERT INTO given (how, user_hash)
+			VALUES (how, encode(hmac('visitor'::bytea, secret::bytea, 'sha256'), 'hex'));
+		END;
+});
+
+# Somebody who checks what they have: the newest hash, any other one, and two
+# that are wrong.
+my $check = q{
+	SELECT expect(true, idverify_check('shop', 'visitor', user_hash), n)
+	FROM given ORDER BY n DESC LIMIT 1;
+	SELECT expect(true, idverify_verdict('shop', 'visitor', NULL, user_hash) = 'verified', n)
+	FROM given ORDER BY random() LIMIT 1;
+	SELECT expect(false, idverify_check('shop', 'another', user_hash), n)
+	FROM given ORDER BY n DESC LIMIT 1;
+	SELECT expect(false, idverify_check('shop', 'visitor', encode(gen_random_bytes(32), 'hex')), 0);
+};
+
+# pgbench replaces :secret within the quotes, too.
+#
+# One administrator at a time, whichever client it is: a staged secret is in the
+# way of a rotation.
+my $rotate = q{
+	SELECT pg_advisory_lock(1);
+	SELECT idverify_rotate('shop') AS secret \gset
+	SELECT keep('rotated', ':secret');
+	SELECT pg_advisory_unlock(1);
+};
+my $stage = q{
+	SELECT pg_advisory_lock(1);
+	SELECT idverify_stage('shop') AS secret \gset
+	SELECT keep('staged', ':secret');
+	SELECT idverify_promote('shop');
+	SELECT pg_advisory_unlock(1);
+};
+
+# Nobody ever hears of these.
+my $roll_back = q{
+	BEGIN;
+	SELECT idverify_rotate('shop', grace => '0') FROM pg_advisory_xact_lock(1);
+	ROLLBACK;
+};
+
+my $offset = -s $node->logfile;
+$node->pgbench(
+	"--no-vacuum --client=$clients --transactions=$transactions --protocol=simple",
+	0,
+	[ qr{processed: @{[ $clients * $transactions ]}/@{[ $clients * $transactions ]}\b} ],
+	[qr{^$}],
+	"$clients clients check while one of them rotates",
+	{
+		'check@90' => $check,
+		'rotate@4' => $rotate,
+		'stage@4' => $stage,
+		'roll_back@2' => $roll_back,
+	});
+unlike(log_since($node, $offset), qr/ERROR|FATAL|PANIC|WARNING/, 'no error is logged');
+
+my %made = map { split /\|/ } split /\n/,
+  $node->safe_psql('postgres', 'SELECT how, count(*) FROM given GROUP BY how');
+cmp_ok($made{rotated}, '>', 0, 'there were rotations');
+cmp_ok($made{staged}, '>', 0, 'there were promotions');
+
+my $all = $made{created} + $made{rotated} + $made{staged};
+is($node->safe_psql('postgres',
+		'SELECT state, count(*), count(DISTINCT generation) FROM idverify.secrets GROUP BY state ORDER BY state'),
+	"current|1|1\nprevious|@{[ $all - 1 ]}|@{[ $all - 1 ]}",
+	'afterwards there is one current secret, none staged, and all the others');
+is($node->safe_psql('postgres', 'SELECT max(generation) FROM idverify.secrets'), $all,
+	'... numbered without a gap');
+is($node->safe_psql('postgres',
+		"SELECT count(*) FROM given WHERE idverify_check('shop', 'visitor', user_hash)"),
+	$all, 'within grace, every one of them verifies');
+is($node->safe_psql('postgres', "SELECT idverify_revoke('shop')"), $all - 1,
+	'they can all be revoked');
+is($node->safe_psql('postgres',
+		"SELECT string_agg(n::text, ' ') = max(n)::text FROM given WHERE idverify_check('shop', 'visitor', user_hash)"),
+	't', '... but the newest');
+
+$node->stop;
+done_testing();

@@ -1,0 +1,219 @@
+# Hot standby: it answers like the primary, and follows each change of a secret
+# with the commit record of that change, in sessions that knew the app before
+# and in transactions that began before.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use IdverifyTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $folder = PostgreSQL::Test::Utils::tempdir;
+my $ring = write_ring("$folder/ring", '1:' . new_key() . "\n");
+
+my $primary = new_server('primary', ring => $ring, allows_streaming => 1);
+my $first = create_app($primary, 'shop', revealable => 'true');
+my $mask = "\xE2\x80\xA2" x 4 . ' ' . "\xE2\x80\xA2" x 4 . ' ';
+
+$primary->backup('backup');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'backup', has_streaming => 1);
+$standby->start;
+
+# Wait until the standby has replayed all that the primary has committed.
+sub catch_up
+{
+	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+	return;
+}
+
+# Run SQL on the primary and have it replayed.  Returns what it printed.
+sub change
+{
+	my ($sql) = @_;
+	my $output = $primary->safe_psql('postgres', $sql);
+
+	catch_up();
+	return $output;
+}
+
+sub check
+{
+	my ($secret, $app_key) = @_;
+	return sprintf "SELECT idverify_check('%s', 'visitor', '%s')",
+	  $app_key // 'shop', user_hash($secret, 'visitor');
+}
+
+sub verdict
+{
+	my ($secret, $app_key) = @_;
+	return sprintf "SELECT idverify_verdict('%s', 'visitor', NULL, '%s')",
+	  $app_key // 'shop', user_hash($secret, 'visitor');
+}
+
+#
+# Reading and writing
+#
+
+my @reading = (
+	[ 'check', check($first), 't' ],
+	[ 'check, a wrong hash', check('not the secret'), 'f' ],
+	[ 'verdict', verdict($first), 'verified' ],
+	[ 'mask', "SELECT idverify_mask('shop')", $mask . substr($first, -4) ],
+	[ 'sign', "SELECT idverify_sign('shop', 'visitor')", user_hash($first, 'visitor') ],
+	[ 'reveal', "SELECT idverify_reveal('shop')", $first ],
+	[ 'the view', 'SELECT masked_secret FROM idverify.app_status', $mask . substr($first, -4) ]);
+
+# Writing is refused before anything else is looked at.
+my @writing = map { "SELECT $_" } (
+	"idverify_create_app('test')",
+	"idverify_create_app('test', 'shop', secret => 'short')",
+	"idverify_rotate('shop')", "idverify_rotate('no such app')",
+	"idverify_stage('shop')",
+	"idverify_promote('shop')",
+	"idverify_revoke('shop')",
+	'idverify_purge()',
+	'idverify_rekey()');
+
+for (
+	[ $standby, 'on a standby', '' ],
+	[ $primary, 'read-only', 'SET default_transaction_read_only = on; ' ],
+	[ $primary, 'READ ONLY, REPEATABLE READ', 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ' ])
+{
+	my ($node, $where, $before) = @$_;
+
+	for (@reading)
+	{
+		my ($what, $sql, $expected) = @$_;
+		is($node->safe_psql('postgres', $before . $sql), $expected, "$where: $what");
+	}
+	is((attempt($node, $before . $_))[0], '25006', "$where, refused: " . s/SELECT //r)
+	  for @writing;
+}
+
+#
+# Following
+#
+# One session keeps a transaction open, whose snapshot is as old as can be.
+#
+
+my $warm = $standby->background_psql('postgres', on_error_stop => 0);
+my $old = $standby->background_psql('postgres', on_error_stop => 0);
+ask($old, 'BEGIN ISOLATION LEVEL REPEATABLE READ');
+
+sub both_say
+{
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my ($sql, $expected, $what) = @_;
+
+	is(scalar ask($warm, $sql), $expected, "$what: a warm session");
+	is(scalar ask($old, $sql), $expected, '... and an open transaction');
+	return;
+}
+
+both_say(check($first), 't', 'before');
+both_say(check($first, 'second'), 'f', 'no such app yet');
+
+my $later = new_key();
+change("SELECT idverify_create_app('test', 'second', '$later')");
+both_say(check($later, 'second'), 't', 'a new app');
+
+my $second = change("SELECT idverify_rotate('shop')");
+both_say(check($second), 't', 'rotated: the new secret');
+both_say(check($first), 't', 'within grace: the one before');
+
+is(change("SELECT idverify_revoke('shop')"), '1', 'one secret is revoked');
+both_say(check($first), 'f', 'revoked: the one before');
+both_say(verdict($first), 'expired', '... is known to have expired');
+both_say(check($second), 't', '... the current one');
+
+my $third = change("SELECT idverify_stage('shop')");
+both_say(check($third), 't', 'staged');
+change("SELECT idverify_promote('shop', grace => '0')");
+both_say(check($second), 'f', 'promoted without grace: the one before');
+both_say(check($third), 't', '... the one that was staged');
+both_say("SELECT idverify_sign('shop', 'visitor')", user_hash($third, 'visitor'), '... signs');
+
+my $fourth = change("SELECT idverify_rotate('shop', grace => '0')");
+both_say(check($third), 'f', 'rotated without grace: the one before');
+both_say(check($fourth), 't', '... the new one');
+
+# What is not committed is nobody's business.
+my $writer = $primary->background_psql('postgres', on_error_stop => 0);
+my $never = ask($writer, "BEGIN; SELECT idverify_rotate('shop', grace => '0')");
+change('CREATE TABLE something_else ()');
+both_say(check($fourth), 't', 'while a rotation is under way: the current one');
+both_say(check($never), 'f', '... the new one');
+ask($writer, 'ROLLBACK');
+$writer->quit;
+
+change("SET session_replication_role = replica; DELETE FROM idverify.apps WHERE app_key = 'second'");
+both_say(check($later, 'second'), 'f', 'deleted by hand');
+both_say(verdict($later, 'second'), 'unknown_app', '... it is unknown');
+
+ask($old, 'ROLLBACK');
+my $sixth = new_key();
+change('DROP EXTENSION idverify; CREATE EXTENSION idverify;'
+	  . "SELECT idverify_create_app('test', 'shop', '$sixth')");
+both_say(check($fourth), 'f', 'the extension made anew: the old secret');
+both_say(check($sixth), 't', '... the new one');
+
+#
+# Without the key ring
+#
+
+$_->quit for $warm, $old;
+$standby->append_conf('postgresql.conf', "idverify.key_file = '$folder/lost'");
+reload($standby);
+
+for my $what ('without a ring', '... as before, after more was replayed')
+{
+	for (
+		[ 'check', check($sixth), 'F0000' ],
+		[ 'verdict', verdict($sixth), 'F0000' ],
+		[ 'sign', "SELECT idverify_sign('shop', 'visitor')", 'F0000' ],
+		[ 'check of an unknown app', check($sixth, 'none'), '00000 f' ],
+		[ 'verdict on an unknown app', verdict($sixth, 'none'), '00000 unknown_app' ],
+		[ 'a malformed hash', "SELECT idverify_check('shop', 'visitor', 'x')", '00000 f' ])
+	{
+		my ($which, $sql, $expected) = @$_;
+		my ($sqlstate, $result) = attempt($standby, $sql);
+
+		is($sqlstate eq '00000' ? "$sqlstate $result" : $sqlstate, $expected, "$what: $which");
+	}
+	my $newest = change("SELECT idverify_rotate('shop')");
+	is($standby->safe_psql('postgres', "SELECT idverify_mask('shop')"),
+		$mask . substr($newest, -4), '... replay goes on, and mask needs no ring');
+}
+
+rename $ring, "$folder/lost" or die;
+is($standby->safe_psql('postgres', check($sixth)), 't', 'once the ring is there, all is well');
+
+#
+# Promotion
+#
+
+$warm = $standby->background_psql('postgres', on_error_stop => 0);
+my $count = 'SELECT count(*), max(generation) FROM idverify.secrets';
+is(ask($warm, check($sixth)), 't', 'before the promotion');
+is(ask($warm, $count), '3|3', '... there are three secrets');
+
+$primary->stop;
+$standby->promote;
+my $seventh = $standby->safe_psql('postgres', "SELECT idverify_rotate('shop', grace => '0')");
+is(ask($warm, check($sixth)), 'f', 'the new primary rotates: the one before');
+is(ask($warm, check($seventh)), 't', '... the new one');
+is(ask($warm, $count), '4|4', '... generations go on');
+
+my $id = $standby->safe_psql('postgres', 'SELECT max(id) FROM idverify.apps');
+my $own = create_app($standby, 'of the new primary');
+cmp_ok($standby->safe_psql('postgres', 'SELECT max(id) FROM idverify.apps'), '>', $id,
+	'... and so do the ids of apps');
+is(ask($warm, check($own, 'of the new primary')), 't', '... of which there can be more');
+
+$warm->quit;
+$standby->stop;
+done_testing();
