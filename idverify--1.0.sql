@@ -590,7 +590,7 @@ CREATE VIEW idverify.app_status AS
 	SELECT a.app_key, a.name, a.on_unverified, a.signed_field, a.grace,
 		a.revealable, a.confirm_rotation,
 		CASE WHEN getdatabaseencoding() SIMILAR TO 'UTF8|EUC_JIS_2004|WIN874|WIN125_'
-			THEN convert_from('\xe280a2e280a2e280a2e280a220e280a2e280a2e280a2e280a220', 'UTF8')
+			THEN convert_from(decode('e280a2e280a2e280a2e280a220e280a2e280a2e280a2e280a220', 'hex'), 'UTF8')
 			ELSE '**** **** '
 		END || c.hint AS masked_secret,
 		c.generation, a.last_rotated_at,

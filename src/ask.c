@@ -123,7 +123,8 @@ idverify_sign(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("value must not be null")));
+				 errmsg("value must not be null"),
+				 errhint("Sign the external_id of one visitor, or the email.")));
 
 	switch (idv_text_utf8(&value, PG_GETARG_DATUM(1), IDV_IDENTITY_MAX))
 	{
@@ -134,7 +135,8 @@ idverify_sign(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("value is too long to be signed"),
 					 errdetail("It may have at most %d bytes in UTF-8.",
-							   IDV_IDENTITY_MAX)));
+							   IDV_IDENTITY_MAX),
+					 errhint("Sign the external_id of one visitor, or the email.")));
 			break;
 		case IDV_TEXT_NOT_UTF8:
 			ereport(ERROR,
@@ -146,7 +148,8 @@ idverify_sign(PG_FUNCTION_ARGS)
 	if (value.len == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("value must not be empty")));
+				 errmsg("value must not be empty"),
+				 errhint("Sign the external_id of one visitor, or the email.")));
 
 	app = idv_app_get(app_key);
 	if (!idv_app_is_known(app))

@@ -71,7 +71,8 @@ report_type(const char *field, const char *wanted)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("field \"%s\" of the claim must be %s", field, wanted)));
+			 errmsg("field \"%s\" of the claim must be %s", field, wanted),
+			 errhint("Leave it out, or pass it as that.")));
 }
 
 /* Raise the error that a field is too large.  54000. */
@@ -81,7 +82,8 @@ report_size(const char *field, int max)
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("field \"%s\" of the claim is too large", field),
-			 errdetail("It may have at most %d bytes.", max)));
+			 errdetail("It may have at most %d bytes.", max),
+			 errhint("Leave it out, or shorten it.")));
 }
 
 /*
@@ -134,7 +136,8 @@ idv_claim_read(IdvClaimed *claimed, Jsonb *claim)
 	if (!JB_ROOT_IS_OBJECT(claim))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("claim must be a JSON object")));
+				 errmsg("claim must be a JSON object"),
+				 errhint("Pass what the widget sent, with fields such as external_id and user_hash.")));
 
 	for (int i = 0; i < IDV_FIELDS; i++)
 		if (find_field(&value, claim, i))

@@ -296,7 +296,10 @@ refuse_null(NullableDatum argument, const char *name)
 	if (argument.isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name)));
+				 errmsg("%s must not be null", name),
+				 strcmp(name, "name") == 0 ?
+				 errhint("Say what the app is called.") :
+				 errhint("Leave it out to have the default.")));
 }
 
 /*
@@ -358,14 +361,16 @@ imported_secret(Datum secret)
 	if (status == IDV_TEXT_NOT_UTF8)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the secret has no equivalent in UTF-8")));
+				 errmsg("the secret has no equivalent in UTF-8"),
+				 errhint("Leave it out to have one generated.")));
 	if (status == IDV_TEXT_TOO_LONG || bytes.len < IDV_SECRET_MIN)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the secret is too %s",
 						status == IDV_TEXT_TOO_LONG ? "long" : "short"),
 				 errdetail("A secret has %d to %d bytes in UTF-8.",
-						   IDV_SECRET_MIN, IDV_SECRET_MAX)));
+						   IDV_SECRET_MIN, IDV_SECRET_MAX),
+				 errhint("Pass it as the other product shows it, or leave it out to have one generated.")));
 	return bytes;
 }
 

@@ -354,7 +354,8 @@ idv_app_key_argument(NullableDatum app_key)
 	if (app_key.isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("app_key must not be null")));
+				 errmsg("app_key must not be null"),
+				 errhint("The view idverify.app_status lists the apps.")));
 	return idv_text(app_key.value);
 }
 
