@@ -168,20 +168,24 @@ REVOKE ALL ON TABLE idverify.contacts FROM PUBLIC;
 -- Folds
 --
 
--- Relations are named, not numbered: OIDs do not survive a dump.
+-- A regclass is dumped by its name, and follows a table that is renamed.
 CREATE TABLE idverify.contact_references (
-	contacts		text NOT NULL,
-	relation		text NOT NULL,
-	column_name		text NOT NULL,
+	contacts		regclass NOT NULL,
+	relation		regclass NOT NULL,
+	column_name		name NOT NULL,
 	condition		text,
-	UNIQUE (contacts, relation, column_name, condition)
+	UNIQUE NULLS NOT DISTINCT (contacts, relation, column_name, condition)
 );
 
 COMMENT ON TABLE idverify.contact_references IS 'columns that point to contacts without a foreign key';
+COMMENT ON COLUMN idverify.contact_references.contacts IS 'what they point to';
 COMMENT ON COLUMN idverify.contact_references.condition IS 'which rows do; null: all';
 
 REVOKE ALL ON TABLE idverify.contact_references FROM PUBLIC;
 
+-- The journal names relations: whatever happens to a table, it can be read.
+-- src/journal.c and src/unfolding.c know these two tables.
+--
 -- app_id is 0 for folds in somebody's own contacts table.
 CREATE TABLE idverify.folds (
 	app_id		integer NOT NULL,
@@ -192,40 +196,61 @@ CREATE TABLE idverify.folds (
 	source_row	jsonb NOT NULL,
 	filled		jsonb NOT NULL,
 	visitor		uuid,
+	external_id	text,
+	email		text,
 	forced		boolean NOT NULL,
 	folded_at	timestamptz NOT NULL,
 	undone_at	timestamptz,
-	PRIMARY KEY (app_id, id)
+	PRIMARY KEY (id, app_id)
 );
 
-CREATE INDEX folds_source ON idverify.folds (app_id, contacts, source_id)
+CREATE INDEX folds_source ON idverify.folds (source_id, contacts, app_id)
 	WHERE undone_at IS NULL;
-CREATE INDEX folds_target ON idverify.folds (app_id, contacts, target_id)
+CREATE INDEX folds_target ON idverify.folds (target_id, contacts, app_id)
 	WHERE undone_at IS NULL;
 CREATE INDEX folds_visitor ON idverify.folds (app_id, visitor)
 	WHERE visitor IS NOT NULL;
+CREATE INDEX folds_external_id ON idverify.folds (app_id, external_id)
+	WHERE external_id IS NOT NULL AND undone_at IS NULL;
+CREATE INDEX folds_email ON idverify.folds (app_id, lower(email))
+	WHERE email IS NOT NULL AND undone_at IS NULL;
 
 COMMENT ON TABLE idverify.folds IS 'journal: which contact was folded into which';
 COMMENT ON COLUMN idverify.folds.source_row IS 'the source row, whole: column names and values as text';
 COMMENT ON COLUMN idverify.folds.filled IS 'what the target took over: column names, each with its value before and after';
 COMMENT ON COLUMN idverify.folds.visitor IS 'the visitor token that this fold spent';
+COMMENT ON COLUMN idverify.folds.external_id IS 'the signed external_id that the source had';
+COMMENT ON COLUMN idverify.folds.email IS 'the signed email that the source had';
+COMMENT ON COLUMN idverify.folds.undone_at IS 'when idverify_unfold took it back';
 
 REVOKE ALL ON TABLE idverify.folds FROM PUBLIC;
 
+-- A step either moved some rows or dropped one.
 CREATE TABLE idverify.fold_rows (
 	app_id		integer NOT NULL,
 	fold_id		bigint NOT NULL,
 	step		integer NOT NULL,
+	depth		integer NOT NULL,
 	relation	text NOT NULL,
-	columns		text[] NOT NULL,
+	columns		text[],
+	old_values	text[],
+	new_values	text[],
 	condition	text,
+	whole_row	boolean,
 	key_columns	text[],
 	moved_keys	text[],
+	moved		integer,
 	dropped_row	jsonb,
-	PRIMARY KEY (app_id, fold_id, step)
+	PRIMARY KEY (app_id, fold_id, step),
+	CHECK ((moved IS NULL) <> (dropped_row IS NULL))
 );
 
 COMMENT ON TABLE idverify.fold_rows IS 'journal: the rows that a fold moved or dropped, in the order of its steps';
+COMMENT ON COLUMN idverify.fold_rows.depth IS '0: pointed to the source; more: to a dropped row';
+COMMENT ON COLUMN idverify.fold_rows.columns IS 'the columns that were written';
+COMMENT ON COLUMN idverify.fold_rows.whole_row IS 'true: there is no key, moved_keys are records of the key_columns';
+COMMENT ON COLUMN idverify.fold_rows.moved_keys IS 'the moved rows'' values of the key_columns, row by row';
+COMMENT ON COLUMN idverify.fold_rows.dropped_row IS 'the row, whole: column names and values as text';
 
 REVOKE ALL ON TABLE idverify.fold_rows FROM PUBLIC;
 
@@ -280,6 +305,13 @@ CREATE TRIGGER idverify_note_truncate
 	AFTER TRUNCATE ON idverify.secrets
 	FOR EACH STATEMENT EXECUTE FUNCTION idverify.note_change();
 
+CREATE TRIGGER idverify_note_change
+	AFTER INSERT OR UPDATE OR DELETE ON idverify.contact_references
+	FOR EACH ROW EXECUTE FUNCTION idverify.note_change();
+CREATE TRIGGER idverify_note_truncate
+	AFTER TRUNCATE ON idverify.contact_references
+	FOR EACH STATEMENT EXECUTE FUNCTION idverify.note_change();
+
 CREATE TRIGGER idverify_drop_secrets
 	AFTER DELETE ON idverify.apps
 	FOR EACH ROW EXECUTE FUNCTION idverify.drop_secrets();
@@ -293,6 +325,9 @@ ALTER TABLE idverify.apps
 	ENABLE ALWAYS TRIGGER idverify_drop_secrets,
 	ENABLE ALWAYS TRIGGER idverify_drop_all_secrets;
 ALTER TABLE idverify.secrets
+	ENABLE ALWAYS TRIGGER idverify_note_change,
+	ENABLE ALWAYS TRIGGER idverify_note_truncate;
+ALTER TABLE idverify.contact_references
 	ENABLE ALWAYS TRIGGER idverify_note_change,
 	ENABLE ALWAYS TRIGGER idverify_note_truncate;
 
@@ -457,6 +492,28 @@ COMMENT ON FUNCTION @extschema@.idverify_rekey()
 	IS 're-seal every secret under the key ring''s first key; how many it changed';
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_rekey() FROM PUBLIC;
+
+
+--
+-- Fold
+--
+
+CREATE FUNCTION @extschema@.idverify_fold(
+	source anyelement,
+	target anyelement,
+	contacts regclass DEFAULT 'idverify.contacts',
+	dry_run boolean DEFAULT false,
+	force boolean DEFAULT false)
+	RETURNS TABLE (fold_id bigint, relation regclass, column_name name, moved bigint, dropped bigint)
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_fold';
+
+COMMENT ON FUNCTION @extschema@.idverify_fold(anyelement, anyelement, regclass, boolean, boolean)
+	IS 'fold the source contact into the target: move all that points to it, then delete it; a row for each column that did';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_fold(anyelement, anyelement, regclass, boolean, boolean) FROM PUBLIC;
 
 
 --

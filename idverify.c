@@ -12,15 +12,27 @@
  *		src/ask.c				floor 3		what SQL can call: it only reads,
  *		src/lifecycle.c			floor 3		... it writes,
  *		src/tables.c			floor 3		... it is a trigger of our tables
+ *		src/fold.c				floor 3		... it folds contacts
+ *		src/folding.c			floor 2		one contact into another,
+ *		src/unfolding.c			floor 2		... and back,
+ *		src/filling.c			floor 2		... what the one takes over,
+ *		src/journal.c			floor 2		... and what is written down
+ *		src/contact_rows.c		floor 2		rows of a table of contacts
+ *		src/moves.c				floor 2		statements that repoint rows
+ *		src/relations.c			floor 2		who points to whom, cached
+ *		src/condition.c			floor 2		conditions on such pointers
  *		src/verdict.c			floor 2		a claim and what it is worth
  *		src/notice.c			floor 2		a claim that failed, for the log
  *		src/secrets.c			floor 2		opened secrets, cached
  *		src/keyring.c			floor 2		the master keys' file
  *		src/rows.c				floor 1		rows of our own tables
+ *		src/statements.c		floor 1		statements, as a table's owner
  *		src/text.c				floor 1		text as UTF-8
  *		src/core/				floor 0		pure C, no server headers
  *
  * On floor 2, verdict.c stands on secrets.c and secrets.c on keyring.c.
+ * folding.c and unfolding.c stand on the six files that are listed below them,
+ * each of which knows only the ones further down.
  *
  * Two rules hold on every floor.  An opened secret never leaves the process
  * except as the result of the function that mints or reveals it; and no
@@ -35,6 +47,7 @@
 #include "utils/guc.h"
 
 #include "src/keyring.h"
+#include "src/relations.h"
 #include "src/secrets.h"
 
 PG_MODULE_MAGIC;
@@ -49,6 +62,7 @@ _PG_init(void)
 {
 	idv_keyring_init();
 	idv_secrets_init();
+	idv_relations_init();
 
 	MarkGUCPrefixReserved("idverify");
 }

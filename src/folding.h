@@ -3,6 +3,9 @@
  * folding.h
  *	  Fold one contact into another; take a fold back.
  *
+ * Callers are SECURITY DEFINER functions with SET search_path = pg_catalog,
+ * pg_temp, of the extension's owner.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef IDV_FOLDING_H
@@ -29,5 +32,12 @@ typedef struct IdvFolded
 
 extern int64 idv_fold(List **folded, Oid contacts, Oid id_type,
 					  Datum source, Datum target, int how);
+
+/*
+ * The same for contacts of ours whose app is known: one statement less.  It
+ * locks both rows in the order of their ids, so hold no lock on either.
+ */
+extern int64 idv_fold_own(List **folded, int32 app_id, int64 source,
+						  int64 target, int how);
 
 #endif							/* IDV_FOLDING_H */

@@ -1,0 +1,429 @@
+/*-------------------------------------------------------------------------
+ *
+ * contact_rows.c
+ *	  Rows of a table of contacts, ours or somebody's own.
+ *
+ * Every statement on idverify.contacts names app_id = $n, so that the table
+ * can be distributed by it.  The one exception is the question to which app an
+ * id belongs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "contact_rows.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/sysattr.h"
+#include "catalog/catalog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "parser/parse_coerce.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+/* The table of contacts that a statement of ours writes just now, and how
+ * many triggers that statement is inside of. */
+static Oid	written_relation = InvalidOid;
+static int	written_depth;
+
+/* Reads the app of a contact of ours. */
+static IdvStatement read_app;
+
+/* A column by its name, if it has the type (or any, for InvalidOid). */
+static AttrNumber
+column_of_type(Oid relation, const char *name, Oid type)
+{
+	AttrNumber	column = get_attnum(relation, name);
+
+	if (column <= 0 ||
+		(OidIsValid(type) && getBaseType(get_atttype(relation, column)) != type))
+		return 0;
+	return column;
+}
+
+/* The column that holds a contact's id. */
+static AttrNumber
+id_column(Relation relation)
+{
+	Bitmapset  *key = RelationGetIndexAttrBitmap(relation,
+												 INDEX_ATTR_BITMAP_PRIMARY_KEY);
+	AttrNumber	id;
+
+	if (bms_is_empty(key))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("table %s has no primary key",
+						idv_relation_name(RelationGetRelid(relation))),
+				 errhint("Give it one, so that each contact has an id.")));
+	if (bms_membership(key) == BMS_SINGLETON)
+		return bms_singleton_member(key) + FirstLowInvalidHeapAttributeNumber;
+
+	id = get_attnum(RelationGetRelid(relation), "id");
+	if (id <= 0 || !bms_is_member(id - FirstLowInvalidHeapAttributeNumber, key))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("primary key of table %s has several columns, and none is \"id\"",
+						idv_relation_name(RelationGetRelid(relation))),
+				 errhint("Name the column that tells its contacts apart \"id\".")));
+	return id;
+}
+
+/*
+ * What a signature stands for: external_id, email and user_hash, or whatever
+ * columns the arguments of a guard trigger of ours put in their place.
+ */
+static Bitmapset *
+identity_columns(Relation relation)
+{
+	static const char *const roles[] = {"external_id", "email", "user_hash"};
+	Oid			relid = RelationGetRelid(relation);
+	Bitmapset  *columns = NULL;
+
+	for (int r = 0; r < lengthof(roles); r++)
+	{
+		AttrNumber	column = get_attnum(relid, roles[r]);
+
+		if (column > 0)
+			columns = bms_add_member(columns, column);
+	}
+	for (int i = 0; relation->trigdesc && i < relation->trigdesc->numtriggers; i++)
+	{
+		Trigger    *trigger = &relation->trigdesc->triggers[i];
+		char	   *function = get_func_name(trigger->tgfoid);
+
+		if (function == NULL || strcmp(function, "idverify_guard") != 0)
+			continue;
+		for (int a = 0; a < trigger->tgnargs; a++)
+		{
+			for (int r = 0; r < lengthof(roles); r++)
+			{
+				size_t		len = strlen(roles[r]);
+				const char *argument = trigger->tgargs[a];
+				AttrNumber	column;
+
+				if (strncmp(argument, roles[r], len) != 0 ||
+					argument[len] != '=')
+					continue;
+				column = get_attnum(relid, argument + len + 1);
+				if (column > 0)
+					columns = bms_add_member(columns, column);
+			}
+		}
+	}
+	return columns;
+}
+
+/* Refuse what cannot be a table of contacts. */
+static void
+check_kind(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+	char	   *what = NULL;
+
+	if (relkind == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table with OID %u does not exist", relid)));
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+		what = "is not a table";
+	else if (IsCatalogRelationOid(relid))
+		what = "is a system catalog";
+	else if (isOtherTempNamespace(get_rel_namespace(relid)))
+		what = "is a temporary table of another session";
+	if (what != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s %s", idv_relation_name(relid), what),
+				 errhint("Name an ordinary or partitioned table of contacts.")));
+}
+
+/* Prepare the statements by which contacts are found. */
+static void
+prepare_lookups(IdvContacts *contacts)
+{
+	IdvTable   *table = contacts->table;
+	Oid			types[] = {contacts->id_type, INT4OID};
+	int			nargs = contacts->own ? 2 : 1;
+	Oid			declared = get_atttype(table->relation, contacts->id);
+	char	   *sql;
+
+	sql = psprintf("SELECT %s FROM %s x WHERE %sx.%s %s $1",
+				   idv_table_columns(table, "x"), table->from,
+				   contacts->own ? "x.app_id = $2 AND " : "",
+				   idv_column_name(table, contacts->id),
+				   idv_operator_name(idv_equal_operator(declared,
+														contacts->id_type)));
+	idv_table_statement(&contacts->look, table, sql, nargs, types);
+	idv_table_statement(&contacts->lock_source, table,
+						psprintf("%s FOR UPDATE", sql), nargs, types);
+	idv_table_statement(&contacts->lock_target, table,
+						psprintf("%s FOR NO KEY UPDATE", sql), nargs, types);
+}
+
+/*
+ * idv_contacts
+ *		Lock a table of contacts for writing and describe it.
+ *
+ * relid is an ordinary or partitioned table; a partition stands for its whole.
+ */
+IdvContacts *
+idv_contacts(Oid relid)
+{
+	IdvTable   *table;
+	IdvContacts *contacts;
+	Relation	relation;
+	MemoryContext caller;
+
+	if (OidIsValid(relid) && get_rel_relispartition(relid))
+		relid = idv_root_relation(relid);
+	check_kind(relid);
+	table = idv_table(relid);
+	if (table->contacts != NULL)
+		return table->contacts;
+
+	caller = MemoryContextSwitchTo(idv_table_context(table));
+	contacts = palloc0(sizeof(IdvContacts));
+	contacts->table = table;
+	relation = relation_open(relid, NoLock);
+	contacts->own = relid == idv_contacts_table();
+	contacts->id = id_column(relation);
+	contacts->id_type = getBaseType(get_atttype(relid, contacts->id));
+	contacts->app = column_of_type(relid, "app_id", InvalidOid);
+	if (contacts->app == 0)
+		contacts->app = column_of_type(relid, "app_key", InvalidOid);
+	contacts->is_verified = column_of_type(relid, "is_verified", BOOLOID);
+	contacts->custom_data = column_of_type(relid, "custom_data", JSONBOID);
+	contacts->created_at = column_of_type(relid, "created_at", InvalidOid);
+	contacts->identity = identity_columns(relation);
+	contacts->never_filled =
+		bms_copy(RelationGetIndexAttrBitmap(relation,
+											INDEX_ATTR_BITMAP_PRIMARY_KEY));
+	if (contacts->own)
+	{
+		contacts->external_id = get_attnum(relid, "external_id");
+		contacts->email = get_attnum(relid, "email");
+		contacts->email_verified = get_attnum(relid, "email_verified");
+		contacts->visitor = get_attnum(relid, "visitor");
+		contacts->shop = get_attnum(relid, "shop");
+		contacts->updated_at = get_attnum(relid, "updated_at");
+	}
+	relation_close(relation, NoLock);
+	prepare_lookups(contacts);
+	MemoryContextSwitchTo(caller);
+
+	table->contacts = contacts;
+	return contacts;
+}
+
+/*
+ * idv_contacts_app_id
+ *		The app that a contact of ours belongs to, or 0: there is no contact.
+ *
+ * 0 for every contact of a table that is not ours.
+ */
+int32
+idv_contacts_app_id(IdvContacts *contacts, Datum id)
+{
+	Oid			types[] = {INT8OID};
+	IdvResult  *result;
+	int32		app_id = 0;
+
+	if (!contacts->own)
+		return 0;
+	if (read_app.plan == NULL)
+		idv_statement_prepare(&read_app, InvalidOid,
+							  "SELECT app_id FROM idverify.contacts WHERE id = $1",
+							  1, types);
+	result = idv_statement_query(&read_app, &id, NULL);
+	if (idv_result_next(result))
+		app_id = DatumGetInt32(result->values[0]);
+	idv_result_end(result);
+	return app_id;
+}
+
+/*
+ * idv_contacts_id
+ *		An id of any type as one of the contacts' own.
+ */
+Datum
+idv_contacts_id(const IdvContacts *contacts, Datum id, Oid type)
+{
+	bool		fits;
+
+	id = idv_coerce(id, type, contacts->id_type, &fits);
+	if (!fits)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("contacts in %s have ids of type %s, not %s",
+						contacts->table->name,
+						format_type_be(contacts->id_type),
+						format_type_be(type)),
+				 errhint("Cast the id to type %s.",
+						 format_type_be(contacts->id_type))));
+	return id;
+}
+
+/*
+ * idv_contacts_compare
+ *		The order of two ids, in which their rows are locked.
+ */
+int
+idv_contacts_compare(const IdvContacts *contacts, Datum left, Datum right)
+{
+	TypeCacheEntry *type = lookup_type_cache(contacts->id_type,
+											 TYPECACHE_CMP_PROC_FINFO);
+	Form_pg_attribute att = TupleDescAttr(contacts->table->desc,
+										  contacts->id - 1);
+
+	if (!OidIsValid(type->cmp_proc_finfo.fn_oid))
+		elog(ERROR, "type %u of a primary key cannot be compared",
+			 contacts->id_type);
+	return DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo,
+										   att->attcollation, left, right));
+}
+
+/*
+ * idv_contacts_lock
+ *		Lock and read the row of a contact.
+ *
+ * A source is locked against being referenced; a target is not, so that its
+ * visitor's next message does not wait.  Returns false if there is no row.
+ */
+bool
+idv_contacts_lock(IdvRow *row, IdvContacts *contacts, int32 app_id, Datum id,
+				  bool as_source)
+{
+	Datum		values[2] = {id, Int32GetDatum(app_id)};
+	IdvResult  *result;
+	bool		found;
+
+	result = idv_statement_query(as_source ? &contacts->lock_source :
+								 &contacts->lock_target, values, NULL);
+	if (result->processed > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there are several contacts of this id in %s",
+						contacts->table->name),
+				 errhint("Column \"id\" alone has to tell contacts apart.")));
+	found = idv_result_next(result);
+	if (found)
+		*row = idv_table_row(contacts->table, result, 0);
+	idv_result_end(result);
+	return found;
+}
+
+/*
+ * idv_contacts_is_verified
+ *		Is this contact verified?
+ */
+bool
+idv_contacts_is_verified(const IdvContacts *contacts, IdvRow row)
+{
+	return contacts->is_verified != 0 &&
+		!row.nulls[contacts->is_verified - 1] &&
+		DatumGetBool(row.values[contacts->is_verified - 1]);
+}
+
+/* How many triggers we are inside of. */
+static int
+trigger_depth(void)
+{
+	return DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH));
+}
+
+/*
+ * idv_contacts_write
+ *		Write the row of one contact.
+ *
+ * A trigger that swallows it is an error (55000).
+ */
+void
+idv_contacts_write(IdvContacts *contacts, const IdvStatement *statement,
+				   const Datum *values, const bool *nulls)
+{
+	Oid			outer_relation = written_relation;
+	int			outer_depth = written_depth;
+	uint64		written;
+
+	PG_TRY();
+	{
+		written_relation = contacts->table->relation;
+		written_depth = trigger_depth();
+		written = idv_statement_run(statement, values, nulls);
+	}
+	PG_FINALLY();
+	{
+		written_relation = outer_relation;
+		written_depth = outer_depth;
+	}
+	PG_END_TRY();
+
+	if (written != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("contact in %s was not written",
+						contacts->table->name),
+				 errhint("Look for a trigger on the table that returns NULL.")));
+}
+
+/*
+ * idv_fold_writes
+ *		Asked by a trigger: is it a fold's own statement that fires me?
+ *
+ * Statements of another trigger that the fold's own has fired are not.
+ */
+bool
+idv_fold_writes(Oid relation)
+{
+	return OidIsValid(written_relation) &&
+		idv_root_relation(relation) == written_relation &&
+		trigger_depth() == written_depth + 1;
+}
+
+/*
+ * idv_coerce
+ *		A value as one of another type, as an assignment would make it.
+ *
+ * *fits is false if there is no such assignment.
+ */
+Datum
+idv_coerce(Datum value, Oid from, Oid to, bool *fits)
+{
+	Oid			function;
+
+	from = getBaseType(from);
+	to = getBaseType(to);
+	*fits = true;
+	if (from == to)
+		return value;
+	switch (find_coercion_pathway(to, from, COERCION_ASSIGNMENT, &function))
+	{
+		case COERCION_PATH_RELABELTYPE:
+			return value;
+		case COERCION_PATH_FUNC:
+			/* A length coercion takes more arguments; without one it is off. */
+			return OidFunctionCall3(function, value, Int32GetDatum(-1),
+									BoolGetDatum(false));
+		case COERCION_PATH_COERCEVIAIO:
+			{
+				Oid			output;
+				Oid			input;
+				Oid			ioparam;
+				bool		is_varlena;
+
+				getTypeOutputInfo(from, &output, &is_varlena);
+				getTypeInputInfo(to, &input, &ioparam);
+				return OidInputFunctionCall(input,
+											OidOutputFunctionCall(output, value),
+											ioparam, -1);
+			}
+		default:
+			*fits = false;
+			return (Datum) 0;
+	}
+}

@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * filling.h
+ *	  What a contact takes over from one that is folded into it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_FILLING_H
+#define IDV_FILLING_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "contact_rows.h"
+
+/* The target's columns that get another value. */
+typedef struct IdvFilling
+{
+	Bitmapset  *columns;
+	IdvRow		after;			/* of these columns */
+} IdvFilling;
+
+extern IdvFilling idv_filling(IdvContacts *contacts, IdvRow source,
+							  IdvRow target, bool by_claim, TimestampTz now);
+extern Datum idv_filling_jsonb(const IdvContacts *contacts, IdvRow before,
+							   const IdvFilling *filling);
+extern void idv_filling_write(IdvContacts *contacts, int32 app_id, Datum id,
+							  const IdvFilling *filling);
+
+#endif							/* IDV_FILLING_H */

@@ -1,0 +1,591 @@
+/*-------------------------------------------------------------------------
+ *
+ * folding.c
+ *	  Fold one contact into another.
+ *
+ * First the two contacts are locked, then one statement runs for each column
+ * that points to the source, each with a fresh snapshot.  Whoever inserts a
+ * row that points to the source takes a lock on it too: either they came
+ * first, then we have waited for them and see the row; or they wait for us,
+ * and then there is no source any more.
+ *
+ * A row that would break a unique index by moving is dropped, and the row that
+ * is there stays.  What points to the dropped row moves to that one, by the
+ * same rules: a fold within the fold.
+ *
+ * The source is deleted when nothing points to it, so there is nothing that
+ * its deletion could cascade to; and it is deleted before the target takes
+ * over its values, some of which may be unique.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "folding.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "contact_rows.h"
+#include "filling.h"
+#include "journal.h"
+#include "moves.h"
+#include "relations.h"
+
+/* A fold under way. */
+typedef struct Fold
+{
+	IdvContacts *contacts;
+	int32		app_id;
+	IdvJournal	journal;
+	List	   *folded;			/* of IdvFolded */
+	MemoryContext context;		/* where that is */
+} Fold;
+
+static void repoint(Fold *fold, IdvTable *table, IdvRow from, IdvRow to,
+					int depth);
+
+/* The line of the result for this column. */
+static IdvFolded *
+folded_line(Fold *fold, Oid relation, const char *column)
+{
+	IdvFolded  *line;
+	ListCell   *lc;
+	MemoryContext caller;
+
+	foreach(lc, fold->folded)
+	{
+		line = lfirst(lc);
+		if (line->relation == relation &&
+			strcmp(NameStr(line->column_name), column) == 0)
+			return line;
+	}
+
+	caller = MemoryContextSwitchTo(fold->context);
+	line = palloc0(sizeof(IdvFolded));
+	line->relation = relation;
+	namestrcpy(&line->column_name, column);
+	fold->folded = lappend(fold->folded, line);
+	MemoryContextSwitchTo(caller);
+	return line;
+}
+
+/* Of a reference's columns the one that holds the id, or the first to change. */
+static const char *
+telling_column(const Fold *fold, const IdvTable *target,
+			   const IdvReference *reference, uint32 changed)
+{
+	int			chosen = 0;
+
+	while ((changed & (1U << chosen)) == 0)
+		chosen++;
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		if (target == fold->contacts->table &&
+			reference->referenced[i] == fold->contacts->id)
+			chosen = i;
+	}
+	return NameStr(TupleDescAttr(reference->table->desc,
+								 reference->columns[chosen] - 1)->attname);
+}
+
+/*
+ * The parameters of the statements that move along a reference.
+ *
+ * Returns false if nothing can point to the source that way, or if there is
+ * nothing to change.
+ */
+static bool
+move_parameters(Datum *values, bool *nulls, uint32 *changed,
+				const IdvTable *table, const IdvReference *reference,
+				IdvRow from, IdvRow to)
+{
+	int			n = reference->ncolumns;
+
+	*changed = 0;
+	for (int i = 0; i < n; i++)
+	{
+		int			r = reference->referenced[i] - 1;
+		Form_pg_attribute att = TupleDescAttr(table->desc, r);
+		Oid			type = idv_move_column_type(reference, i);
+		bool		fits = true;
+
+		if (from.nulls[r])
+			return false;
+		values[i] = from.values[r];
+		nulls[i] = false;
+		nulls[n + i] = to.nulls[r];
+		if (!to.nulls[r])
+			values[n + i] = idv_coerce(to.values[r], att->atttypid, type, &fits);
+		if (!fits)
+			elog(ERROR, "no assignment from type %u to type %u",
+				 att->atttypid, type);
+		if (to.nulls[r] ||
+			!datum_image_eq(from.values[r], to.values[r],
+							att->attbyval, att->attlen))
+			*changed |= 1U << i;
+	}
+	return *changed != 0;
+}
+
+/* Is a row left that points to the source? */
+static bool
+is_any_left(const IdvMove *move, const Datum *values, const bool *nulls)
+{
+	return idv_statement_run(&move->left, values, nulls) > 0;
+}
+
+static void report_left_behind(const IdvReference *reference) pg_attribute_noreturn();
+
+static void
+report_left_behind(const IdvReference *reference)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("rows of %s were not moved", reference->table->name),
+			 errdetail("They still point to what is folded."),
+			 errhint("Look for a trigger on the table that returns NULL, or sets the column back.")));
+}
+
+/*
+ * Before a row is deleted: nothing points to it any more.
+ *
+ * Only a trigger could have kept or brought something back, since its lock
+ * keeps everybody else away.
+ */
+static void
+check_nothing_left(IdvTable *table, IdvRow from, IdvRow to)
+{
+	ListCell   *lc;
+
+	foreach(lc, idv_table_references(table))
+	{
+		IdvReference *reference = lfirst(lc);
+		Datum		values[2 * INDEX_MAX_KEYS];
+		bool		nulls[2 * INDEX_MAX_KEYS];
+		uint32		changed;
+
+		if (!table->references_have_triggers)
+			return;
+		if (move_parameters(values, nulls, &changed, table, reference, from, to) &&
+			is_any_left(idv_move(table, reference, changed), values, nulls))
+			report_left_behind(reference);
+	}
+}
+
+/* Drop a row in favour of one that stays. */
+static void
+drop(Fold *fold, IdvTable *table, const IdvResult *result, int depth)
+{
+	Datum		place[2] = {result->values[0], result->values[1]};
+	int			width = (result->slot->tts_tupleDescriptor->natts -
+						 IDV_COLLISION_PLACE) / 2;
+	IdvRow		dropped = idv_table_row(table, result, IDV_COLLISION_PLACE);
+	IdvRow		stays = idv_table_row(table, result,
+									  IDV_COLLISION_PLACE + width);
+
+	place[0] = datumCopy(place[0], false, sizeof(ItemPointerData));
+	repoint(fold, table, dropped, stays, depth + 1);
+	check_nothing_left(table, dropped, stays);
+	idv_journal_dropped(&fold->journal, table, dropped, depth);
+
+	if (table->remove.plan == NULL)
+	{
+		static const Oid types[] = {TIDOID, OIDOID};
+
+		idv_table_statement(&table->remove, table,
+							psprintf("DELETE FROM %s x WHERE x.ctid = $1 AND x.tableoid = $2",
+									 table->from), 2, types);
+	}
+	if (idv_statement_run(&table->remove, place, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("row of %s, which exists twice now, was not dropped",
+						table->name),
+				 errhint("Look for a trigger on the table that returns NULL.")));
+}
+
+/* Drop the rows that a move would make equal to others by a unique index. */
+static int64
+drop_collisions(Fold *fold, IdvTable *table, const IdvStatement *collision,
+				const Datum *values, const bool *nulls, int depth)
+{
+	bool		one_by_one = idv_table_references(table) != NIL;
+	int64		dropped = 0;
+	bool		found;
+	MemoryContext row_context;
+	MemoryContext caller;
+
+	row_context = AllocSetContextCreate(CurrentMemoryContext,
+										"idverify dropped row",
+										ALLOCSET_DEFAULT_SIZES);
+	caller = CurrentMemoryContext;
+	do
+	{
+		IdvResult  *result = idv_statement_query(collision, values, nulls);
+
+		found = false;
+		while (idv_result_next(result))
+		{
+			CHECK_FOR_INTERRUPTS();
+			MemoryContextSwitchTo(row_context);
+			drop(fold, table, result, depth);
+			MemoryContextSwitchTo(caller);
+			MemoryContextReset(row_context);
+			dropped++;
+			found = true;
+		}
+		idv_result_end(result);
+	} while (found && one_by_one);
+	MemoryContextDelete(row_context);
+	return dropped;
+}
+
+/* Move what points to one row along one reference. */
+static void
+move_along(Fold *fold, IdvTable *table, IdvReference *reference,
+		   IdvRow from, IdvRow to, int depth)
+{
+	Datum		values[2 * INDEX_MAX_KEYS];
+	bool		nulls[2 * INDEX_MAX_KEYS];
+	uint32		changed;
+	IdvMove    *move;
+	IdvResult  *result;
+	int64		moved = 0;
+	int64		dropped = 0;
+	ListCell   *lc;
+
+	if (!move_parameters(values, nulls, &changed, table, reference, from, to))
+		return;
+	move = idv_move(table, reference, changed);
+
+	/* Never write a null where there was a pointer. */
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		if (!nulls[reference->ncolumns + i])
+			continue;
+		if (is_any_left(move, values, nulls))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("rows of %s cannot be moved, because the contact to fold into has no %s",
+							reference->table->name,
+							idv_column_name(table, reference->referenced[i])),
+					 errhint("Give it one first.")));
+		return;
+	}
+
+	if (move->loop.plan != NULL)
+	{
+		result = idv_statement_query(&move->loop, values, nulls);
+		moved += result->processed;
+		idv_journal_moved(&fold->journal, table, reference, move, true,
+						  from, to, result, depth);
+		idv_result_end(result);
+	}
+
+	foreach(lc, move->collisions)
+		dropped += drop_collisions(fold, reference->table, lfirst(lc),
+								   values, nulls, depth);
+
+	result = idv_statement_query(&move->update, values, nulls);
+	moved += result->processed;
+	if (reference->table->has_triggers && is_any_left(move, values, nulls))
+		report_left_behind(reference);
+	idv_journal_moved(&fold->journal, table, reference, move, false,
+					  from, to, result, depth);
+	idv_result_end(result);
+
+	if (moved > 0 || dropped > 0)
+	{
+		IdvFolded  *line = folded_line(fold, reference->table->relation,
+									   telling_column(fold, table, reference,
+													  changed));
+
+		line->moved += moved;
+		line->dropped += dropped;
+	}
+}
+
+/* Make everything that points to one row of a table point to another. */
+static void
+repoint(Fold *fold, IdvTable *table, IdvRow from, IdvRow to, int depth)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	foreach(lc, idv_table_references(table))
+		move_along(fold, table, lfirst(lc), from, to, depth);
+}
+
+static void report_no_contact(const IdvContacts *contacts, Datum id) pg_attribute_noreturn();
+
+static void
+report_no_contact(const IdvContacts *contacts, Datum id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("contact \"%s\" does not exist in %s",
+					idv_value_text(contacts->id_type, id),
+					contacts->table->name),
+			 errhint("If it was folded, idverify_resolve tells into which one.")));
+}
+
+/* Two contacts of different apps are never one person's. */
+static void
+check_same_app(const IdvContacts *contacts, IdvRow source, IdvRow target)
+{
+	int			app = contacts->app - 1;
+	Form_pg_attribute att;
+
+	if (contacts->app == 0)
+		return;
+	att = TupleDescAttr(contacts->table->desc, app);
+	if (source.nulls[app] == target.nulls[app] &&
+		(source.nulls[app] ||
+		 strcmp(idv_value_text(att->atttypid, source.values[app]),
+				idv_value_text(att->atttypid, target.values[app])) == 0))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("contacts of different apps cannot be folded"),
+			 errdetail("Column \"%s\" of the two differs.",
+					   NameStr(att->attname))));
+}
+
+/* A column of our own contacts for the journal, if it is to be in there. */
+static NullableDatum
+kept_value(AttrNumber column, IdvRow row, bool wanted)
+{
+	NullableDatum kept = {(Datum) 0, true};
+
+	if (column != 0 && wanted && !row.nulls[column - 1])
+	{
+		kept.value = row.values[column - 1];
+		kept.isnull = false;
+	}
+	return kept;
+}
+
+/* Write the head of the journal. */
+static void
+begin_journal(Fold *fold, IdvRow source, IdvRow target,
+			  const IdvFilling *filling, Datum source_id, Datum target_id,
+			  int how, TimestampTz now)
+{
+	IdvContacts *contacts = fold->contacts;
+	bool		verified = idv_contacts_is_verified(contacts, source);
+	IdvJournalHead head;
+
+	if (fold->journal.off)
+		return;
+	head.contacts = contacts->table->name;
+	head.source_id = idv_value_text(contacts->id_type, source_id);
+	head.target_id = idv_value_text(contacts->id_type, target_id);
+	head.source_row = idv_row_jsonb(contacts->table, source);
+	head.filled = idv_filling_jsonb(contacts, target, filling);
+	head.visitor = kept_value(contacts->visitor, source, true);
+	head.external_id = kept_value(contacts->external_id, source, verified);
+	head.email = kept_value(contacts->email, source, verified &&
+							DatumGetBool(source.values[contacts->email_verified - 1]));
+	head.forced = (how & IDV_FOLD_FORCE) != 0;
+	head.folded_at = now;
+	idv_journal_begin(&fold->journal, &head);
+}
+
+/* Delete the source. */
+static void
+delete_source(Fold *fold, Datum id)
+{
+	IdvContacts *contacts = fold->contacts;
+	Datum		values[2] = {id, Int32GetDatum(fold->app_id)};
+
+	if (contacts->remove.plan == NULL)
+	{
+		Oid			types[] = {contacts->id_type, INT4OID};
+
+		idv_table_statement(&contacts->remove, contacts->table,
+							psprintf("DELETE FROM %s x WHERE %sx.%s %s $1",
+									 contacts->table->from,
+									 contacts->own ? "x.app_id = $2 AND " : "",
+									 idv_column_name(contacts->table, contacts->id),
+									 idv_operator_name(idv_equal_operator(contacts->id_type,
+																		  contacts->id_type))),
+							contacts->own ? 2 : 1, types);
+	}
+	idv_contacts_write(contacts, &contacts->remove, values, NULL);
+	folded_line(fold, contacts->table->relation,
+				NameStr(TupleDescAttr(contacts->table->desc,
+									  contacts->id - 1)->attname))->dropped++;
+}
+
+/*
+ * Fold, once all is known.  Returns false if a claim wanted to fold a source
+ * that is gone, or has become verified, in the meantime.
+ */
+static bool
+fold_contacts(Fold *fold, Datum source_id, Datum target_id, int how)
+{
+	IdvContacts *contacts = fold->contacts;
+	bool		source_first = idv_contacts_compare(contacts, source_id, target_id) < 0;
+	bool		by_claim = (how & IDV_FOLD_BY_CLAIM) != 0;
+	IdvRow		source;
+	IdvRow		target;
+	bool		found;
+	IdvFilling	filling;
+	TimestampTz now;
+
+	/* In the order of their ids, so that folds that cross do not deadlock. */
+	if (!source_first &&
+		!idv_contacts_lock(&target, contacts, fold->app_id, target_id, false))
+		report_no_contact(contacts, target_id);
+	found = idv_contacts_lock(&source, contacts, fold->app_id, source_id, true);
+	if (!found && by_claim)
+		return false;
+	if (!found)
+		report_no_contact(contacts, source_id);
+	if (source_first &&
+		!idv_contacts_lock(&target, contacts, fold->app_id, target_id, false))
+		report_no_contact(contacts, target_id);
+
+	check_same_app(contacts, source, target);
+	if (idv_contacts_is_verified(contacts, source) &&
+		(how & IDV_FOLD_FORCE) == 0)
+	{
+		if (by_claim)
+			return false;
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("contact \"%s\" is verified",
+						idv_value_text(contacts->id_type, source_id)),
+				 errhint("To fold a verified contact into another say force => true.")));
+	}
+
+	now = GetCurrentTimestamp();
+	filling = idv_filling(contacts, source, target, by_claim, now);
+	begin_journal(fold, source, target, &filling, source_id, target_id, how, now);
+	repoint(fold, contacts->table, source, target, 0);
+	check_nothing_left(contacts->table, source, target);
+	delete_source(fold, source_id);
+	idv_filling_write(contacts, fold->app_id, target_id, &filling);
+	CommandCounterIncrement();
+	return true;
+}
+
+/* Fold, and take it all back. */
+static bool
+try_out(Fold *fold, Datum source_id, Datum target_id, int how)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	bool		done;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	done = fold_contacts(fold, source_id, target_id, how);
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return done;
+}
+
+/* Run a fold of contacts of one app. */
+static int64
+run_fold(List **folded, Fold *fold, Datum source, Datum target, int how)
+{
+	bool		done;
+
+	*folded = NIL;
+	if (idv_contacts_compare(fold->contacts, source, target) == 0)
+		return 0;
+	fold->journal.app_id = fold->app_id;
+	fold->journal.off = (how & IDV_FOLD_DRY_RUN) != 0;
+	if (fold->journal.off)
+		done = try_out(fold, source, target, how);
+	else
+		done = fold_contacts(fold, source, target, how);
+	if (!done)
+		return 0;
+	*folded = fold->folded;
+	return fold->journal.fold_id;
+}
+
+/* Begin with a fold: connect to SPI. */
+static void
+begin(Fold *fold, Oid contacts)
+{
+	PreventCommandIfReadOnly("a fold");
+	memset(fold, 0, sizeof(Fold));
+	fold->context = CurrentMemoryContext;
+	SPI_connect();
+	do
+	{
+		fold->contacts = idv_contacts(contacts);
+	} while (idv_tables_changed(fold->contacts->table));
+}
+
+/*
+ * idv_fold
+ *		Fold the source into the target.
+ *
+ * id_type		of source and target; any that can be assigned to the ids'
+ * how			IDV_FOLD_...
+ * folded		output: a list of IdvFolded, in the caller's context
+ *
+ * Returns the fold's id, or 0 if there is none: of a dry run; where the two
+ * are the same; by claim, where the source is gone or has become verified
+ * since the caller looked.
+ */
+int64
+idv_fold(List **folded, Oid contacts, Oid id_type,
+		 Datum source, Datum target, int how)
+{
+	Fold		fold;
+	int64		fold_id;
+
+	begin(&fold, contacts);
+	source = idv_contacts_id(fold.contacts, source, id_type);
+	target = idv_contacts_id(fold.contacts, target, id_type);
+	fold.app_id = idv_contacts_app_id(fold.contacts, source);
+	if (fold.contacts->own)
+	{
+		int32		app_id = idv_contacts_app_id(fold.contacts, target);
+
+		if (app_id == 0)
+			report_no_contact(fold.contacts, target);
+		if (fold.app_id == 0 && (how & IDV_FOLD_BY_CLAIM) == 0)
+			report_no_contact(fold.contacts, source);
+		if (fold.app_id != 0 && app_id != fold.app_id)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("contacts of different apps cannot be folded"),
+					 errdetail("Column \"app_id\" of the two differs.")));
+	}
+	fold_id = run_fold(folded, &fold, source, target, how);
+	SPI_finish();
+	return fold_id;
+}
+
+/*
+ * idv_fold_own
+ *		idv_fold() for idverify.contacts, where the caller knows the app.
+ */
+int64
+idv_fold_own(List **folded, int32 app_id, int64 source, int64 target, int how)
+{
+	Fold		fold;
+	int64		fold_id;
+
+	begin(&fold, idv_contacts_table());
+	fold.app_id = app_id;
+	fold_id = run_fold(folded, &fold, Int64GetDatum(source),
+					   Int64GetDatum(target), how);
+	SPI_finish();
+	return fold_id;
+}

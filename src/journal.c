@@ -1,0 +1,346 @@
+/*-------------------------------------------------------------------------
+ *
+ * journal.c
+ *	  The journal of folds, from which each can be undone.
+ *
+ * It outlives a dump and a restore, so it holds names and text, no OIDs and
+ * nothing binary.  Text is what the types' own functions write, under settings
+ * that do not depend on the session and lose nothing.
+ *
+ * Every row that is dropped is written down whole, one to a step.  Rows that
+ * are moved are written down by their keys, many to a step: for a contact with
+ * a hundred thousand messages that costs little beside moving them, and never
+ * more memory than one step does.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "journal.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* How many keys there are in one step. */
+#define KEYS_PER_STEP		1000
+
+static IdvStatement insert_fold;
+static IdvStatement insert_moved;
+static IdvStatement insert_dropped;
+
+static void
+set_option(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * idv_exact_text_begin
+ *		From here on text is written, and read, independent of the session.
+ *
+ * Returns what idv_exact_text_end() is to be given.  An error undoes it too.
+ */
+int
+idv_exact_text_begin(void)
+{
+	int			level = NewGUCNestLevel();
+
+	/* Each of these costs more than asking first. */
+	if (DateStyle != USE_ISO_DATES)
+		set_option("DateStyle", "ISO");
+	if (IntervalStyle != INTSTYLE_POSTGRES)
+		set_option("IntervalStyle", "postgres");
+	if (extra_float_digits < 1)
+		set_option("extra_float_digits", "1");
+	if (strcmp(GetConfigOption("lc_monetary", false, false), "C") != 0)
+		set_option("lc_monetary", "C");
+	if (strcmp(GetConfigOption("xmloption", false, false), "content") != 0)
+		set_option("xmloption", "content");
+	return level;
+}
+
+/*
+ * idv_exact_text_end
+ *		Go back to the session's settings.
+ */
+void
+idv_exact_text_end(int level)
+{
+	AtEOXact_GUC(false, level);
+}
+
+/*
+ * idv_value_text
+ *		A value as its type writes it.
+ */
+char *
+idv_value_text(Oid type, Datum value)
+{
+	Oid			output;
+	bool		is_varlena;
+
+	getTypeOutputInfo(type, &output, &is_varlena);
+	return OidOutputFunctionCall(output, value);
+}
+
+/*
+ * idv_row_jsonb
+ *		A row as jsonb: an object of its columns' values as text.
+ *
+ * Generated columns are left out; they will be generated again.
+ */
+Datum
+idv_row_jsonb(const IdvTable *table, IdvRow row)
+{
+	StringInfoData json;
+	int			level = idv_exact_text_begin();
+
+	initStringInfo(&json);
+	for (int i = 0; i < table->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(table->desc, i);
+
+		if (att->attisdropped || att->attgenerated != '\0')
+			continue;
+		appendStringInfoChar(&json, json.len == 0 ? '{' : ',');
+		escape_json(&json, NameStr(att->attname));
+		appendStringInfoChar(&json, ':');
+		if (row.nulls[i])
+			appendStringInfoString(&json, "null");
+		else
+			escape_json(&json, idv_value_text(att->atttypid, row.values[i]));
+	}
+	appendStringInfoString(&json, json.len == 0 ? "{}" : "}");
+	idv_exact_text_end(level);
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+}
+
+/* An array of text; a null among the strings is a null element. */
+static Datum
+text_array(char **strings, int n)
+{
+	Datum	   *elements = palloc(sizeof(Datum) * Max(n, 1));
+	bool	   *nulls = palloc(sizeof(bool) * Max(n, 1));
+	int			dims[1] = {n};
+	int			lbs[1] = {1};
+
+	if (n == 0)
+		return PointerGetDatum(construct_empty_array(TEXTOID));
+	for (int i = 0; i < n; i++)
+	{
+		nulls[i] = strings[i] == NULL;
+		elements[i] = nulls[i] ? (Datum) 0 : CStringGetTextDatum(strings[i]);
+	}
+	return PointerGetDatum(construct_md_array(elements, nulls, 1, dims, lbs,
+											  TEXTOID, -1, false,
+											  TYPALIGN_INT));
+}
+
+/*
+ * idv_journal_begin
+ *		Write down that there is a fold; this gives it its id.
+ */
+void
+idv_journal_begin(IdvJournal *journal, const IdvJournalHead *head)
+{
+	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
+		JSONBOID, UUIDOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, TEXTOID};
+	Datum		values[lengthof(types)];
+	bool		nulls[lengthof(types)] = {false};
+	IdvResult  *result;
+
+	if (journal->off)
+		return;
+	if (insert_fold.plan == NULL)
+		idv_statement_prepare(&insert_fold, InvalidOid,
+							  "INSERT INTO idverify.folds (app_id, contacts,"
+							  " source_id, target_id, source_row, filled,"
+							  " visitor, forced, folded_at, external_id, email)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+							  " RETURNING id",
+							  lengthof(types), types);
+	values[0] = Int32GetDatum(journal->app_id);
+	values[1] = CStringGetTextDatum(head->contacts);
+	values[2] = CStringGetTextDatum(head->source_id);
+	values[3] = CStringGetTextDatum(head->target_id);
+	values[4] = head->source_row;
+	values[5] = head->filled;
+	values[6] = head->visitor.value;
+	nulls[6] = head->visitor.isnull;
+	values[7] = BoolGetDatum(head->forced);
+	values[8] = TimestampTzGetDatum(head->folded_at);
+	values[9] = head->external_id.value;
+	nulls[9] = head->external_id.isnull;
+	values[10] = head->email.value;
+	nulls[10] = head->email.isnull;
+
+	result = idv_statement_query(&insert_fold, values, nulls);
+	if (!idv_result_next(result))
+		elog(ERROR, "inserting a fold returned no id");
+	journal->fold_id = DatumGetInt64(result->values[0]);
+	idv_result_end(result);
+}
+
+/* The columns that a move changes, and their values as text. */
+static int
+describe_change(char **names, char **old_values, char **new_values,
+				const IdvTable *target, const IdvReference *reference,
+				const IdvMove *move, bool to_nothing, IdvRow from, IdvRow to)
+{
+	int			n = 0;
+
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		AttrNumber	referenced = reference->referenced[i];
+		Oid			type = TupleDescAttr(target->desc, referenced - 1)->atttypid;
+
+		if ((move->changed & (1U << i)) == 0)
+			continue;
+		names[n] = NameStr(TupleDescAttr(reference->table->desc,
+										 reference->columns[i] - 1)->attname);
+		old_values[n] = idv_value_text(type, from.values[referenced - 1]);
+		new_values[n] = to_nothing ? NULL :
+			idv_value_text(type, to.values[referenced - 1]);
+		n++;
+	}
+	return n;
+}
+
+/*
+ * idv_journal_moved
+ *		Write down the rows that a move returned, and use it up.
+ *
+ * to_nothing	the columns were set to null
+ */
+void
+idv_journal_moved(IdvJournal *journal, const IdvTable *target,
+				  const IdvReference *reference, const IdvMove *move,
+				  bool to_nothing, IdvRow from, IdvRow to, IdvResult *result,
+				  int depth)
+{
+	static const Oid types[] = {INT4OID, INT8OID, INT4OID, INT4OID, TEXTOID,
+		TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, BOOLOID,
+		TEXTARRAYOID, TEXTARRAYOID, INT4OID};
+	const IdvTable *table = reference->table;
+	char	   *names[INDEX_MAX_KEYS];
+	char	   *old_values[INDEX_MAX_KEYS];
+	char	   *new_values[INDEX_MAX_KEYS];
+	char	  **key_names = palloc(sizeof(char *) * Max(move->nkeys, 1));
+	int			width = move->whole_row ? 1 : move->nkeys;
+	FmgrInfo   *outputs = palloc(sizeof(FmgrInfo) * Max(width, 1));
+	char	  **keys;
+	int			level;
+	int			ncolumns;
+	bool		more = true;
+	MemoryContext step_context;
+	MemoryContext caller;
+
+	if (journal->off || result->processed == 0)
+		return;
+	if (insert_moved.plan == NULL)
+		idv_statement_prepare(&insert_moved, InvalidOid,
+							  "INSERT INTO idverify.fold_rows (app_id, fold_id,"
+							  " step, depth, relation, columns, old_values,"
+							  " new_values, condition, whole_row, key_columns,"
+							  " moved_keys, moved)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+							  lengthof(types), types);
+
+	level = idv_exact_text_begin();
+	ncolumns = describe_change(names, old_values, new_values, target,
+							   reference, move, to_nothing, from, to);
+	for (int i = 0; i < move->nkeys; i++)
+		key_names[i] = NameStr(TupleDescAttr(table->desc,
+											 move->keys[i] - 1)->attname);
+	for (int i = 0; i < width; i++)
+	{
+		Oid			output;
+		bool		is_varlena;
+
+		getTypeOutputInfo(move->whole_row ? RECORDOID :
+						  TupleDescAttr(table->desc, move->keys[i] - 1)->atttypid,
+						  &output, &is_varlena);
+		fmgr_info(output, &outputs[i]);
+	}
+
+	step_context = AllocSetContextCreate(CurrentMemoryContext,
+										 "idverify journal step",
+										 ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(step_context);
+	while (more)
+	{
+		Datum		values[lengthof(types)];
+		bool		nulls[lengthof(types)] = {false};
+		int			n = 0;
+
+		keys = palloc(sizeof(char *) * Max(width, 1) * KEYS_PER_STEP);
+		while (n < KEYS_PER_STEP && (more = idv_result_next(result)))
+		{
+			for (int i = 0; i < width; i++)
+				keys[n * width + i] = result->nulls[i] ? NULL :
+					OutputFunctionCall(&outputs[i], result->values[i]);
+			n++;
+		}
+		if (n == 0)
+			break;
+
+		values[0] = Int32GetDatum(journal->app_id);
+		values[1] = Int64GetDatum(journal->fold_id);
+		values[2] = Int32GetDatum(++journal->step);
+		values[3] = Int32GetDatum(depth);
+		values[4] = CStringGetTextDatum(table->name);
+		values[5] = text_array(names, ncolumns);
+		values[6] = text_array(old_values, ncolumns);
+		values[7] = text_array(new_values, ncolumns);
+		nulls[8] = reference->condition_text == NULL;
+		if (!nulls[8])
+			values[8] = CStringGetTextDatum(reference->condition_text);
+		values[9] = BoolGetDatum(move->whole_row);
+		values[10] = text_array(key_names, move->nkeys);
+		values[11] = text_array(keys, n * width);
+		values[12] = Int32GetDatum(n);
+		(void) idv_statement_run(&insert_moved, values, nulls);
+		MemoryContextReset(step_context);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(step_context);
+	idv_exact_text_end(level);
+}
+
+/*
+ * idv_journal_dropped
+ *		Write down a row that is about to be dropped.
+ */
+void
+idv_journal_dropped(IdvJournal *journal, const IdvTable *table, IdvRow row,
+					int depth)
+{
+	static const Oid types[] = {INT4OID, INT8OID, INT4OID, INT4OID, TEXTOID,
+		JSONBOID};
+	Datum		values[lengthof(types)];
+
+	if (journal->off)
+		return;
+	if (insert_dropped.plan == NULL)
+		idv_statement_prepare(&insert_dropped, InvalidOid,
+							  "INSERT INTO idverify.fold_rows (app_id, fold_id,"
+							  " step, depth, relation, dropped_row)"
+							  " VALUES ($1, $2, $3, $4, $5, $6)",
+							  lengthof(types), types);
+	values[0] = Int32GetDatum(journal->app_id);
+	values[1] = Int64GetDatum(journal->fold_id);
+	values[2] = Int32GetDatum(++journal->step);
+	values[3] = Int32GetDatum(depth);
+	values[4] = CStringGetTextDatum(table->name);
+	values[5] = idv_row_jsonb(table, row);
+	(void) idv_statement_run(&insert_dropped, values, NULL);
+}

@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * journal.h
+ *	  The journal of folds, from which each can be undone.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_JOURNAL_H
+#define IDV_JOURNAL_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "contact_rows.h"
+#include "moves.h"
+#include "relations.h"
+
+/* A fold being written down. */
+typedef struct IdvJournal
+{
+	bool		off;			/* of a dry run there is no journal */
+	int32		app_id;
+	int64		fold_id;
+	int32		step;
+} IdvJournal;
+
+/* What a fold is, before its rows. */
+typedef struct IdvJournalHead
+{
+	const char *contacts;
+	const char *source_id;
+	const char *target_id;
+	Datum		source_row;		/* jsonb */
+	Datum		filled;			/* jsonb */
+	NullableDatum visitor;
+	NullableDatum external_id;	/* the signed identity that the source had */
+	NullableDatum email;
+	bool		forced;
+	TimestampTz folded_at;
+} IdvJournalHead;
+
+extern int	idv_exact_text_begin(void);
+extern void idv_exact_text_end(int level);
+extern char *idv_value_text(Oid type, Datum value);
+extern Datum idv_row_jsonb(const IdvTable *table, IdvRow row);
+
+extern void idv_journal_begin(IdvJournal *journal, const IdvJournalHead *head);
+extern void idv_journal_moved(IdvJournal *journal, const IdvTable *target,
+							  const IdvReference *reference,
+							  const IdvMove *move, bool to_nothing,
+							  IdvRow from, IdvRow to, IdvResult *result,
+							  int depth);
+extern void idv_journal_dropped(IdvJournal *journal, const IdvTable *table,
+								IdvRow row, int depth);
+
+#endif							/* IDV_JOURNAL_H */

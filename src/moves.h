@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * moves.h
+ *	  The statements that make rows point to another row.
+ *
+ * Their parameters are, for n columns that point: $1 to $n what they point to,
+ * as it is stored there; then $n+1 to $2n what they will point to, as the
+ * columns store it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_MOVES_H
+#define IDV_MOVES_H
+
+#include "postgres.h"
+
+#include "relations.h"
+
+/* Moving along one reference. */
+typedef struct IdvMove
+{
+	uint32		changed;		/* which of its columns get another value */
+
+	List	   *collisions;		/* of IdvStatement, one per unique index */
+	IdvStatement update;		/* the move; returns keys */
+	IdvStatement left;			/* is there a row still to be moved? */
+	IdvStatement loop;			/* the target must not point to itself; same
+								 * keys.  Without plan: it may, or cannot */
+
+	/*
+	 * What tells the moved rows apart afterwards: columns of a unique key,
+	 * less those that are moved.  Or all columns that are not, if there is no
+	 * key; then the one value returned is a record of them.
+	 */
+	bool		whole_row;
+	int			nkeys;
+	AttrNumber *keys;
+} IdvMove;
+
+/* A collision returns the moved row, its place, and the row that stays. */
+#define IDV_COLLISION_PLACE		2	/* ctid, tableoid; then the two rows */
+
+extern IdvMove *idv_move(IdvTable *table, IdvReference *reference,
+						 uint32 changed);
+extern Oid	idv_move_column_type(const IdvReference *reference, int i);
+
+#endif							/* IDV_MOVES_H */

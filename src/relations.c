@@ -1,0 +1,622 @@
+/*-------------------------------------------------------------------------
+ *
+ * relations.c
+ *	  What the catalog says of the tables that a fold goes through: who they
+ *	  belong to, and which columns point to them.
+ *
+ * pg_constraint has no index on the table that is pointed to, and statements
+ * are slow to prepare, so what was found is kept.  All of it is thrown away
+ * together, when any of these tables, any constraint or any schema changes.
+ *
+ * A table is locked, as for an UPDATE, before it is looked at, and stays so
+ * until the transaction ends.  That keeps new foreign keys away and, since
+ * whoever takes a lock hears of what happened before, makes a stale
+ * description impossible.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "relations.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/nbtree.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "condition.h"
+
+/* All that was found out since something last changed. */
+typedef struct IdvCatalogue
+{
+	MemoryContext context;
+	HTAB	   *tables;			/* of IdvTable pointers, by relation */
+	List	   *statements;		/* of IdvStatement, prepared for them */
+	Oid			references_table;	/* idverify.contact_references */
+	struct IdvCatalogue *next;		/* among those thrown away */
+} IdvCatalogue;
+
+typedef struct TableEntry
+{
+	Oid			relation;
+	IdvTable   *table;			/* NULL while it is being described */
+} TableEntry;
+
+static IdvCatalogue *catalogue = NULL;
+static bool is_stale = false;
+
+/* Thrown away, but perhaps still in use by a fold further up the stack. */
+static IdvCatalogue *discarded = NULL;
+
+/* Reads idverify.contact_references. */
+static IdvStatement read_references;
+
+/*
+ * Relcache callback: relation relid changed, or all did if it is InvalidOid.
+ *
+ * This can run in the middle of anything, so it takes note and no more.
+ */
+static void
+note_relation_change(Datum arg, Oid relid)
+{
+	if (catalogue == NULL)
+		return;
+	if (!OidIsValid(relid) || relid == catalogue->references_table ||
+		hash_search(catalogue->tables, &relid, HASH_FIND, NULL) != NULL)
+		is_stale = true;
+}
+
+/* Syscache callback: some constraint, or the name of a schema, changed. */
+static void
+note_catalog_change(Datum arg, int cacheid, uint32 hashvalue)
+{
+	is_stale = true;
+}
+
+/* Transaction callback: nobody uses what was thrown away any more. */
+static void
+free_discarded(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		event != XACT_EVENT_PREPARE)
+		return;
+	while (discarded != NULL)
+	{
+		IdvCatalogue *old = discarded;
+		ListCell   *lc;
+
+		discarded = old->next;
+		foreach(lc, old->statements)
+			idv_statement_free(lfirst(lc));
+		MemoryContextDelete(old->context);
+	}
+}
+
+/*
+ * idv_relations_init
+ *		Module load: be told of changes.
+ */
+void
+idv_relations_init(void)
+{
+	CacheRegisterRelcacheCallback(note_relation_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(CONSTROID, note_catalog_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, note_catalog_change, (Datum) 0);
+	RegisterXactCallback(free_discarded, NULL);
+}
+
+/* A catalogue in which nothing is stale. */
+static void
+renew_catalogue(void)
+{
+	MemoryContext context;
+	HASHCTL		ctl;
+	IdvCatalogue *fresh;
+
+	if (catalogue != NULL && !is_stale)
+		return;
+	if (catalogue != NULL)
+	{
+		catalogue->next = discarded;
+		discarded = catalogue;
+		catalogue = NULL;
+	}
+
+	is_stale = false;
+	context = AllocSetContextCreate(CacheMemoryContext, "idverify relations",
+									ALLOCSET_SMALL_SIZES);
+	fresh = MemoryContextAllocZero(context, sizeof(IdvCatalogue));
+	fresh->context = context;
+	ctl.keysize = sizeof(Oid);
+	ctl.entrysize = sizeof(TableEntry);
+	ctl.hcxt = context;
+	fresh->tables = hash_create("idverify relations", 16, &ctl,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	fresh->references_table =
+		get_relname_relid("contact_references",
+						  get_namespace_oid("idverify", false));
+	catalogue = fresh;
+}
+
+/*
+ * idv_table_context
+ *		Where what belongs to a table is kept.
+ */
+MemoryContext
+idv_table_context(const IdvTable *table)
+{
+	return table->home->context;
+}
+
+/*
+ * idv_table_statement
+ *		Prepare a statement on a table, as its owner, to be kept with it.
+ */
+void
+idv_table_statement(IdvStatement *statement, IdvTable *table, const char *sql,
+					int nargs, const Oid *types)
+{
+	MemoryContext caller;
+
+	/* In that order: a statement that fails is not prepared, nor leaked. */
+	caller = MemoryContextSwitchTo(table->home->context);
+	table->home->statements = lappend(table->home->statements, statement);
+	MemoryContextSwitchTo(caller);
+	idv_statement_prepare(statement, table->owner, sql, nargs, types);
+}
+
+/*
+ * idv_relation_name
+ *		The name of a relation, qualified and quoted.
+ */
+char *
+idv_relation_name(Oid relation)
+{
+	char	   *name = get_rel_name(relation);
+
+	if (name == NULL)
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+									  name);
+}
+
+/*
+ * idv_operator_name
+ *		An operator as SQL, whatever the search_path.
+ */
+char *
+idv_operator_name(Oid operator)
+{
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form;
+	char	   *name;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", operator);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	name = psprintf("OPERATOR(%s.%s)",
+					quote_identifier(get_namespace_name(form->oprnamespace)),
+					NameStr(form->oprname));
+	ReleaseSysCache(tuple);
+	return name;
+}
+
+/*
+ * idv_equal_operator
+ *		What two types are compared by in an index, or InvalidOid.
+ */
+Oid
+idv_equal_operator(Oid left, Oid right)
+{
+	TypeCacheEntry *l = lookup_type_cache(left, TYPECACHE_BTREE_OPFAMILY);
+	TypeCacheEntry *r = lookup_type_cache(right, TYPECACHE_BTREE_OPFAMILY);
+
+	if (!OidIsValid(l->btree_opf) || l->btree_opf != r->btree_opf)
+		return InvalidOid;
+	return get_opfamily_member(l->btree_opf, l->btree_opintype,
+							   r->btree_opintype, BTEqualStrategyNumber);
+}
+
+/*
+ * idv_column_name
+ *		The name of a table's column, quoted.
+ */
+const char *
+idv_column_name(const IdvTable *table, AttrNumber column)
+{
+	return quote_identifier(NameStr(TupleDescAttr(table->desc, column - 1)->attname));
+}
+
+/*
+ * idv_table_columns
+ *		All columns of a table, as the result of a query on alias.
+ */
+char *
+idv_table_columns(const IdvTable *table, const char *alias)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < table->desc->natts; i++)
+	{
+		if (!TupleDescAttr(table->desc, i)->attisdropped)
+			appendStringInfo(&list, "%s%s.%s", list.len == 0 ? "" : ", ",
+							 alias, idv_column_name(table, i + 1));
+	}
+	return list.data;
+}
+
+/*
+ * idv_table_row
+ *		The row that a query returned, all columns from the first on, copied.
+ */
+IdvRow
+idv_table_row(const IdvTable *table, const IdvResult *result, int first)
+{
+	IdvRow		row;
+
+	row.values = palloc0(sizeof(Datum) * table->desc->natts);
+	row.nulls = palloc(sizeof(bool) * table->desc->natts);
+	for (int i = 0; i < table->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(table->desc, i);
+
+		row.nulls[i] = true;
+		if (att->attisdropped)
+			continue;
+		if (!result->nulls[first])
+		{
+			row.nulls[i] = false;
+			row.values[i] = datumCopy(result->values[first], att->attbyval,
+									  att->attlen);
+		}
+		first++;
+	}
+	return row;
+}
+
+/*
+ * idv_contacts_table
+ *		Our own table of contacts.
+ */
+Oid
+idv_contacts_table(void)
+{
+	Oid			schema = get_namespace_oid("idverify", true);
+	Oid			table = InvalidOid;
+
+	if (OidIsValid(schema))
+		table = get_relname_relid("contacts", schema);
+	if (!OidIsValid(table))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table idverify.contacts does not exist"),
+				 errhint("Run CREATE EXTENSION idverify in this database.")));
+	return table;
+}
+
+/*
+ * idv_root_relation
+ *		The partitioned table that a partition is in the end a part of, or the
+ *		relation itself.
+ */
+Oid
+idv_root_relation(Oid relation)
+{
+	List	   *ancestors;
+
+	if (!get_rel_relispartition(relation))
+		return relation;
+	ancestors = get_partition_ancestors(relation);
+	return ancestors == NIL ? relation : llast_oid(ancestors);
+}
+
+/* Does somebody's own trigger hang on a table? */
+static bool
+has_triggers(Relation relation)
+{
+	TriggerDesc *triggers = relation->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		if (!triggers->triggers[i].tgisinternal)
+			return true;
+	}
+
+	/* Those of partitions are theirs alone. */
+	return relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+}
+
+/*
+ * idv_table
+ *		Lock a table for writing and describe it.
+ */
+IdvTable *
+idv_table(Oid relid)
+{
+	TableEntry *entry;
+	IdvTable   *table;
+	Relation	relation;
+	MemoryContext caller;
+	bool		found;
+
+	LockRelationOid(relid, RowExclusiveLock);
+	renew_catalogue();
+
+	entry = hash_search(catalogue->tables, &relid, HASH_ENTER, &found);
+	if (found && entry->table != NULL)
+		return entry->table;
+	entry->table = NULL;
+
+	relation = relation_open(relid, NoLock);
+	caller = MemoryContextSwitchTo(catalogue->context);
+	table = palloc0(sizeof(IdvTable));
+	table->home = catalogue;
+	table->relation = relid;
+	table->owner = relation->rd_rel->relowner;
+	table->name = idv_relation_name(relid);
+	table->from = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
+		table->name : psprintf("ONLY %s", table->name);
+	table->desc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
+	table->has_triggers = has_triggers(relation);
+	MemoryContextSwitchTo(caller);
+	relation_close(relation, NoLock);
+
+	entry->table = table;
+	return table;
+}
+
+/* The column of a table that has the name of a relative's column. */
+static AttrNumber
+column_of_relative(Oid relation, Oid relative, AttrNumber column)
+{
+	if (relation == relative)
+		return column;
+	return get_attnum(relation, get_attname(relative, column, false));
+}
+
+/* Describe a foreign key that points to a table. */
+static IdvReference *
+describe_foreign_key(IdvTable *table, HeapTuple tuple)
+{
+	Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+	IdvReference *reference = palloc0(sizeof(IdvReference));
+	AttrNumber	confkey[INDEX_MAX_KEYS];
+
+#if PG_VERSION_NUM >= 180000
+	if (form->conperiod)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot fold through temporal foreign key \"%s\"",
+						NameStr(form->conname))));
+#endif
+
+	DeconstructFkConstraintRow(tuple, &reference->ncolumns,
+							   reference->columns, confkey, reference->equal,
+							   NULL, NULL, NULL, NULL);
+	for (int i = 0; i < reference->ncolumns; i++)
+		reference->referenced[i] = column_of_relative(table->relation,
+													  form->confrelid,
+													  confkey[i]);
+	reference->is_key = true;
+	reference->table = idv_table(form->conrelid);
+	reference->self = idv_root_relation(form->conrelid) ==
+		idv_root_relation(table->relation);
+	return reference;
+}
+
+/* All that is one table with this one: its partitioned tables, its parts. */
+static List *
+relatives(Oid relation)
+{
+	List	   *relatives = find_all_inheritors(relation, NoLock, NULL);
+
+	if (get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE)
+		relatives = list_make1_oid(relation);
+	if (get_rel_relispartition(relation))
+		relatives = list_concat(relatives, get_partition_ancestors(relation));
+	return relatives;
+}
+
+/* Find the foreign keys that point to a table. */
+static List *
+find_foreign_keys(IdvTable *table)
+{
+	List	   *family = relatives(table->relation);
+	List	   *found = NIL;
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_contype, BTEqualStrategyNumber,
+				F_CHAREQ, CharGetDatum(CONSTRAINT_FOREIGN));
+	scan = systable_beginscan(constraints, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		/* A constraint of a partition is part of that of the whole. */
+		if (list_member_oid(family, form->confrelid) &&
+			!OidIsValid(form->conparentid))
+			found = lappend(found, heap_copytuple(tuple));
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return found;
+}
+
+static void report_lost_reference(Oid contacts, Oid relation,
+								  const char *column) pg_attribute_noreturn();
+
+static void
+report_lost_reference(Oid contacts, Oid relation, const char *column)
+{
+	char	   *name = get_rel_name(relation);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 name == NULL ?
+			 errmsg("table %u, which is listed as pointing to %s, does not exist",
+					relation, idv_relation_name(contacts)) :
+			 errmsg("column \"%s\" of %s, which is listed as pointing to %s, cannot be used",
+					column, idv_relation_name(relation),
+					idv_relation_name(contacts)),
+			 errhint("Correct or delete its row in idverify.contact_references.")));
+}
+
+/* Describe a column that our own table says to point to contacts. */
+static IdvReference *
+describe_listed(IdvTable *table, Oid relid, const char *column,
+				const char *condition)
+{
+	IdvReference *reference = palloc0(sizeof(IdvReference));
+	Relation	relation;
+	AttrNumber	id;
+	Bitmapset  *key;
+
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		report_lost_reference(table->relation, relid, column);
+	reference->table = idv_table(relid);
+	reference->ncolumns = 1;
+	reference->columns[0] = get_attnum(relid, column);
+
+	relation = relation_open(table->relation, NoLock);
+	key = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+	relation_close(relation, NoLock);
+	id = bms_membership(key) == BMS_SINGLETON ?
+		bms_singleton_member(key) + FirstLowInvalidHeapAttributeNumber :
+		get_attnum(table->relation, "id");
+
+	if (reference->columns[0] <= 0 || id <= 0)
+		report_lost_reference(table->relation, relid, column);
+	reference->referenced[0] = id;
+	reference->equal[0] =
+		idv_equal_operator(get_atttype(table->relation, id),
+						   get_atttype(relid, reference->columns[0]));
+	if (!OidIsValid(reference->equal[0]))
+		report_lost_reference(table->relation, relid, column);
+
+	if (condition != NULL)
+	{
+		relation = relation_open(relid, NoLock);
+		reference->condition = idv_condition_parse(relation, condition);
+		reference->condition_text = pstrdup(condition);
+		relation_close(relation, NoLock);
+	}
+	reference->self = idv_root_relation(relid) ==
+		idv_root_relation(table->relation);
+	return reference;
+}
+
+/* Find the columns that our own table says to point to a table. */
+static List *
+find_listed(IdvTable *table)
+{
+	Oid			types[] = {OIDOID};
+	Datum		values[1];
+	IdvResult  *result;
+	List	   *found = NIL;
+
+	if (read_references.plan == NULL)
+		idv_statement_prepare(&read_references, InvalidOid,
+							  "SELECT relation::oid, column_name::text, condition"
+							  " FROM idverify.contact_references"
+							  " WHERE contacts::oid = $1"
+							  " ORDER BY relation::regclass::text, column_name, condition",
+							  1, types);
+	values[0] = ObjectIdGetDatum(table->relation);
+	result = idv_statement_query(&read_references, values, NULL);
+	while (idv_result_next(result))
+		found = lappend(found,
+						list_make3(makeInteger(DatumGetObjectId(result->values[0])),
+								   TextDatumGetCString(result->values[1]),
+								   result->nulls[2] ? NULL :
+								   TextDatumGetCString(result->values[2])));
+	idv_result_end(result);
+	return found;
+}
+
+/*
+ * idv_table_references
+ *		The columns, anywhere, that point to a table.
+ *
+ * Of table inheritance of the old kind the children of a listed table are
+ * listed with it; a foreign key is of one table alone.
+ */
+List *
+idv_table_references(IdvTable *table)
+{
+	List	   *references = NIL;
+	ListCell   *lc;
+	MemoryContext caller;
+
+	if (table->knows_references)
+		return table->references;
+
+	{
+		List	   *keys = find_foreign_keys(table);
+		List	   *listed = find_listed(table);
+
+		caller = MemoryContextSwitchTo(table->home->context);
+		foreach(lc, keys)
+			references = lappend(references,
+								 describe_foreign_key(table, lfirst(lc)));
+		foreach(lc, listed)
+		{
+			List	   *row = lfirst(lc);
+			Oid			relation = (Oid) intVal(linitial(row));
+			List	   *parts = list_make1_oid(relation);
+			ListCell   *part;
+
+			if (get_rel_relkind(relation) == RELKIND_RELATION)
+				parts = find_all_inheritors(relation, RowExclusiveLock, NULL);
+			foreach(part, parts)
+				references = lappend(references,
+									 describe_listed(table, lfirst_oid(part),
+													 lsecond(row), lthird(row)));
+		}
+		MemoryContextSwitchTo(caller);
+	}
+
+	foreach(lc, references)
+	{
+		if (((IdvReference *) lfirst(lc))->table->has_triggers)
+			table->references_have_triggers = true;
+	}
+	table->references = references;
+	table->knows_references = true;
+	return references;
+}
+
+/*
+ * idv_tables_changed
+ *		Lock the tables that point to a table, and say whether any has changed
+ *		since it was described.  If so, ask for the table again.
+ */
+bool
+idv_tables_changed(IdvTable *table)
+{
+	ListCell   *lc;
+
+	foreach(lc, idv_table_references(table))
+		LockRelationOid(((IdvReference *) lfirst(lc))->table->relation,
+						RowExclusiveLock);
+	return is_stale || table->home != catalogue;
+}

@@ -1,0 +1,219 @@
+/*-------------------------------------------------------------------------
+ *
+ * statements.c
+ *	  Statements on somebody's table: kept, run as its owner, and always under
+ *	  a fresh snapshot.
+ *
+ * As its owner, like the queries of foreign keys: a trigger on the table runs
+ * with its owner's rights, not with those of whoever owns this extension, and
+ * the caller needs none.  The caller's security flags are or-ed, not replaced.
+ * There is no PG_TRY: when a (sub)transaction aborts it restores the user.
+ *
+ * Under the latest snapshot, whatever the isolation level: a REPEATABLE READ
+ * transaction must not leave behind the rows that were committed after it
+ * began.  SPI can do this (SPI_execute_snapshot), but it collects the rows in
+ * memory, and a contact may have a million of them.  So the executor is run
+ * from here, and what it returns goes into a tuplestore.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "statements.h"
+
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "executor/tstoreReceiver.h"
+#include "miscadmin.h"
+#include "utils/plancache.h"
+#include "utils/snapmgr.h"
+
+/* Become the owner of a statement's table.  Undone by become_caller(). */
+static void
+become_owner(const IdvStatement *statement, Oid *user, int *sec_context)
+{
+	GetUserIdAndSecContext(user, sec_context);
+	if (OidIsValid(statement->owner))
+		SetUserIdAndSecContext(statement->owner,
+							   *sec_context | SECURITY_LOCAL_USERID_CHANGE |
+							   SECURITY_NOFORCE_RLS);
+}
+
+static void
+become_caller(Oid user, int sec_context)
+{
+	SetUserIdAndSecContext(user, sec_context);
+}
+
+/*
+ * idv_statement_prepare
+ *		Prepare a statement to be run as owner, for this session's life.
+ *
+ * sql		with schema-qualified names; values only ever as $n
+ */
+void
+idv_statement_prepare(IdvStatement *statement, Oid owner,
+					  const char *sql, int nargs, const Oid *types)
+{
+	SPIPlanPtr	plan;
+	Oid			user;
+	int			sec_context;
+
+	statement->owner = owner;
+	become_owner(statement, &user, &sec_context);
+	plan = SPI_prepare(sql, nargs, (Oid *) types);
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "SPI_prepare failed: %s",
+			 SPI_result_code_string(SPI_result));
+	become_caller(user, sec_context);
+	statement->plan = plan;
+}
+
+/*
+ * idv_statement_free
+ *		Forget a prepared statement.
+ */
+void
+idv_statement_free(IdvStatement *statement)
+{
+	if (statement->plan != NULL)
+		SPI_freeplan(statement->plan);
+	statement->plan = NULL;
+}
+
+/* The parameters of a statement, as the executor wants them. */
+static ParamListInfo
+parameters(const IdvStatement *statement, const Datum *values,
+		   const bool *nulls)
+{
+	int			nargs = SPI_getargcount(statement->plan);
+	ParamListInfo params;
+
+	if (nargs == 0)
+		return NULL;
+	params = makeParamList(nargs);
+	for (int i = 0; i < nargs; i++)
+	{
+		params->params[i].value = values[i];
+		params->params[i].isnull = nulls != NULL && nulls[i];
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = SPI_getargtypeid(statement->plan, i);
+	}
+	return params;
+}
+
+/* Run a statement, and send what it returns to a store, if there is one. */
+static uint64
+run(const IdvStatement *statement, const Datum *values, const bool *nulls,
+	Tuplestorestate *store)
+{
+	Oid			user;
+	int			sec_context;
+	CachedPlan *plan;
+	DestReceiver *receiver;
+	QueryDesc  *query;
+	uint64		processed;
+
+	become_owner(statement, &user, &sec_context);
+
+	plan = SPI_plan_get_cached_plan(statement->plan);
+	if (plan == NULL || list_length(plan->stmt_list) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot fold through a table whose rules rewrite the statement"),
+				 errhint("Use triggers in the place of rules.")));
+
+	CommandCounterIncrement();
+	PushCopiedSnapshot(GetLatestSnapshot());
+	UpdateActiveSnapshotCommandId();
+
+	if (store == NULL)
+		receiver = None_Receiver;
+	else
+	{
+		receiver = CreateTuplestoreDestReceiver();
+		SetTuplestoreDestReceiverParams(receiver, store, CurrentMemoryContext,
+										false, NULL, NULL);
+	}
+
+	query = CreateQueryDesc(linitial_node(PlannedStmt, plan->stmt_list), "",
+							GetActiveSnapshot(), InvalidSnapshot, receiver,
+							parameters(statement, values, nulls), NULL, 0);
+	ExecutorStart(query, 0);
+#if PG_VERSION_NUM >= 180000
+	ExecutorRun(query, ForwardScanDirection, 0);
+#else
+	ExecutorRun(query, ForwardScanDirection, 0, true);
+#endif
+	processed = query->estate->es_processed;
+	ExecutorFinish(query);
+	ExecutorEnd(query);
+	FreeQueryDesc(query);
+	if (store != NULL)
+		receiver->rDestroy(receiver);
+
+	PopActiveSnapshot();
+	ReleaseCachedPlan(plan, CurrentResourceOwner);
+	become_caller(user, sec_context);
+	return processed;
+}
+
+/*
+ * idv_statement_run
+ *		Run a statement whose rows are not wanted.
+ *
+ * Returns how many it touched.
+ */
+uint64
+idv_statement_run(const IdvStatement *statement,
+				  const Datum *values, const bool *nulls)
+{
+	return run(statement, values, nulls, NULL);
+}
+
+/*
+ * idv_statement_query
+ *		Run a statement that returns rows, to its end.
+ */
+IdvResult *
+idv_statement_query(const IdvStatement *statement,
+					const Datum *values, const bool *nulls)
+{
+	IdvResult  *result = palloc0(sizeof(IdvResult));
+	CachedPlanSource *source;
+
+	source = linitial(SPI_plan_get_plan_sources(statement->plan));
+	result->store = tuplestore_begin_heap(false, false, work_mem);
+	result->processed = run(statement, values, nulls, result->store);
+	result->slot =
+		MakeSingleTupleTableSlot(CreateTupleDescCopy(source->resultDesc),
+								 &TTSOpsMinimalTuple);
+	return result;
+}
+
+/*
+ * idv_result_next
+ *		The next row, or false.
+ *
+ * It is good until the call after this one.
+ */
+bool
+idv_result_next(IdvResult *result)
+{
+	if (!tuplestore_gettupleslot(result->store, true, false, result->slot))
+		return false;
+	slot_getallattrs(result->slot);
+	result->values = result->slot->tts_values;
+	result->nulls = result->slot->tts_isnull;
+	return true;
+}
+
+/*
+ * idv_result_end
+ *		Drop a result.  Rows that were read from it are gone.
+ */
+void
+idv_result_end(IdvResult *result)
+{
+	ExecDropSingleTupleTableSlot(result->slot);
+	tuplestore_end(result->store);
+	pfree(result);
+}

@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ *
+ * statements.h
+ *	  Statements on somebody's table: kept, run as its owner, and always under
+ *	  a fresh snapshot.
+ *
+ * The caller is connected to SPI, and its search_path is pinned to
+ * "pg_catalog, pg_temp".
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_STATEMENTS_H
+#define IDV_STATEMENTS_H
+
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "executor/tuptable.h"
+#include "utils/tuplestore.h"
+
+/* A prepared statement that outlives the transaction. */
+typedef struct IdvStatement
+{
+	SPIPlanPtr	plan;			/* NULL: not prepared yet */
+	Oid			owner;			/* InvalidOid: the current user */
+} IdvStatement;
+
+/* What a statement returned.  Spills to disk, so it may be any size. */
+typedef struct IdvResult
+{
+	Tuplestorestate *store;
+	TupleTableSlot *slot;		/* the row that idv_result_next() found */
+	Datum	   *values;			/* its columns */
+	bool	   *nulls;
+	uint64		processed;		/* rows that the statement touched */
+} IdvResult;
+
+extern void idv_statement_prepare(IdvStatement *statement, Oid owner,
+								  const char *sql, int nargs,
+								  const Oid *types);
+extern void idv_statement_free(IdvStatement *statement);
+extern uint64 idv_statement_run(const IdvStatement *statement,
+								const Datum *values, const bool *nulls);
+extern IdvResult *idv_statement_query(const IdvStatement *statement,
+									  const Datum *values, const bool *nulls);
+extern bool idv_result_next(IdvResult *result);
+extern void idv_result_end(IdvResult *result);
+
+#endif							/* IDV_STATEMENTS_H */
