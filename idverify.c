@@ -15,6 +15,7 @@
  *		src/fold.c				floor 3		... it folds contacts
  *		src/folding.c			floor 2		one contact into another,
  *		src/unfolding.c			floor 2		... and back,
+ *		src/following.c			floor 2		... where it has gone,
  *		src/filling.c			floor 2		... what the one takes over,
  *		src/journal.c			floor 2		... and what is written down
  *		src/contact_rows.c		floor 2		rows of a table of contacts
