@@ -561,6 +561,47 @@ COMMENT ON FUNCTION @extschema@.idverify_fold(anyelement, anyelement, regclass, 
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_fold(anyelement, anyelement, regclass, boolean, boolean) FROM PUBLIC;
 
+CREATE FUNCTION @extschema@.idverify_unfold(fold_id bigint)
+	RETURNS TABLE (relation regclass, moved bigint, restored bigint)
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_unfold';
+
+COMMENT ON FUNCTION @extschema@.idverify_unfold(bigint)
+	IS 'take a fold back; of each table, how many rows were moved back and how many put back';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_unfold(bigint) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.idverify_resolve(
+	id anyelement,
+	contacts regclass DEFAULT 'idverify.contacts')
+	RETURNS anyelement
+	LANGUAGE C
+	STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_resolve';
+
+COMMENT ON FUNCTION @extschema@.idverify_resolve(anyelement, regclass)
+	IS 'the contact that an old id has become, by the folds that stand';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_resolve(anyelement, regclass) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.idverify_add_reference(
+	contacts regclass,
+	relation regclass,
+	column_name name,
+	condition text DEFAULT NULL)
+	RETURNS void
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_add_reference';
+
+COMMENT ON FUNCTION @extschema@.idverify_add_reference(regclass, regclass, name, text)
+	IS 'list a column that points to contacts without a foreign key, perhaps under a condition on the row';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_add_reference(regclass, regclass, name, text) FROM PUBLIC;
 
 --
 -- Guard

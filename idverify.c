@@ -21,6 +21,7 @@
  *		src/contacts.c			floor 2		rows of our contacts
  *		src/folding.c			floor 2		one contact into another,
  *		src/unfolding.c			floor 2		... and back,
+ *		src/following.c			floor 2		... where folds lead,
  *		src/filling.c			floor 2		... what the one takes over,
  *		src/journal.c			floor 2		... and what is written down
  *		src/contact_rows.c		floor 2		rows of anybody's contacts

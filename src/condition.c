@@ -79,6 +79,8 @@ refuse_unsafe_node(Node *node, void *context)
 		refuse("It uses the whole row, or a system column.");
 	if (IsA(node, SubLink) || IsA(node, Query) || IsA(node, Param))
 		refuse("It looks beyond the row.");
+	if (IsA(node, CoerceToDomain))
+		refuse("It uses a domain, which may check what it likes.");
 	if (check_functions_in_node(node, is_foreign_function, NULL))
 		refuse("It uses a function or an operator that is not PostgreSQL's own.");
 	return expression_tree_walker(node, refuse_unsafe_node, context);

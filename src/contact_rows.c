@@ -14,6 +14,7 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/sysattr.h"
+#include "access/transam.h"
 #include "catalog/catalog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
@@ -25,6 +26,8 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
+
+#include "folding.h"
 
 /* The table of contacts that a statement of ours writes just now, and how
  * many triggers that statement is inside of. */
@@ -269,6 +272,20 @@ idv_contacts_id(const IdvContacts *contacts, Datum id, Oid type)
 }
 
 /*
+ * idv_contacts_id_from_text
+ *		An id as the journal has it.
+ */
+Datum
+idv_contacts_id_from_text(const IdvContacts *contacts, char *text)
+{
+	Oid			input;
+	Oid			ioparam;
+
+	getTypeInputInfo(contacts->id_type, &input, &ioparam);
+	return OidInputFunctionCall(input, text, ioparam, -1);
+}
+
+/*
  * idv_contacts_compare
  *		The order of two ids, in which their rows are locked.
  */
@@ -406,6 +423,12 @@ idv_coerce(Datum value, Oid from, Oid to, bool *fits)
 		case COERCION_PATH_RELABELTYPE:
 			return value;
 		case COERCION_PATH_FUNC:
+			/* Somebody's own cast would run with our rights. */
+			if (function >= FirstUnpinnedObjectId)
+			{
+				*fits = false;
+				return (Datum) 0;
+			}
 			/* A length coercion takes more arguments; without one it is off. */
 			return OidFunctionCall3(function, value, Int32GetDatum(-1),
 									BoolGetDatum(false));

@@ -42,6 +42,8 @@ typedef struct IdvContacts
 extern IdvContacts *idv_contacts(Oid relation);
 extern int32 idv_contacts_app_id(IdvContacts *contacts, Datum id);
 extern Datum idv_contacts_id(const IdvContacts *contacts, Datum id, Oid type);
+extern Datum idv_contacts_id_from_text(const IdvContacts *contacts,
+									   char *text);
 extern int	idv_contacts_compare(const IdvContacts *contacts,
 								 Datum left, Datum right);
 extern bool idv_contacts_lock(IdvRow *row, IdvContacts *contacts,
@@ -50,7 +52,6 @@ extern bool idv_contacts_is_verified(const IdvContacts *contacts, IdvRow row);
 extern void idv_contacts_write(IdvContacts *contacts,
 							   const IdvStatement *statement,
 							   const Datum *values, const bool *nulls);
-extern bool idv_fold_writes(Oid relation);
 extern Datum idv_coerce(Datum value, Oid from, Oid to, bool *fits);
 
 #endif							/* IDV_CONTACT_ROWS_H */

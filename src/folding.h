@@ -40,4 +40,15 @@ extern int64 idv_fold(List **folded, Oid contacts, Oid id_type,
 extern int64 idv_fold_own(List **folded, int32 app_id, int64 source,
 						  int64 target, int how);
 
+extern void idv_unfold(List **undone, int64 fold_id);
+
+/* Where an id, or what was signed for a contact of ours, leads to now. */
+extern Datum idv_resolve(Oid contacts, Oid id_type, Datum id);
+extern bool idv_fold_of_external_id(int32 app_id, Datum external_id,
+									int64 *contact);
+extern bool idv_fold_of_email(int32 app_id, Datum email, int64 *contact);
+
+/* For a trigger: is it a fold's own statement that fires it? */
+extern bool idv_fold_writes(Oid relation);
+
 #endif							/* IDV_FOLDING_H */

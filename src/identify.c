@@ -327,21 +327,31 @@ hold_app(const Identification *call)
 		idv_report_unknown_app(call->app_key);
 }
 
-/* Find the contact of a signed identity. */
+/*
+ * Find the contact of a signed identity.
+ *
+ * If there is none, it may have been folded by hand into another verified one:
+ * then its identity leads there.
+ */
 static bool
 find_verified(IdvContact *contact, const Identification *call)
 {
+	int32		app_id = call->app.id;
 	Datum		external_id = call->claimed.field[IDV_EXTERNAL_ID].value;
 	Datum		email = call->claimed.field[IDV_EMAIL].value;
+	int64		become;
 
-	if (call->by_email)
-		return idv_contact_find(contact, call->app.id,
-								IDV_BY_EMAIL_ALONE, email) ||
-			idv_contact_find(contact, call->app.id,
-							 IDV_BY_VERIFIED_EMAIL, email);
+	if (call->by_email ?
+		idv_contact_find(contact, app_id, IDV_BY_EMAIL_ALONE, email) ||
+		idv_contact_find(contact, app_id, IDV_BY_VERIFIED_EMAIL, email) :
+		idv_contact_find(contact, app_id, IDV_BY_EXTERNAL_ID, external_id))
+		return true;
 
-	return idv_contact_find(contact, call->app.id,
-							IDV_BY_EXTERNAL_ID, external_id);
+	return (call->by_email ?
+			idv_fold_of_email(app_id, email, &become) :
+			idv_fold_of_external_id(app_id, external_id, &become)) &&
+		idv_contact_find(contact, app_id, IDV_BY_ID, Int64GetDatum(become)) &&
+		contact->is_verified;
 }
 
 /* Make the contact of a signed identity.  False if somebody else just did. */

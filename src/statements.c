@@ -53,10 +53,10 @@ void
 idv_statement_prepare(IdvStatement *statement, Oid owner,
 					  const char *sql, int nargs, const Oid *types)
 {
-	MemoryContext caller = CurrentMemoryContext;
 	SPIPlanPtr	plan;
 	Oid			user;
 	int			sec_context;
+	MemoryContext caller = CurrentMemoryContext;
 
 	statement->owner = owner;
 	become_owner(statement, &user, &sec_context);
@@ -65,7 +65,8 @@ idv_statement_prepare(IdvStatement *statement, Oid owner,
 		elog(ERROR, "SPI_prepare failed: %s",
 			 SPI_result_code_string(SPI_result));
 	become_caller(user, sec_context);
-	/* SPI leaves us in its own context, which ends with the connection. */
+
+	/* SPI goes back to a context of its own. */
 	MemoryContextSwitchTo(caller);
 	statement->plan = plan;
 }
@@ -190,6 +191,19 @@ idv_statement_query(const IdvStatement *statement,
 		MakeSingleTupleTableSlot(CreateTupleDescCopy(source->resultDesc),
 								 &TTSOpsMinimalTuple);
 	return result;
+}
+
+/*
+ * idv_statement_ask
+ *		Query our own tables, as the current user; prepare it the first time.
+ */
+IdvResult *
+idv_statement_ask(IdvStatement *statement, const char *sql, int nargs,
+				  const Oid *types, const Datum *values)
+{
+	if (statement->plan == NULL)
+		idv_statement_prepare(statement, InvalidOid, sql, nargs, types);
+	return idv_statement_query(statement, values, NULL);
 }
 
 /*

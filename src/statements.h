@@ -43,6 +43,9 @@ extern uint64 idv_statement_run(const IdvStatement *statement,
 								const Datum *values, const bool *nulls);
 extern IdvResult *idv_statement_query(const IdvStatement *statement,
 									  const Datum *values, const bool *nulls);
+extern IdvResult *idv_statement_ask(IdvStatement *statement, const char *sql,
+									int nargs, const Oid *types,
+									const Datum *values);
 extern bool idv_result_next(IdvResult *result);
 extern void idv_result_end(IdvResult *result);
 

@@ -1,0 +1,166 @@
+/*-------------------------------------------------------------------------
+ *
+ * following.c
+ *	  Follow folds to the contact that another has become.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "folding.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+
+#include "contact_rows.h"
+#include "journal.h"
+
+static IdvStatement read_hop;
+static IdvStatement read_external_id;
+static IdvStatement read_email;
+
+/* Follow folds from an id until there is a contact.  Returns false if none. */
+static bool
+follow(IdvContacts *contacts, int32 app_id, Datum *id)
+{
+	static const Oid types[] = {TEXTOID, TEXTOID, INT8OID, INT4OID};
+	Datum		values[4];
+	int64		last = 0;
+
+	values[0] = CStringGetTextDatum(contacts->table->name);
+	for (;;)
+	{
+		Datum		key[2] = {*id, Int32GetDatum(app_id)};
+		IdvResult  *result;
+		bool		found;
+
+		if ((app_id != 0 || !contacts->own) &&
+			idv_statement_run(&contacts->look, key, NULL) > 0)
+			return true;
+
+		/*
+		 * An id that is free can be given again.  So what counts is the latest
+		 * fold of it, and after that only later ones: they never lead back.
+		 */
+		values[1] = CStringGetTextDatum(idv_value_text(contacts->id_type, *id));
+		values[2] = Int64GetDatum(last);
+		values[3] = Int32GetDatum(app_id);
+		result = idv_statement_ask(&read_hop,
+					 "SELECT id, app_id, target_id FROM idverify.folds"
+					 " WHERE contacts = $1 AND source_id = $2 AND id > $3"
+					 " AND ($4 = 0 OR app_id = $4) AND undone_at IS NULL"
+					 " ORDER BY id DESC LIMIT 1",
+					 lengthof(types), types, values);
+		found = idv_result_next(result);
+		if (found)
+		{
+			last = DatumGetInt64(result->values[0]);
+			app_id = DatumGetInt32(result->values[1]);
+			*id = idv_contacts_id_from_text(contacts,
+							   TextDatumGetCString(result->values[2]));
+		}
+		idv_result_end(result);
+		if (!found)
+			return false;
+	}
+}
+
+/*
+ * idv_resolve
+ *		The contact that an id has become.  42704 if there is none.
+ *
+ * It is of the type that id is; in the caller's memory context.
+ */
+Datum
+idv_resolve(Oid relation, Oid id_type, Datum id)
+{
+	MemoryContext context = CurrentMemoryContext;
+	IdvContacts *contacts;
+	Datum		followed;
+	bool		fits;
+	int16		length;
+	bool		by_value;
+
+	SPI_connect();
+	contacts = idv_contacts(relation);
+	followed = idv_contacts_id(contacts, id, id_type);
+	if (!follow(contacts, idv_contacts_app_id(contacts, followed), &followed))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("contact \"%s\" does not exist in %s, nor what it was folded into",
+						idv_value_text(id_type, id), contacts->table->name)));
+
+	/* The caller may have said 5 where ids are bigint. */
+	followed = idv_coerce(followed, contacts->id_type, id_type, &fits);
+	if (!fits)
+		elog(ERROR, "no assignment from type %u to type %u",
+			 contacts->id_type, id_type);
+	get_typlenbyval(id_type, &length, &by_value);
+	MemoryContextSwitchTo(context);
+	followed = datumCopy(followed, by_value, length);
+	SPI_finish();
+	return followed;
+}
+
+/* The contact that has become of the one that a signed value led to. */
+static bool
+follow_signed(IdvStatement *statement, const char *sql, int32 app_id,
+			  Datum value, int64 *contact)
+{
+	static const Oid types[] = {INT4OID, TEXTOID};
+	Datum		values[2];
+	IdvResult  *result;
+	IdvContacts *contacts;
+	bool		found;
+	Datum		id;
+
+	values[0] = Int32GetDatum(app_id);
+	values[1] = value;
+	SPI_connect();
+	result = idv_statement_ask(statement, sql, lengthof(types), types, values);
+	found = idv_result_next(result);
+	if (found)
+	{
+		contacts = idv_contacts(idv_contacts_table());
+		id = idv_contacts_id_from_text(contacts,
+									   TextDatumGetCString(result->values[0]));
+		found = follow(contacts, app_id, &id);
+	}
+	if (found)
+		*contact = DatumGetInt64(id);
+	idv_result_end(result);
+	SPI_finish();
+	return found;
+}
+
+/*
+ * idv_fold_of_external_id
+ *		The contact into which that with a signed external_id was folded.
+ *
+ * external_id is text.  Returns false, with *contact unset, if none was.
+ */
+bool
+idv_fold_of_external_id(int32 app_id, Datum external_id, int64 *contact)
+{
+	return follow_signed(&read_external_id,
+						 "SELECT source_id FROM idverify.folds"
+						 " WHERE app_id = $1 AND external_id = $2"
+						 " AND undone_at IS NULL ORDER BY id DESC LIMIT 1",
+						 app_id, external_id, contact);
+}
+
+/*
+ * idv_fold_of_email
+ *		The same for a signed email of a contact that had no external_id.
+ */
+bool
+idv_fold_of_email(int32 app_id, Datum email, int64 *contact)
+{
+	return follow_signed(&read_email,
+						 "SELECT source_id FROM idverify.folds"
+						 " WHERE app_id = $1 AND lower(email) = lower($2)"
+						 " AND external_id IS NULL AND email IS NOT NULL"
+						 " AND undone_at IS NULL ORDER BY id DESC LIMIT 1",
+						 app_id, email, contact);
+}
