@@ -497,7 +497,7 @@ CREATE FUNCTION @extschema@.idverify_purge()
 	AS 'MODULE_PATHNAME', 'idverify_purge';
 
 COMMENT ON FUNCTION @extschema@.idverify_purge()
-	IS 'delete secrets whose grace is over; how many';
+	IS 'delete secrets whose grace is over, if newer ones follow; how many';
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_purge() FROM PUBLIC;
 

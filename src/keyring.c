@@ -60,6 +60,9 @@ static uint64 ring_number = 0;
 /* Why the file could not be used when last read.  Holds neither path nor key. */
 static char reason[256];
 
+/* Was there no file to be used at all? */
+static bool is_missing = false;
+
 /* Assign hook: called on every reload, whether the value changed or not. */
 static void
 assign_key_file(const char *newval pg_attribute_unused(),
@@ -225,6 +228,7 @@ read_ring(IdvRing *fresh)
 	if (fd < 0)
 	{
 		snprintf(reason, sizeof(reason), "%s", strerror(errno));
+		is_missing = errno == ENOENT;
 		return false;
 	}
 
@@ -265,10 +269,12 @@ load_ring(void)
 	IdvRing    *fresh;
 
 	reload_pending = false;
+	is_missing = false;
 
 	if (key_file == NULL || key_file[0] == '\0')
 	{
 		snprintf(reason, sizeof(reason), "idverify.key_file is not set");
+		is_missing = true;
 		return false;
 	}
 
@@ -356,9 +362,11 @@ idv_keyring_report_missing(void)
 			 errmsg("there is no key ring: %s", reason),
 			 configured ?
 			 errdetail_log("The key ring is \"%s\".", key_file) : 0,
+			 is_missing ?
 			 errhint("To make a key ring, run these lines as the server's operating-system user, and keep a copy of the file apart from the backups of the database:\n"
 					 "test -e ~/idverify.ring || (umask 077; echo \"1:$(openssl rand -hex 32)\" > ~/idverify.ring)\n"
-					 "psql -c \"LOAD 'idverify'\" -c \"ALTER SYSTEM SET idverify.key_file = '$HOME/idverify.ring'\" -c \"SELECT pg_reload_conf()\""),
+					 "psql -c \"LOAD 'idverify'\" -c \"ALTER SYSTEM SET idverify.key_file = '$HOME/idverify.ring'\" -c \"SELECT pg_reload_conf()\"") :
+			 errhint("Mend the file that idverify.key_file names; it is read again at the next call."),
 			 errhidestmt(true), errhidecontext(true)));
 }
 

@@ -608,7 +608,9 @@ idverify_revoke(PG_FUNCTION_ARGS)
  * idverify_purge() returns integer
  *
  * Deletes the secrets whose grace is over; how many.  Rows that somebody else
- * has locked are left for the next time.
+ * has locked are left for the next time.  So is an app's newest one, if it was
+ * staged and given up: no generation may be numbered twice, or a sealed secret
+ * would open in the place of another.
  */
 Datum
 idverify_purge(PG_FUNCTION_ARGS pg_attribute_unused())
@@ -620,9 +622,12 @@ idverify_purge(PG_FUNCTION_ARGS pg_attribute_unused())
 	PreventCommandIfReadOnly("idverify_purge()");
 	SPI_connect();
 	purged = run("DELETE FROM idverify.secrets WHERE (app_id, generation) IN"
-				 " (SELECT app_id, generation FROM idverify.secrets"
+				 " (SELECT app_id, generation FROM idverify.secrets s"
 				 "  WHERE state = 'previous' AND expires_at <= $1"
-				 "  FOR UPDATE SKIP LOCKED)",
+				 "  AND EXISTS (SELECT FROM idverify.secrets newer"
+				 "   WHERE newer.app_id = s.app_id"
+				 "   AND newer.generation > s.generation)"
+				 "  FOR UPDATE OF s SKIP LOCKED)",
 				 1, types, values);
 	SPI_finish();
 	PG_RETURN_INT32((int32) purged);
