@@ -67,15 +67,28 @@ static Statement finders[] = {
 	},
 };
 
-static Statement adding = {
-	.sql = "INSERT INTO idverify.contacts (app_id, external_id, email, name, company,"
-	" phone, avatar_url, shop, email_verified, is_verified, verified_at,"
-	" custom_data, last_claim, visitor, created_at, updated_at, last_seen_at)"
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-	" $15, $15, $15) ON CONFLICT DO NOTHING RETURNING id",
-	.nargs = 15, .types = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-		TEXTOID, BOOLOID, BOOLOID, TIMESTAMPTZOID, JSONBOID, JSONBOID,
-	UUIDOID, TIMESTAMPTZOID}
+/*
+ * By what makes a contact unique: named, so that no other index is asked.  The
+ * others cannot object to a contact that is new in this respect.
+ */
+#define ADD(unique) { \
+	.sql = "INSERT INTO idverify.contacts (app_id, external_id, email, name," \
+	" company, phone, avatar_url, shop, email_verified, is_verified," \
+	" verified_at, custom_data, last_claim, visitor, created_at, updated_at," \
+	" last_seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
+	" $12, $13, $14, $15, $15, $15) ON CONFLICT " unique \
+	" DO NOTHING RETURNING id", \
+	.nargs = 15, \
+	.types = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, \
+		TEXTOID, BOOLOID, BOOLOID, TIMESTAMPTZOID, JSONBOID, JSONBOID, \
+		UUIDOID, TIMESTAMPTZOID} \
+}
+
+static Statement adders[] = {
+	[IDV_BY_VISITOR] = ADD("(app_id, visitor)"),
+	[IDV_BY_EXTERNAL_ID] = ADD("(app_id, external_id) WHERE is_verified"),
+	[IDV_BY_EMAIL_ALONE] = ADD("(app_id, lower(email))"
+							   " WHERE is_verified AND external_id IS NULL"),
 };
 
 static Statement changing = {
@@ -205,11 +218,14 @@ idv_contact_find(IdvContact *contact, int32 app_id, IdvFind how, Datum what)
  * idv_contact_add
  *		Add a contact, and let it know its id.
  *
- * Returns false if there is one of its identity or visitor token already; it
+ * by		IDV_BY_VISITOR, IDV_BY_EXTERNAL_ID or IDV_BY_EMAIL_ALONE
+ *
+ * Returns false if there is one of that visitor token or identity already; it
  * may have been made this instant by somebody else.
  */
 bool
-idv_contact_add(IdvContact *contact, int32 app_id, TimestampTz now)
+idv_contact_add(IdvContact *contact, int32 app_id, IdvFind by,
+				TimestampTz now)
 {
 	Datum		values[CONTACT_PARAMETERS + 1];
 	char		nulls[lengthof(values)];
@@ -220,7 +236,7 @@ idv_contact_add(IdvContact *contact, int32 app_id, TimestampTz now)
 	values[CONTACT_PARAMETERS] = TimestampTzGetDatum(now);
 	contact->last_seen_at = now;
 
-	if (run(&adding, values, nulls) == 0)
+	if (run(&adders[by], values, nulls) == 0)
 		return false;
 	contact->id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
 											  SPI_tuptable->tupdesc,

@@ -42,7 +42,7 @@ typedef enum IdvFind
 
 extern bool idv_contact_find(IdvContact *contact, int32 app_id,
 							 IdvFind how, Datum what);
-extern bool idv_contact_add(IdvContact *contact, int32 app_id,
+extern bool idv_contact_add(IdvContact *contact, int32 app_id, IdvFind by,
 							TimestampTz now);
 extern void idv_contact_change(const IdvContact *contact, int32 app_id,
 							   bool changed, TimestampTz now);

@@ -366,7 +366,10 @@ add_verified(IdvContact *contact, const Identification *call)
 	if (!call->by_email)
 		contact->column[IDV_EXTERNAL_ID] = call->claimed.field[IDV_EXTERNAL_ID];
 	(void) set_verified_claim(contact, call);
-	return idv_contact_add(contact, call->app.id, call->now);
+	return idv_contact_add(contact, call->app.id,
+						   call->by_email ? IDV_BY_EMAIL_ALONE :
+						   IDV_BY_EXTERNAL_ID,
+						   call->now);
 }
 
 /* Fold a contact into that of the signed identity. */
@@ -439,7 +442,8 @@ identify_visitor(Identification *call)
 			own.visitor.isnull = false;
 			own.visitor.value = UUIDPGetDatum(&call->visitor);
 			(void) set_visitor_claim(&own, call);
-			call->created = idv_contact_add(&own, call->app.id, call->now);
+			call->created = idv_contact_add(&own, call->app.id,
+											IDV_BY_VISITOR, call->now);
 			if (call->created)
 				break;
 		}
