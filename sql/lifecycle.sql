@@ -163,9 +163,26 @@ SELECT idverify_promote('shop', '0');
 INSERT INTO known (app_key, label, secret) SELECT 'shop', 'fifth', idverify_rotate('shop');
 SELECT pg_temp.states('shop');
 
+-- No generation is numbered twice, not even that of a staged secret which was
+-- given up and purged: what was sealed for it would open in the other's place.
+INSERT INTO known (app_key, label, secret) SELECT 'shop', 'given up', idverify_stage('shop');
+SELECT generation AS given_up, sealed FROM idverify.secrets
+ WHERE state = 'staged' AND app_id = (SELECT id FROM idverify.apps WHERE app_key = 'shop') \gset
+SELECT idverify_revoke('shop') > 0 AS revoked, idverify_purge() >= 0 AS purged;
+INSERT INTO known (app_key, label, secret) SELECT 'shop', 'sixth', idverify_stage('shop');
+SELECT generation > :given_up AS another FROM idverify.secrets
+ WHERE state = 'staged' AND app_id = (SELECT id FROM idverify.apps WHERE app_key = 'shop');
+BEGIN;
+UPDATE idverify.secrets SET sealed = :'sealed'
+ WHERE state = 'staged' AND app_id = (SELECT id FROM idverify.apps WHERE app_key = 'shop');
+\set VERBOSITY sqlstate
+SELECT pg_temp.live('shop');  -- fail
+\set VERBOSITY terse
+ROLLBACK;
+SELECT pg_temp.live('shop');
+
 -- rekey has nothing to do while there is one master key
 SELECT idverify_rekey();
-SELECT pg_temp.live('shop');
 
 DELETE FROM idverify.apps WHERE app_key IN ('web', 'shop');
 SELECT count(*) AS left_over FROM idverify.secrets;

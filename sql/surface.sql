@@ -64,9 +64,11 @@ SELECT indrelid::regclass AS "table", pg_get_expr(indpred, indrelid) AS unique_w
  WHERE indrelid = 'idverify.secrets'::regclass AND indisunique AND indpred IS NOT NULL
  ORDER BY 2;
 
--- triggers fire whatever session_replication_role is
+-- What tells every backend, and what takes secrets along, fires whatever
+-- session_replication_role is.  What keeps an app that has contacts is as a
+-- foreign key would be.
 SELECT tgrelid::regclass AS "table", tgname, tgenabled,
-	   substring(pg_get_triggerdef(oid) FROM 'AFTER .* ON ') || '...' AS event
+	   substring(pg_get_triggerdef(oid) FROM '(?:BEFORE|AFTER) .* ON ') || '...' AS event
   FROM pg_trigger
  WHERE tgrelid IN ('idverify.apps'::regclass, 'idverify.secrets'::regclass) AND NOT tgisinternal
  ORDER BY tgrelid::regclass::text, tgname;
