@@ -108,8 +108,27 @@ UPDATE idverify.apps SET signed_field = 'either';
 -- what was stored is what was shown
 SELECT count(*) FROM contacts WHERE user_hash IS NOT NULL OR is_verified IS NULL;
 
--- a rejected claim is an error without the hash, the id, or the statement;
--- and the server's own lines about claims are not sent to any client
+-- an app without a secret
+BEGIN;
+DELETE FROM idverify.secrets;
+SELECT policy, stored.* FROM unnest('{accept,drop,reject}'::text[]) policy,
+	pg_temp.put(policy, 'alice', 'a@x.org', pg_temp.hash('alice'), true) stored;
+ROLLBACK;
+
+-- who may write to the table may still not make a guard, nor see a secret
+SET ROLE regress_guard_app;
+CREATE TEMPORARY TABLE mine (LIKE contacts);
+CREATE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON mine
+	FOR EACH ROW EXECUTE FUNCTION idverify_guard();  -- fail
+SELECT * FROM idverify.apps;  -- fail
+SELECT idverify_guard();  -- fail
+RESET ROLE;
+SELECT idverify_guard();  -- fail
+
+-- A rejected claim is an error without the hash, the id, or the statement; and
+-- the server's own lines about claims are not sent to any client: in a new
+-- session, as one writes only so many of them.
+\c -
 SET client_min_messages = log;
 \set VERBOSITY default
 SET ROLE regress_guard_app;
@@ -124,21 +143,6 @@ INSERT INTO contacts (app_key, external_id, user_hash) VALUES ('accept', 'alice-
 RESET ROLE;
 RESET client_min_messages;
 \set VERBOSITY terse
-
--- an app without a secret
-DELETE FROM idverify.secrets;
-SELECT policy, stored.* FROM unnest('{accept,drop,reject}'::text[]) policy,
-	pg_temp.put(policy, 'alice', 'a@x.org', pg_temp.hash('alice'), true) stored;
-
--- who may write to the table may still not make a guard, nor see a secret
-SET ROLE regress_guard_app;
-CREATE TEMPORARY TABLE mine (LIKE contacts);
-CREATE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON mine
-	FOR EACH ROW EXECUTE FUNCTION idverify_guard();  -- fail
-SELECT * FROM idverify.apps;  -- fail
-SELECT idverify_guard();  -- fail
-RESET ROLE;
-SELECT idverify_guard();  -- fail
 
 DROP TABLE contacts;
 DELETE FROM idverify.apps;

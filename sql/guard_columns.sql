@@ -153,6 +153,9 @@ EXECUTE join_in;  -- fail
 CREATE OR REPLACE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON people
 	FOR EACH ROW EXECUTE FUNCTION idverify_guard('external_id=', 'email=mail');
 INSERT INTO people (app_key, mail) VALUES ('shop', 'b@x.org') RETURNING *;
+CREATE OR REPLACE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON people
+	FOR EACH ROW EXECUTE FUNCTION idverify_guard('email=mail', 'external_id=........pg.dropped.3........');
+INSERT INTO people (app_key, mail) VALUES ('shop', 'b@x.org');  -- fail
 DEALLOCATE join_in;
 
 DROP TABLE people;

@@ -145,6 +145,11 @@ UPDATE contacts SET region = CASE region WHEN 'us' THEN 'eu' ELSE 'us' END WHERE
 INSERT INTO contacts (region, app_key, external_id, email, name, is_verified)
 	SELECT region, app_key, external_id, email, 'forged', true FROM contacts WHERE external_id = 'new';
 COMMIT;
+DO $$ BEGIN
+	UPDATE contacts SET region = CASE region WHEN 'us' THEN 'eu' ELSE 'us' END WHERE external_id = 'new';
+	INSERT INTO contacts (region, app_key, external_id, email, name, is_verified)
+		SELECT region, app_key, 'victim', email, 'forged', true FROM contacts WHERE external_id = 'new';
+END $$;
 RESET ROLE;
 DROP FUNCTION stop() CASCADE;
 SET ROLE regress_guard_app;

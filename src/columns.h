@@ -45,7 +45,8 @@ typedef struct IdvColumns
 	Oid			trigger;
 	MemoryContext context;		/* lives as long as this */
 	IdvColumn	of[IDV_ROLES];
-	IdvBounds  *bounds;			/* NULL until needed */
+	Oid			root;			/* what the table is a partition of, and */
+	IdvBounds  *bounds;			/* ... which; both unset until needed */
 } IdvColumns;
 
 /* A row: what these columns hold, as stored. */

@@ -26,6 +26,7 @@
 #include "columns.h"
 #include "entry.h"
 #include "folding.h"
+#include "folding.h"
 #include "moving.h"
 #include "notice.h"
 #include "secrets.h"
@@ -325,17 +326,17 @@ Datum
 idverify_guard(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = trigger_called(fcinfo);
-	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	bool		inserting = TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
 	HeapTuple	tuple = inserting ? trigger->tg_trigtuple : trigger->tg_newtuple;
-	IdvColumns *columns = idv_columns(fcinfo->flinfo, trigger);
+	IdvColumns *columns;
 	IdvRow		given;
 	IdvRow		wanted;
 
-	/* What a fold moves or puts back has been judged before. */
+	/* A fold knows who is verified; an unfold puts back what was. */
 	if (idv_fold_writes(RelationGetRelid(trigger->tg_relation)))
 		return PointerGetDatum(tuple);
 
+	columns = idv_columns(fcinfo->flinfo, trigger);
 	idv_columns_read(&given, columns,
 					 inserting ? trigger->tg_trigslot : trigger->tg_newslot);
 	wanted = given;
@@ -351,7 +352,9 @@ idverify_guard(PG_FUNCTION_ARGS)
 		guard_insert(columns, &wanted);
 
 	set_null(&wanted, IDV_ROLE_USER_HASH);
-	tuple = idv_columns_store(tuple, columns, desc, &given, &wanted);
+	tuple = idv_columns_store(tuple, columns,
+							  RelationGetDescr(trigger->tg_relation),
+							  &given, &wanted);
 
 	if (!inserting && !claims_nothing(columns, &wanted))
 		idv_moving_leaves(columns, trigger, tuple, &wanted);

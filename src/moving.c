@@ -48,15 +48,14 @@ static const IdvRole telling[] = {
 	IDV_ROLE_IS_VERIFIED
 };
 
-/* The table that all partitions are of. */
+/* The table that a partition is of; looked up once per statement. */
 static Oid
-root_of(Relation partition)
+get_root(IdvColumns *columns, Relation partition)
 {
-	List	   *ancestors = get_partition_ancestors(RelationGetRelid(partition));
-	Oid			root = llast_oid(ancestors);
-
-	list_free(ancestors);
-	return root;
+	if (!OidIsValid(columns->root))
+		columns->root =
+			llast_oid(get_partition_ancestors(RelationGetRelid(partition)));
+	return columns->root;
 }
 
 /* Make the bounds of a partition ready, once per statement. */
@@ -125,7 +124,7 @@ idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
 											   ALLOCSET_SMALL_SIZES);
 	MemoryContextReset(moving.context);
 
-	moving.root = root_of(partition);
+	moving.root = get_root(columns, partition);
 	moving.subtransaction = GetCurrentSubTransactionId();
 	before = MemoryContextSwitchTo(moving.context);
 	for (int i = 0; i < lengthof(telling); i++)
@@ -148,7 +147,7 @@ idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
  * Then it is no more.
  */
 bool
-idv_moving_arrives(const IdvColumns *columns, TriggerData *trigger,
+idv_moving_arrives(IdvColumns *columns, TriggerData *trigger,
 				   const IdvRow *row)
 {
 	if (moving.statement == 0 ||
@@ -160,7 +159,7 @@ idv_moving_arrives(const IdvColumns *columns, TriggerData *trigger,
 	for (int i = 0; i < lengthof(telling); i++)
 		if (!idv_columns_same(columns, telling[i], row, &moving.row))
 			return false;
-	if (moving.root != root_of(trigger->tg_relation))
+	if (moving.root != get_root(columns, trigger->tg_relation))
 		return false;
 
 	moving.statement = 0;

@@ -14,7 +14,7 @@
 
 extern void idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
 							  HeapTuple tuple, const IdvRow *row);
-extern bool idv_moving_arrives(const IdvColumns *columns,
-							   TriggerData *trigger, const IdvRow *row);
+extern bool idv_moving_arrives(IdvColumns *columns, TriggerData *trigger,
+							   const IdvRow *row);
 
 #endif							/* IDV_MOVING_H */
