@@ -38,6 +38,12 @@ my $node = new_server(
 #
 
 my %shop = map { $_ => create_app($node, $_) } qw(altered foreign sound);
+
+# Sealed under another key of the same id
+write_ring($ring, "1:$two\n");
+create_app($node, 'estranged');
+write_ring($ring, "1:$one\n");
+
 $node->safe_psql('postgres', q{
 	UPDATE idverify.secrets s SET sealed = set_byte(sealed, 30, get_byte(sealed, 30) # 1)
 	FROM idverify.apps a WHERE a.id = s.app_id AND a.app_key = 'altered';
@@ -86,6 +92,7 @@ for (
 	[ 'XX001', 'verdict, altered', "SELECT idverify_verdict('altered', 'visitor', NULL, '%s')" ],
 	[ 'XX001', 'check, altered, within DO', "DO \$\$ BEGIN PERFORM idverify_check('altered', 'visitor', '%s'); END \$\$" ],
 	[ 'F0000', 'check, no such key', "SELECT idverify_check('foreign', 'visitor', '%s')" ],
+	[ 'F0000', 'check, wrong key', "SELECT idverify_check('estranged', 'visitor', '%s')" ],
 	[ 'F0000', 'verdict, no such key', "SELECT idverify_verdict('foreign', 'visitor', NULL, '%s')" ])
 {
 	my $locker = $node->background_psql('postgres') if $_->[0] eq '55P03';
@@ -220,7 +227,7 @@ reload($node);
 $node->psql('postgres', 'SELECT idverify_rekey()');
 $node->safe_psql('postgres', q{
 	DELETE FROM idverify.secrets USING idverify.apps
-	WHERE app_id = id AND app_key IN ('altered', 'foreign')
+	WHERE app_id = id AND app_key IN ('altered', 'foreign', 'estranged')
 });
 cmp_ok($node->safe_psql('postgres', 'SELECT idverify_rekey()'), '>', 4, 'all are sealed anew');
 use_secrets();
