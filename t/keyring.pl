@@ -41,7 +41,7 @@ sub refused
 	like($log, qr/DETAIL:  The key ring is "\Q$path\E"\.\n/,
 		'... but the server log has it')
 	  if defined $path;
-	return;
+	return $told;
 }
 
 sub accepted
@@ -182,7 +182,11 @@ for (@refused)
 	my ($what, $content, $mode, $why) = @$_;
 
 	put($content, $mode);
-	refused("refused: $what", "could not use the key ring: $why", $ring);
+	my $told = refused("refused: $what", "could not use the key ring: $why", $ring);
+
+	# A second ring would not open what the one that is broken has sealed.
+	unlike($told, qr/openssl rand/, '... and the client is not told to make another')
+	  unless $why =~ /No such file/;
 
 	# a server that waits could not even be stopped
 	open(my $release, '+<', "$folder/fifo") or die if $what =~ /FIFO/;
