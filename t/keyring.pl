@@ -41,7 +41,7 @@ sub refused
 	like($log, qr/DETAIL:  The key ring is "\Q$path\E"\.\n/,
 		'... but the server log has it')
 	  if defined $path;
-	return;
+	return $told;
 }
 
 sub accepted
@@ -76,8 +76,9 @@ sub run_hint
 	local $ENV{PGPORT} = $node->port;
 	local $ENV{PGDATABASE} = 'postgres';
 
+	my $before = now($node);
 	command_ok([ 'sh', '-euc', $lines ], $_[0]);
-	reload($node, $waiting);
+	wait_for_reload($node, $before, $waiting);
 	return;
 }
 
@@ -181,7 +182,11 @@ for (@refused)
 	my ($what, $content, $mode, $why) = @$_;
 
 	put($content, $mode);
-	refused("refused: $what", "could not use the key ring: $why", $ring);
+	my $told = refused("refused: $what", "could not use the key ring: $why", $ring);
+
+	# A second ring would not open what the one that is broken has sealed.
+	unlike($told, qr/openssl rand/, '... and the client is not told to make another')
+	  unless $why =~ /No such file/;
 
 	# a server that waits could not even be stopped
 	open(my $release, '+<', "$folder/fifo") or die if $what =~ /FIFO/;
@@ -216,14 +221,20 @@ for (
 	accepted("accepted: $what");
 }
 
-# Only root can make this one.
+# Only root can make these: the folder IDVERIFY_ROOT_RINGS has them.
 SKIP:
 {
-	my $roots = $ENV{IDVERIFY_ROOT_RING}
-	  or skip 'IDVERIFY_ROOT_RING names no ring of mode 0640 that root made', 1;
+	my $theirs = $ENV{IDVERIFY_ROOT_RINGS}
+	  or skip 'needs rings that root has made', 7;
 
-	put($roots);
+	put("$theirs/good");
 	accepted("accepted: root's file, readable by the server's group");
+	put("$theirs/writable");
+	refused("refused: root's file, writable by the server's group",
+		'could not use the key ring: it is writable by its group or open to others', $ring);
+	put("$theirs/strangers");
+	refused("refused: somebody else's file",
+		"could not use the key ring: its owner is neither the server's user nor root", $ring);
 }
 
 # Without links, too, and where the path is relative to the data directory.

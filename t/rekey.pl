@@ -103,12 +103,14 @@ for (
 	[ "its key's check value", 'sealed = set_byte(sealed, 5, get_byte(sealed, 5) # 1)' ],
 	[ 'its nonce', 'sealed = set_byte(sealed, 13, get_byte(sealed, 13) # 1)' ],
 	[ 'its first byte', 'sealed = set_byte(sealed, 25, get_byte(sealed, 25) # 1)' ],
-	[ 'its last byte', 'sealed = set_byte(sealed, length(sealed) - 1, get_byte(sealed, length(sealed) - 1) # 128)' ],
+	[ 'its last byte', 'sealed = set_byte(sealed, length(sealed) - 1,'
+		  . ' get_byte(sealed, length(sealed) - 1) # 128)' ],
 	[ 'its length', q(sealed = sealed || '\x00') ],
 	[ 'all of it', q(sealed = '') ],
 	[ 'column key_id', 'key_id = 3' ],
 	[ 'its generation', 'generation = 2' ],
-	[ "another app's", q{sealed = (SELECT s.sealed FROM idverify.secrets s JOIN idverify.apps a ON a.id = s.app_id WHERE a.app_key = 'app 4')} ])
+	[ "another app's", q{sealed = (SELECT s.sealed FROM idverify.secrets s
+		JOIN idverify.apps a ON a.id = s.app_id WHERE a.app_key = 'app 4')} ])
 {
 	my ($what, $change) = @$_;
 

@@ -68,7 +68,7 @@ my @reading = (
 	[ 'the view', 'SELECT masked_secret FROM idverify.app_status', $mask . substr($first, -4) ]);
 
 # Writing is refused before anything else is looked at.
-my @writing = map { "SELECT $_" } (
+my @writing = (
 	"idverify_create_app('test')",
 	"idverify_create_app('test', 'shop', secret => 'short')",
 	"idverify_rotate('shop')", "idverify_rotate('no such app')",
@@ -90,8 +90,13 @@ for (
 		my ($what, $sql, $expected) = @$_;
 		is($node->safe_psql('postgres', $before . $sql), $expected, "$where: $what");
 	}
-	is((attempt($node, $before . $_))[0], '25006', "$where, refused: " . s/SELECT //r)
-	  for @writing;
+	for (@writing)
+	{
+		my ($function) = /(\w+)\(/;
+		my ($sqlstate, $message) = attempt($node, "${before}SELECT $_");
+		is("$sqlstate: $message", "25006: cannot execute $function() in a read-only transaction",
+			"$where, refused: $_");
+	}
 }
 
 #
@@ -168,6 +173,8 @@ both_say(check($sixth), 't', '... the new one');
 $_->quit for $warm, $old;
 $standby->append_conf('postgresql.conf', "idverify.key_file = '$folder/lost'");
 reload($standby);
+$warm = $standby->background_psql('postgres', on_error_stop => 0);
+like((ask($warm, check($sixth)))[1], qr/ERROR:  could not use the key ring/, 'there is no ring');
 
 for my $what ('without a ring', '... as before, after more was replayed')
 {
@@ -189,14 +196,15 @@ for my $what ('without a ring', '... as before, after more was replayed')
 		$mask . substr($newest, -4), '... replay goes on, and mask needs no ring');
 }
 
+like((ask($warm, check($sixth)))[1], qr/ERROR:  could not use the key ring/, 'there still is no ring');
 rename $ring, "$folder/lost" or die;
-is($standby->safe_psql('postgres', check($sixth)), 't', 'once the ring is there, all is well');
+is(ask($warm, check($sixth)), 't', 'once the ring is there, all is well in a session that lacked it');
+is($standby->safe_psql('postgres', check($sixth)), 't', '... and in a new one');
 
 #
 # Promotion
 #
 
-$warm = $standby->background_psql('postgres', on_error_stop => 0);
 my $count = 'SELECT count(*), max(generation) FROM idverify.secrets';
 is(ask($warm, check($sixth)), 't', 'before the promotion');
 is(ask($warm, $count), '3|3', '... there are three secrets');

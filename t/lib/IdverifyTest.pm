@@ -23,8 +23,10 @@ our @EXPORT = qw(
   log_since
   new_key
   new_server
+  now
   reload
   user_hash
+  wait_for_reload
   write_ring
 );
 
@@ -84,15 +86,23 @@ sub new_server
 }
 
 # Have the configuration read again, by the server and by these sessions.
-#
-# pg_ctl only sends a signal; this waits until all of them have followed it.
 sub reload
 {
 	my ($node, @sessions) = @_;
-	my $before = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
-	my $query = "SELECT pg_conf_load_time() >= '$before'";
+	my $before = now($node);
 
 	$node->reload;
+	wait_for_reload($node, $before, @sessions);
+	return;
+}
+
+# Wait until the configuration has been read again since that time, as now()
+# told it: what asks for that only sends a signal.
+sub wait_for_reload
+{
+	my ($node, $before, @sessions) = @_;
+	my $query = "SELECT pg_conf_load_time() >= '$before'";
+
 	$node->poll_query_until('postgres', $query)
 	  or croak 'the server did not reload';
 	for my $session (@sessions)
@@ -105,6 +115,13 @@ sub reload
 		}
 	}
 	return;
+}
+
+# The time by the server's clock.
+sub now
+{
+	my ($node) = @_;
+	return $node->safe_psql('postgres', 'SELECT clock_timestamp()');
 }
 
 # Run a query in a background_psql() session that lives on after errors.
