@@ -344,6 +344,12 @@ idv_keyring_number(void)
 	return ring_number;
 }
 
+/* How to make one; t/keyring.pl runs these very lines. */
+#define MAKE_A_RING \
+	"run these lines as the server's operating-system user, and keep a copy of the file apart from the backups of the database:\n" \
+	"test -e ~/idverify.ring || (umask 077; echo \"1:$(openssl rand -hex 32)\" > ~/idverify.ring)\n" \
+	"psql -c \"LOAD 'idverify'\" -c \"ALTER SYSTEM SET idverify.key_file = '$HOME/idverify.ring'\" -c \"SELECT pg_reload_conf()\""
+
 /*
  * idv_keyring_report_missing
  *		Raise the error that there is no ring, and say how to get one.
@@ -362,10 +368,11 @@ idv_keyring_report_missing(void)
 			 errmsg("there is no key ring: %s", reason),
 			 configured ?
 			 errdetail_log("The key ring is \"%s\".", key_file) : 0,
+			 !configured ?
+			 errhint("To make a key ring, %s", MAKE_A_RING) :
 			 is_missing ?
-			 errhint("To make a key ring, run these lines as the server's operating-system user, and keep a copy of the file apart from the backups of the database:\n"
-					 "test -e ~/idverify.ring || (umask 077; echo \"1:$(openssl rand -hex 32)\" > ~/idverify.ring)\n"
-					 "psql -c \"LOAD 'idverify'\" -c \"ALTER SYSTEM SET idverify.key_file = '$HOME/idverify.ring'\" -c \"SELECT pg_reload_conf()\"") :
+			 errhint("If secrets are sealed already, restore the file from its copy: a new one would not open them. Only if there never was a key ring, %s",
+					 MAKE_A_RING) :
 			 errhint("Mend the file that idverify.key_file names; it is read again at the next call."),
 			 errhidestmt(true), errhidecontext(true)));
 }
