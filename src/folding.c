@@ -295,8 +295,6 @@ move_along(Fold *fold, IdvTable *table, IdvReference *reference,
 
 	result = idv_statement_query(&move->update, values, nulls);
 	moved += result->processed;
-	if (reference->table->has_triggers && is_any_left(move, values, nulls))
-		report_left_behind(reference);
 	idv_journal_moved(&fold->journal, table, reference, move, false,
 					  from, to, result, depth);
 	idv_result_end(result);
