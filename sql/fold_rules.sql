@@ -18,9 +18,9 @@ CREATE TABLE chats (id int PRIMARY KEY, person uuid REFERENCES people ON DELETE 
 \set b '''00000000-0000-0000-0000-00000000000b'''
 \set c '''00000000-0000-0000-0000-00000000000c'''
 INSERT INTO people VALUES
-	(:a, 'app', 'ann@example.com', 'ann', NULL, 'v1', true, NULL, :b, '2020-01-02'),
+	(:a, 'app', NULL, 'ann', NULL, NULL, true, NULL, :b, '2020-01-02'),
 	(:b, 'app', 'typed@example.com', 'victim', 'Annie', 'v2', false, '{"k": 1}', :a, '2020-01-01'),
-	(:c, 'app', NULL, NULL, ' ', 'v3', false, NULL, :b, NULL);
+	(:c, 'app', NULL, NULL, ' ', NULL, false, NULL, :b, NULL);
 INSERT INTO chats VALUES (1, :a, 'x'), (2, :b, 'x'), (3, :c, 'x');
 RESET ROLE;
 
