@@ -22,11 +22,14 @@
  *		src/folding.c			floor 2		one contact into another,
  *		src/unfolding.c			floor 2		... and back,
  *		src/following.c			floor 2		... where folds lead,
+ *		src/repointing.c		floor 2		... all that points to it,
+ *		src/steps.c				floor 2		... the same backwards,
  *		src/filling.c			floor 2		... what the one takes over,
  *		src/journal.c			floor 2		... and what is written down
  *		src/contact_rows.c		floor 2		rows of anybody's contacts
  *		src/moves.c				floor 2		statements that repoint rows
- *		src/relations.c			floor 2		who points to whom, cached
+ *		src/references.c		floor 2		who points to whom
+ *		src/relations.c			floor 2		tables, described and cached
  *		src/condition.c			floor 2		conditions on such pointers
  *
  *		src/notice.c			floor 2		a claim that failed, for the log

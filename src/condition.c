@@ -36,6 +36,16 @@ refuse(const char *why)
 			 errhint("Compare the row's own columns with constants, for example: sender_type = 'Contact'.")));
 }
 
+static bool
+refuse_subquery(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubLink))
+		refuse("It looks beyond the row.");
+	return raw_expression_tree_walker(node, refuse_subquery, context);
+}
+
 /* The one expression that the text is. */
 static Node *
 raw_expression(const char *condition)
@@ -60,6 +70,7 @@ raw_expression(const char *condition)
 	target = linitial_node(ResTarget, select->targetList);
 	if (target->name != NULL || target->indirection != NIL)
 		refuse("It is more than one expression.");
+	(void) refuse_subquery(target->val, NULL);
 	return target->val;
 }
 

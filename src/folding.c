@@ -9,10 +9,6 @@
  * first, then we have waited for them and see the row; or they wait for us,
  * and then there is no source any more.
  *
- * A row that would break a unique index by moving is dropped, and the row that
- * is there stays.  What points to the dropped row moves to that one, by the
- * same rules: a fold within the fold.
- *
  * The source is deleted when nothing points to it, so there is nothing that
  * its deletion could cascade to; and it is deleted before the target takes
  * over its values, some of which may be unique.
@@ -26,302 +22,15 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "contact_rows.h"
 #include "filling.h"
 #include "journal.h"
-#include "moves.h"
 #include "relations.h"
-
-/* A fold under way. */
-typedef struct Fold
-{
-	IdvContacts *contacts;
-	int32		app_id;
-	IdvJournal	journal;
-	List	   *folded;			/* of IdvFolded */
-	MemoryContext context;		/* where that is */
-} Fold;
-
-static void repoint(Fold *fold, IdvTable *table, IdvRow from, IdvRow to,
-					int depth);
-
-/* The line of the result for this column. */
-static IdvFolded *
-folded_line(Fold *fold, Oid relation, const char *column)
-{
-	IdvFolded  *line;
-	ListCell   *lc;
-	MemoryContext caller;
-
-	foreach(lc, fold->folded)
-	{
-		line = lfirst(lc);
-		if (line->relation == relation &&
-			strcmp(NameStr(line->column_name), column) == 0)
-			return line;
-	}
-
-	caller = MemoryContextSwitchTo(fold->context);
-	line = palloc0(sizeof(IdvFolded));
-	line->relation = relation;
-	namestrcpy(&line->column_name, column);
-	fold->folded = lappend(fold->folded, line);
-	MemoryContextSwitchTo(caller);
-	return line;
-}
-
-/* Of a reference's columns the one that holds the id, or the first to change. */
-static const char *
-telling_column(const Fold *fold, const IdvTable *target,
-			   const IdvReference *reference, uint32 changed)
-{
-	int			chosen = 0;
-
-	while ((changed & (1U << chosen)) == 0)
-		chosen++;
-	for (int i = 0; i < reference->ncolumns; i++)
-	{
-		if (target == fold->contacts->table &&
-			reference->referenced[i] == fold->contacts->id)
-			chosen = i;
-	}
-	return NameStr(TupleDescAttr(reference->table->desc,
-								 reference->columns[chosen] - 1)->attname);
-}
-
-/*
- * The parameters of the statements that move along a reference.
- *
- * Returns false if nothing can point to the source that way, or if there is
- * nothing to change.
- */
-static bool
-move_parameters(Datum *values, bool *nulls, uint32 *changed,
-				const IdvTable *table, const IdvReference *reference,
-				IdvRow from, IdvRow to)
-{
-	int			n = reference->ncolumns;
-
-	*changed = 0;
-	for (int i = 0; i < n; i++)
-	{
-		int			r = reference->referenced[i] - 1;
-		Form_pg_attribute att = TupleDescAttr(table->desc, r);
-		Oid			type = idv_move_column_type(reference, i);
-		bool		fits = true;
-
-		if (from.nulls[r])
-			return false;
-		values[i] = from.values[r];
-		nulls[i] = false;
-		nulls[n + i] = to.nulls[r];
-		if (!to.nulls[r])
-			values[n + i] = idv_coerce(to.values[r], att->atttypid, type, &fits);
-		if (!fits)
-			elog(ERROR, "no assignment from type %u to type %u",
-				 att->atttypid, type);
-		if (to.nulls[r] ||
-			!datum_image_eq(from.values[r], to.values[r],
-							att->attbyval, att->attlen))
-			*changed |= 1U << i;
-	}
-	return *changed != 0;
-}
-
-/* Is a row left that points to the source? */
-static bool
-is_any_left(const IdvMove *move, const Datum *values, const bool *nulls)
-{
-	return idv_statement_run(&move->left, values, nulls) > 0;
-}
-
-static void report_left_behind(const IdvReference *reference) pg_attribute_noreturn();
-
-static void
-report_left_behind(const IdvReference *reference)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("rows of %s were not moved", reference->table->name),
-			 errdetail("They still point to what is folded."),
-			 errhint("Look for a trigger on the table that returns NULL, or sets the column back.")));
-}
-
-/*
- * Before a row is deleted: nothing points to it any more.
- *
- * Only a trigger could have kept or brought something back, since its lock
- * keeps everybody else away.
- */
-static void
-check_nothing_left(IdvTable *table, IdvRow from, IdvRow to)
-{
-	ListCell   *lc;
-
-	foreach(lc, idv_table_references(table))
-	{
-		IdvReference *reference = lfirst(lc);
-		Datum		values[2 * INDEX_MAX_KEYS];
-		bool		nulls[2 * INDEX_MAX_KEYS];
-		uint32		changed;
-
-		if (!table->references_have_triggers)
-			return;
-		if (move_parameters(values, nulls, &changed, table, reference, from, to) &&
-			is_any_left(idv_move(table, reference, changed), values, nulls))
-			report_left_behind(reference);
-	}
-}
-
-/* Drop a row in favour of one that stays. */
-static void
-drop(Fold *fold, IdvTable *table, const IdvResult *result, int depth)
-{
-	Datum		place[2] = {result->values[0], result->values[1]};
-	int			width = (result->slot->tts_tupleDescriptor->natts -
-						 IDV_COLLISION_PLACE) / 2;
-	IdvRow		dropped = idv_table_row(table, result, IDV_COLLISION_PLACE);
-	IdvRow		stays = idv_table_row(table, result,
-									  IDV_COLLISION_PLACE + width);
-
-	place[0] = datumCopy(place[0], false, sizeof(ItemPointerData));
-	repoint(fold, table, dropped, stays, depth + 1);
-	check_nothing_left(table, dropped, stays);
-	idv_journal_dropped(&fold->journal, table, dropped, depth);
-
-	if (table->remove.plan == NULL)
-	{
-		static const Oid types[] = {TIDOID, OIDOID};
-
-		idv_table_statement(&table->remove, table,
-							psprintf("DELETE FROM %s x WHERE x.ctid = $1 AND x.tableoid = $2",
-									 table->from), 2, types);
-	}
-	if (idv_statement_run(&table->remove, place, NULL) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("row of %s, which exists twice now, was not dropped",
-						table->name),
-				 errhint("Look for a trigger on the table that returns NULL.")));
-}
-
-/* Drop the rows that a move would make equal to others by a unique index. */
-static int64
-drop_collisions(Fold *fold, IdvTable *table, const IdvStatement *collision,
-				const Datum *values, const bool *nulls, int depth)
-{
-	bool		one_by_one = idv_table_references(table) != NIL;
-	int64		dropped = 0;
-	bool		found;
-	MemoryContext row_context;
-	MemoryContext caller;
-
-	row_context = AllocSetContextCreate(CurrentMemoryContext,
-										"idverify dropped row",
-										ALLOCSET_DEFAULT_SIZES);
-	caller = CurrentMemoryContext;
-	do
-	{
-		IdvResult  *result = idv_statement_query(collision, values, nulls);
-
-		found = false;
-		while (idv_result_next(result))
-		{
-			CHECK_FOR_INTERRUPTS();
-			MemoryContextSwitchTo(row_context);
-			drop(fold, table, result, depth);
-			MemoryContextSwitchTo(caller);
-			MemoryContextReset(row_context);
-			dropped++;
-			found = true;
-		}
-		idv_result_end(result);
-	} while (found && one_by_one);
-	MemoryContextDelete(row_context);
-	return dropped;
-}
-
-/* Move what points to one row along one reference. */
-static void
-move_along(Fold *fold, IdvTable *table, IdvReference *reference,
-		   IdvRow from, IdvRow to, int depth)
-{
-	Datum		values[2 * INDEX_MAX_KEYS];
-	bool		nulls[2 * INDEX_MAX_KEYS];
-	uint32		changed;
-	IdvMove    *move;
-	IdvResult  *result;
-	int64		moved = 0;
-	int64		dropped = 0;
-	ListCell   *lc;
-
-	if (!move_parameters(values, nulls, &changed, table, reference, from, to))
-		return;
-	move = idv_move(table, reference, changed);
-
-	/* Never write a null where there was a pointer. */
-	for (int i = 0; i < reference->ncolumns; i++)
-	{
-		if (!nulls[reference->ncolumns + i])
-			continue;
-		if (is_any_left(move, values, nulls))
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("rows of %s cannot be moved, because the contact to fold into has no %s",
-							reference->table->name,
-							idv_column_name(table, reference->referenced[i])),
-					 errhint("Give it one first.")));
-		return;
-	}
-
-	if (move->loop.plan != NULL)
-	{
-		result = idv_statement_query(&move->loop, values, nulls);
-		moved += result->processed;
-		idv_journal_moved(&fold->journal, table, reference, move, true,
-						  from, to, result, depth);
-		idv_result_end(result);
-	}
-
-	foreach(lc, move->collisions)
-		dropped += drop_collisions(fold, reference->table, lfirst(lc),
-								   values, nulls, depth);
-
-	result = idv_statement_query(&move->update, values, nulls);
-	moved += result->processed;
-	if (reference->table->has_triggers && is_any_left(move, values, nulls))
-		report_left_behind(reference);
-	idv_journal_moved(&fold->journal, table, reference, move, false,
-					  from, to, result, depth);
-	idv_result_end(result);
-
-	if (moved > 0 || dropped > 0)
-	{
-		IdvFolded  *line = folded_line(fold, reference->table->relation,
-									   telling_column(fold, table, reference,
-													  changed));
-
-		line->moved += moved;
-		line->dropped += dropped;
-	}
-}
-
-/* Make everything that points to one row of a table point to another. */
-static void
-repoint(Fold *fold, IdvTable *table, IdvRow from, IdvRow to, int depth)
-{
-	ListCell   *lc;
-
-	check_stack_depth();
-	foreach(lc, idv_table_references(table))
-		move_along(fold, table, lfirst(lc), from, to, depth);
-}
+#include "repointing.h"
 
 static void report_no_contact(const IdvContacts *contacts, Datum id) pg_attribute_noreturn();
 
@@ -374,7 +83,7 @@ kept_value(AttrNumber column, IdvRow row, bool wanted)
 
 /* Write the head of the journal. */
 static void
-begin_journal(Fold *fold, IdvRow source, IdvRow target,
+begin_journal(IdvFold *fold, IdvRow source, IdvRow target,
 			  const IdvFilling *filling, Datum source_id, Datum target_id,
 			  int how, TimestampTz now)
 {
@@ -400,7 +109,7 @@ begin_journal(Fold *fold, IdvRow source, IdvRow target,
 
 /* Delete the source. */
 static void
-delete_source(Fold *fold, Datum id)
+delete_source(IdvFold *fold, Datum id)
 {
 	IdvContacts *contacts = fold->contacts;
 	Datum		values[2] = {id, Int32GetDatum(fold->app_id)};
@@ -419,7 +128,7 @@ delete_source(Fold *fold, Datum id)
 							contacts->own ? 2 : 1, types);
 	}
 	idv_contacts_write(contacts, &contacts->remove, values, NULL);
-	folded_line(fold, contacts->table->relation,
+	idv_folded_line(fold, contacts->table->relation,
 				NameStr(TupleDescAttr(contacts->table->desc,
 									  contacts->id - 1)->attname))->dropped++;
 }
@@ -429,7 +138,7 @@ delete_source(Fold *fold, Datum id)
  * that is gone, or has become verified, in the meantime.
  */
 static bool
-fold_contacts(Fold *fold, Datum source_id, Datum target_id, int how)
+fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
 {
 	IdvContacts *contacts = fold->contacts;
 	bool		source_first = idv_contacts_compare(contacts, source_id, target_id) < 0;
@@ -469,8 +178,8 @@ fold_contacts(Fold *fold, Datum source_id, Datum target_id, int how)
 	now = GetCurrentTimestamp();
 	filling = idv_filling(contacts, source, target, by_claim, now);
 	begin_journal(fold, source, target, &filling, source_id, target_id, how, now);
-	repoint(fold, contacts->table, source, target, 0);
-	check_nothing_left(contacts->table, source, target);
+	idv_repoint(fold, contacts->table, source, target, 0);
+	idv_check_nothing_left(contacts->table, source, target);
 	delete_source(fold, source_id);
 	idv_filling_write(contacts, fold->app_id, target_id, &filling);
 	CommandCounterIncrement();
@@ -479,7 +188,7 @@ fold_contacts(Fold *fold, Datum source_id, Datum target_id, int how)
 
 /* Fold, and take it all back. */
 static bool
-try_out(Fold *fold, Datum source_id, Datum target_id, int how)
+try_out(IdvFold *fold, Datum source_id, Datum target_id, int how)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -496,7 +205,7 @@ try_out(Fold *fold, Datum source_id, Datum target_id, int how)
 
 /* Run a fold of contacts of one app. */
 static int64
-run_fold(List **folded, Fold *fold, Datum source, Datum target, int how)
+run_fold(List **folded, IdvFold *fold, Datum source, Datum target, int how)
 {
 	bool		done;
 
@@ -517,10 +226,10 @@ run_fold(List **folded, Fold *fold, Datum source, Datum target, int how)
 
 /* Begin with a fold: connect to SPI. */
 static void
-begin(Fold *fold, Oid contacts)
+begin(IdvFold *fold, Oid contacts)
 {
 	PreventCommandIfReadOnly("a fold");
-	memset(fold, 0, sizeof(Fold));
+	memset(fold, 0, sizeof(IdvFold));
 	fold->context = CurrentMemoryContext;
 	SPI_connect();
 	do
@@ -545,7 +254,7 @@ int64
 idv_fold(List **folded, Oid contacts, Oid id_type,
 		 Datum source, Datum target, int how)
 {
-	Fold		fold;
+	IdvFold		fold;
 	int64		fold_id;
 
 	begin(&fold, contacts);
@@ -578,7 +287,7 @@ idv_fold(List **folded, Oid contacts, Oid id_type,
 int64
 idv_fold_own(List **folded, int32 app_id, int64 source, int64 target, int how)
 {
-	Fold		fold;
+	IdvFold		fold;
 	int64		fold_id;
 
 	begin(&fold, idv_contacts_table());

@@ -215,7 +215,14 @@ idv_statement_ask(IdvStatement *statement, const char *sql, int nargs,
 bool
 idv_result_next(IdvResult *result)
 {
-	if (!tuplestore_gettupleslot(result->store, true, false, result->slot))
+	MemoryContext caller;
+	bool		found;
+
+	/* A row that comes from disk is in the slot's hands, not the caller's. */
+	caller = MemoryContextSwitchTo(result->slot->tts_mcxt);
+	found = tuplestore_gettupleslot(result->store, true, false, result->slot);
+	MemoryContextSwitchTo(caller);
+	if (!found)
 		return false;
 	slot_getallattrs(result->slot);
 	result->values = result->slot->tts_values;

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * repointing.h
+ *	  Make all that points to one row point to another.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_REPOINTING_H
+#define IDV_REPOINTING_H
+
+#include "postgres.h"
+
+#include "contact_rows.h"
+#include "folding.h"
+#include "journal.h"
+#include "relations.h"
+
+/* A fold under way. */
+typedef struct IdvFold
+{
+	IdvContacts *contacts;
+	int32		app_id;
+	IdvJournal	journal;
+	List	   *folded;			/* of IdvFolded */
+	MemoryContext context;		/* where that is */
+} IdvFold;
+
+extern void idv_repoint(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to,
+						int depth);
+extern void idv_check_nothing_left(IdvTable *table, IdvRow from, IdvRow to);
+extern IdvFolded *idv_folded_line(IdvFold *fold, Oid relation,
+								  const char *column);
+
+#endif							/* IDV_REPOINTING_H */
