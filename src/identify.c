@@ -146,7 +146,8 @@ set_column(IdvContact *contact, IdvField column, NullableDatum value)
 /*
  * Merge what was claimed as custom_data into the contact's.
  *
- * The limit is for the whole, or it would grow for ever, bit by bit.
+ * The limit is for the whole, or it would grow for ever, bit by bit.  A fold
+ * may have made it larger than that: then it may still shrink.
  */
 static bool
 merge_custom_data(IdvContact *contact, Jsonb *claimed)
@@ -159,7 +160,8 @@ merge_custom_data(IdvContact *contact, Jsonb *claimed)
 	merged = idv_merge_patch(contact->custom_data, claimed);
 	if (compareJsonbContainers(&merged->root, &contact->custom_data->root) == 0)
 		return false;
-	if (VARSIZE(merged) > IDV_CUSTOM_DATA_MAX)
+	if (VARSIZE(merged) > IDV_CUSTOM_DATA_MAX &&
+		VARSIZE(merged) > VARSIZE(contact->custom_data))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("field \"custom_data\" of the contact would become too large"),
