@@ -76,7 +76,7 @@ raw_expression(const char *condition)
 
 /* Is this function somebody else's? */
 static bool
-is_foreign_function(Oid function, void *context)
+is_foreign_function(Oid function, void *context pg_attribute_unused())
 {
 	return function >= FirstUnpinnedObjectId;
 }

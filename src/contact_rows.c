@@ -87,7 +87,7 @@ identity_columns(Relation relation)
 	Oid			relid = RelationGetRelid(relation);
 	Bitmapset  *columns = NULL;
 
-	for (int r = 0; r < lengthof(roles); r++)
+	for (int r = 0; r < (int) lengthof(roles); r++)
 	{
 		AttrNumber	column = get_attnum(relid, roles[r]);
 
@@ -103,7 +103,7 @@ identity_columns(Relation relation)
 			continue;
 		for (int a = 0; a < trigger->tgnargs; a++)
 		{
-			for (int r = 0; r < lengthof(roles); r++)
+			for (int r = 0; r < (int) lengthof(roles); r++)
 			{
 				size_t		len = strlen(roles[r]);
 				const char *argument = trigger->tgargs[a];

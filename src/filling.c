@@ -130,7 +130,7 @@ may_fill(const IdvContacts *contacts, AttrNumber column, IdvRow source,
 		bms_is_member(column - FirstLowInvalidHeapAttributeNumber,
 					  contacts->never_filled))
 		return false;
-	for (int i = 0; i < lengthof(never_filled); i++)
+	for (int i = 0; i < (int) lengthof(never_filled); i++)
 	{
 		if (strcmp(NameStr(att->attname), never_filled[i]) == 0)
 			return false;
@@ -202,7 +202,7 @@ idv_filling(IdvContacts *contacts, IdvRow source, IdvRow target,
 			bool by_claim, TimestampTz now)
 {
 	TupleDesc	desc = contacts->table->desc;
-	IdvFilling	filling = {NULL};
+	IdvFilling	filling = {.columns = NULL};
 
 	filling.after.values = palloc0(sizeof(Datum) * desc->natts);
 	filling.after.nulls = palloc0(sizeof(bool) * desc->natts);

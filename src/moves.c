@@ -294,8 +294,7 @@ write_collision(Writing *writing, Relation index)
 
 /* Choose what will tell the moved rows apart. */
 static void
-choose_key(IdvMove *move, const Writing *writing, Relation relation,
-		   List *indexes)
+choose_key(IdvMove *move, const Writing *writing, List *indexes)
 {
 	IdvTable   *table = writing->reference->table;
 	Oid			chosen = InvalidOid;
@@ -420,7 +419,11 @@ write_updates(IdvMove *move, Writing *writing)
 IdvMove *
 idv_move(IdvTable *table, IdvReference *reference, uint32 changed)
 {
-	Writing		writing = {table, reference, changed};
+	Writing		writing = {
+		.target_table = table,
+		.reference = reference,
+		.changed = changed,
+	};
 	IdvMove    *move;
 	Relation	relation;
 	List	   *indexes;
@@ -449,7 +452,7 @@ idv_move(IdvTable *table, IdvReference *reference, uint32 changed)
 
 	relation = relation_open(reference->table->relation, NoLock);
 	indexes = RelationGetIndexList(relation);
-	choose_key(move, &writing, relation, indexes);
+	choose_key(move, &writing, indexes);
 	write_updates(move, &writing);
 	foreach(lc, indexes)
 	{

@@ -127,7 +127,7 @@ idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
 	moving.root = get_root(columns, partition);
 	moving.subtransaction = GetCurrentSubTransactionId();
 	before = MemoryContextSwitchTo(moving.context);
-	for (int i = 0; i < lengthof(telling); i++)
+	for (int i = 0; i < (int) lengthof(telling); i++)
 	{
 		const IdvColumn *column = &columns->of[telling[i]];
 		NullableDatum value = row->of[telling[i]];
@@ -156,7 +156,7 @@ idv_moving_arrives(IdvColumns *columns, TriggerData *trigger,
 		!trigger->tg_relation->rd_rel->relispartition)
 		return false;
 
-	for (int i = 0; i < lengthof(telling); i++)
+	for (int i = 0; i < (int) lengthof(telling); i++)
 		if (!idv_columns_same(columns, telling[i], row, &moving.row))
 			return false;
 	if (moving.root != get_root(columns, trigger->tg_relation))

@@ -61,7 +61,7 @@ static IdvCatalogue *discarded = NULL;
  * This can run in the middle of anything, so it takes note and no more.
  */
 static void
-note_relation_change(Datum arg, Oid relid)
+note_relation_change(Datum arg pg_attribute_unused(), Oid relid)
 {
 	if (catalogue == NULL)
 		return;
@@ -72,14 +72,16 @@ note_relation_change(Datum arg, Oid relid)
 
 /* Syscache callback: some constraint, or the name of a schema, changed. */
 static void
-note_catalog_change(Datum arg, int cacheid, uint32 hashvalue)
+note_catalog_change(Datum arg pg_attribute_unused(),
+					int cacheid pg_attribute_unused(),
+					uint32 hashvalue pg_attribute_unused())
 {
 	is_stale = true;
 }
 
 /* Transaction callback: nobody uses what was thrown away any more. */
 static void
-free_discarded(XactEvent event, void *arg)
+free_discarded(XactEvent event, void *arg pg_attribute_unused())
 {
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
 		event != XACT_EVENT_PREPARE)

@@ -139,7 +139,7 @@ void
 idv_put_back(IdvUnfold *unfold, IdvTable *table, Datum row)
 {
 	static const Oid types[] = {JSONBOID};
-	IdvStatement statement = {NULL};
+	IdvStatement statement = {.plan = NULL};
 	StringInfoData columns;
 	StringInfoData values;
 	JsonbContainer *object = &DatumGetJsonbP(row)->root;
@@ -433,7 +433,7 @@ previous_step(Step *step, const IdvUnfold *unfold)
 void
 idv_undo_steps(IdvUnfold *unfold)
 {
-	Step		step = {PG_INT32_MAX};
+	Step		step = {.step = PG_INT32_MAX};
 	MemoryContext step_context;
 	MemoryContext caller;
 

@@ -223,7 +223,7 @@ take_back_fills(IdvUnfold *unfold, Datum target_id, IdvRow target)
 	Datum	   *values = palloc(sizeof(Datum) * (table->desc->natts + 2));
 	bool	   *nulls = palloc0(sizeof(bool) * (table->desc->natts + 2));
 	int			first = nargs;
-	IdvStatement statement = {NULL};
+	IdvStatement statement = {.plan = NULL};
 	StringInfoData sql;
 	IdvResult  *result;
 
@@ -336,7 +336,7 @@ report_in_the_way(const IdvUnfold *unfold, ErrorData *error)
 void
 idv_unfold(List **undone, int64 fold_id)
 {
-	IdvUnfold		unfold = {fold_id};
+	IdvUnfold		unfold = {.id = fold_id};
 	MemoryContext context = CurrentMemoryContext;
 	int			level;
 
