@@ -125,12 +125,12 @@ foreach my $end ('COMMIT', 'ROLLBACK')
 	create_app();
 	my $asker = $node->background_psql('postgres', on_error_stop => 0);
 	my $reload = sub {
-		my $before = $asker->query_safe('SELECT pg_conf_load_time()');
+		my $before = $asker->query('SELECT pg_conf_load_time()');
 		write_ring(@_);
 		$node->reload;
 		for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 		{
-			last if $asker->query_safe('SELECT pg_conf_load_time()') ne $before;
+			last if $asker->query('SELECT pg_conf_load_time()') ne $before;
 			select(undef, undef, undef, 0.1);
 		}
 	};
@@ -172,10 +172,13 @@ foreach my $first ('rotate', 'rekey')
 
 	my $session = $node->background_psql('postgres');
 	$session->query_safe("BEGIN;\n$sql{$first}");
-	my ($in, $out) = ("SET application_name = 'second';\n$sql{$second};\n", '');
+	my $out = '';
 	my $waiting = IPC::Run::start(
-		[ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-f', '-' ],
-		'<', \$in, '>', \$out);
+		[
+			'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'),
+			'-c', "SET application_name = 'second'", '-c', $sql{$second}
+		],
+		'>', \$out);
 	wait_until_blocked('second');
 	$session->query_safe('COMMIT');
 	$session->quit;
