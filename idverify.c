@@ -10,7 +10,8 @@
  *
  *		idverify.c				floor 4		loads the module
  *		src/ask.c				floor 3		what SQL can call: it only reads,
- *		src/lifecycle.c			floor 3		... it writes,
+ *		src/apps.c				floor 3		... it makes an app,
+ *		src/lifecycle.c			floor 3		... it changes an app's secrets,
  *		src/identify.c			floor 3		... it finds a visitor's contact,
  *		src/fold.c				floor 3		... it folds contacts,
  *		src/tables.c			floor 3		... it is a trigger of our tables,
@@ -35,6 +36,7 @@
  *		src/notice.c			floor 2		a claim that failed, for the log
  *		src/verdict.c			floor 2		a claim and what it is worth
  *		src/secrets.c			floor 2		opened secrets, cached
+ *		src/minting.c			floor 2		new secrets, and queries on them
  *		src/sealed.c			floor 2		a row's secret, sealed and opened
  *		src/keyring.c			floor 2		the master keys' file
  *
