@@ -1,0 +1,111 @@
+# Contacts, their references and the journal of folds survive pg_dump and
+# pg_restore, in several jobs too: what was folded before can be undone after.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use IdverifyTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $folder = PostgreSQL::Test::Utils::tempdir;
+my $ring = write_ring("$folder/ring", '1:' . new_key() . "\n");
+my $server = new_server('main', ring => $ring);
+
+# A schema with a foreign key, and one without; a table of contacts of
+# somebody's own, by uuid.
+$server->safe_psql(
+	'postgres', q{
+	SELECT idverify_create_app('Web', 'web', secret => '0123456789abcdef0123456789abcdef');
+	CREATE TABLE conversations (id int PRIMARY KEY, contact_id bigint REFERENCES idverify.contacts (id) ON DELETE CASCADE);
+	CREATE TABLE notes (id int PRIMARY KEY, about_type text, about_id bigint);
+	SELECT idverify_add_reference('idverify.contacts', 'notes', 'about_id', $$about_type = 'Contact'$$);
+	CREATE TABLE tags (contact_id bigint REFERENCES idverify.contacts (id), tag text, PRIMARY KEY (contact_id, tag));
+
+	CREATE TABLE visitor AS SELECT * FROM idverify_identify('web', '{"name": "Phone", "custom_data": {"a": 1}}');
+	INSERT INTO conversations SELECT 1, contact_id FROM visitor;
+	INSERT INTO notes SELECT 1, 'Contact', contact_id FROM visitor;
+	INSERT INTO notes SELECT 2, 'Agent', contact_id FROM visitor;
+	INSERT INTO tags SELECT contact_id, tag FROM visitor, unnest(ARRAY['vip', 'new']) tag;
+	CREATE TABLE ann AS SELECT * FROM idverify_identify('web', jsonb_build_object('external_id', 'ann',
+		'user_hash', idverify_sign('web', 'ann')));
+	INSERT INTO tags SELECT contact_id, 'vip' FROM ann;
+
+	CREATE TABLE "My People" (id uuid PRIMARY KEY, name text);
+	CREATE TABLE letters (id int PRIMARY KEY, "to" uuid REFERENCES "My People");
+	INSERT INTO "My People" VALUES ('00000000-0000-4000-8000-000000000001', 'one'), ('00000000-0000-4000-8000-000000000002', 'two');
+	INSERT INTO letters VALUES (1, '00000000-0000-4000-8000-000000000001');
+});
+
+# Everything there is, in an order that a dump does not change.
+my $all = q{
+	SELECT 'contact', to_jsonb(c) - 'updated_at' - 'last_seen_at' FROM idverify.contacts c
+	UNION ALL SELECT 'conversation', to_jsonb(c) FROM conversations c
+	UNION ALL SELECT 'note', to_jsonb(n) FROM notes n
+	UNION ALL SELECT 'tag', to_jsonb(t) FROM tags t
+	UNION ALL SELECT 'person', to_jsonb(p) FROM "My People" p
+	UNION ALL SELECT 'letter', to_jsonb(l) FROM letters l
+	ORDER BY 1, 2};
+my $before = $server->safe_psql('postgres', $all);
+
+$server->safe_psql(
+	'postgres', q{
+	SELECT idverify_fold(visitor.contact_id, ann.contact_id) FROM visitor, ann;
+	SELECT idverify_fold('00000000-0000-4000-8000-000000000001'::uuid, '00000000-0000-4000-8000-000000000002'::uuid, '"My People"');
+});
+my $folded = $server->safe_psql('postgres', $all);
+isnt($folded, $before, 'the folds changed something');
+
+foreach my $way ([ 'Fc', 1 ], [ 'Fd', 3 ])
+{
+	my ($format, $jobs) = @$way;
+	my $database = lc "restored_$format";
+	my $archive = "$folder/$format";
+
+	$server->command_ok(
+		[ 'pg_dump', "-$format", '-f', $archive, 'postgres' ], "pg_dump -$format");
+	$server->safe_psql('postgres', "CREATE DATABASE $database");
+	$server->command_ok(
+		[ 'pg_restore', '--exit-on-error', "--jobs=$jobs", '-d', $database, $archive ],
+		"pg_restore in $jobs job(s)");
+
+	is($server->safe_psql($database, $all), $folded, 'all rows are there');
+	is( $server->safe_psql(
+			$database, q{SELECT idverify_resolve(visitor.contact_id) = ann.contact_id FROM visitor, ann}),
+		't',
+		'an old id leads to the contact that it has become');
+	is( $server->safe_psql(
+			$database, q{SELECT contact_id > (SELECT max(contact_id) FROM ann), created FROM idverify_identify('web', '{"name": "Later"}')}),
+		't|t',
+		'a new contact gets a new id');
+	is( $server->safe_psql(
+			$database, q{SELECT contact_id = (SELECT contact_id FROM ann), created FROM idverify_identify('web',
+				jsonb_build_object('external_id', 'ann', 'user_hash', idverify_sign('web', 'ann')))}),
+		't|f',
+		'the verified contact is found');
+
+	# references without a foreign key are still known
+	$server->safe_psql($database, q{
+		INSERT INTO conversations SELECT 2, id FROM idverify.contacts WHERE name = 'Later';
+		INSERT INTO notes SELECT 3, 'Contact', id FROM idverify.contacts WHERE name = 'Later'});
+	is( $server->safe_psql(
+			$database, q{SELECT relation FROM ann, idverify_fold((SELECT id FROM idverify.contacts WHERE name = 'Later'),
+				ann.contact_id, dry_run => true) ORDER BY relation::text}),
+		"conversations\nidverify.contacts\nnotes",
+		'all references are still known');
+
+	$server->safe_psql($database, q{
+		DELETE FROM notes WHERE id = 3;
+		DELETE FROM idverify.contacts WHERE name = 'Later';
+		SELECT idverify_unfold(id) FROM idverify.folds ORDER BY id DESC});
+	is($server->safe_psql($database, $all), $before, 'the folds can be undone');
+	is( $server->safe_psql(
+			$database, q{SELECT i.contact_id = v.contact_id FROM visitor v, idverify_identify('web', '{}', v.visitor) i}),
+		't',
+		'and the visitor is known by the token');
+}
+
+$server->stop;
+done_testing();
