@@ -23,24 +23,44 @@
 #include "executor/executor.h"
 #include "executor/tstoreReceiver.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
 
-/* Become the owner of a statement's table.  Undone by become_caller(). */
-static void
-become_owner(const IdvStatement *statement, Oid *user, int *sec_context)
+/*
+ * idv_become_owner
+ *		Become the owner of a table; for InvalidOid stay who we are.
+ *
+ * Undone by idv_become_caller(), or when the (sub)transaction aborts.
+ */
+void
+idv_become_owner(IdvCaller *caller, Oid owner)
 {
-	GetUserIdAndSecContext(user, sec_context);
-	if (OidIsValid(statement->owner))
-		SetUserIdAndSecContext(statement->owner,
-							   *sec_context | SECURITY_LOCAL_USERID_CHANGE |
-							   SECURITY_NOFORCE_RLS);
+	GetUserIdAndSecContext(&caller->user, &caller->sec_context);
+	caller->guc_level = 0;
+	if (!OidIsValid(owner))
+		return;
+	SetUserIdAndSecContext(owner,
+						   caller->sec_context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_NOFORCE_RLS);
+	caller->guc_level = NewGUCNestLevel();
 }
 
-static void
-become_caller(Oid user, int sec_context)
+/*
+ * idv_become_caller
+ *		Stop being the owner.
+ *
+ * Settings that the owner's code has changed go back, too: with a search_path
+ * of its own the next statement of ours would find its operators, and run them
+ * as the extension's owner.
+ */
+void
+idv_become_caller(const IdvCaller *caller)
 {
-	SetUserIdAndSecContext(user, sec_context);
+	if (caller->guc_level == 0)
+		return;
+	AtEOXact_GUC(false, caller->guc_level);
+	SetUserIdAndSecContext(caller->user, caller->sec_context);
 }
 
 /*
@@ -54,17 +74,16 @@ idv_statement_prepare(IdvStatement *statement, Oid owner,
 					  const char *sql, int nargs, const Oid *types)
 {
 	SPIPlanPtr	plan;
-	Oid			user;
-	int			sec_context;
+	IdvCaller	before;
 	MemoryContext caller = CurrentMemoryContext;
 
 	statement->owner = owner;
-	become_owner(statement, &user, &sec_context);
+	idv_become_owner(&before, statement->owner);
 	plan = SPI_prepare(sql, nargs, (Oid *) types);
 	if (plan == NULL || SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_prepare failed: %s",
 			 SPI_result_code_string(SPI_result));
-	become_caller(user, sec_context);
+	idv_become_caller(&before);
 
 	/* SPI goes back to a context of its own. */
 	MemoryContextSwitchTo(caller);
@@ -109,14 +128,13 @@ static uint64
 run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	Tuplestorestate *store)
 {
-	Oid			user;
-	int			sec_context;
+	IdvCaller	before;
 	CachedPlan *plan;
 	DestReceiver *receiver;
 	QueryDesc  *query;
 	uint64		processed;
 
-	become_owner(statement, &user, &sec_context);
+	idv_become_owner(&before, statement->owner);
 
 	plan = SPI_plan_get_cached_plan(statement->plan);
 	if (plan == NULL || list_length(plan->stmt_list) != 1)
@@ -156,7 +174,7 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 
 	PopActiveSnapshot();
 	ReleaseCachedPlan(plan, CurrentResourceOwner);
-	become_caller(user, sec_context);
+	idv_become_caller(&before);
 	return processed;
 }
 

@@ -35,6 +35,17 @@ typedef struct IdvResult
 	uint64		processed;		/* rows that the statement touched */
 } IdvResult;
 
+/* What to go back to when we stop being a table's owner. */
+typedef struct IdvCaller
+{
+	Oid			user;
+	int			sec_context;
+	int			guc_level;
+} IdvCaller;
+
+extern void idv_become_owner(IdvCaller *caller, Oid owner);
+extern void idv_become_caller(const IdvCaller *caller);
+
 extern void idv_statement_prepare(IdvStatement *statement, Oid owner,
 								  const char *sql, int nargs,
 								  const Oid *types);
