@@ -441,6 +441,20 @@ write_updates(IdvMove *move, Writing *writing)
 						writing->types);
 }
 
+/* Refuse a table that some trigger has altered since it was described. */
+static void
+check_described(const IdvTable *table, Relation relation)
+{
+	TupleDesc	now = RelationGetDescr(relation);
+	bool		same = now->natts == table->desc->natts;
+
+	for (int i = 0; same && i < now->natts; i++)
+		same = TupleDescAttr(now, i)->atttypid ==
+			TupleDescAttr(table->desc, i)->atttypid;
+	if (!same)
+		idv_report_altered();
+}
+
 /*
  * idv_move
  *		The statements that move along a reference to table.
@@ -472,8 +486,8 @@ idv_move(IdvTable *table, IdvReference *reference, uint32 changed)
 	writing.nargs = 2 * reference->ncolumns;
 	for (int i = 0; i < reference->ncolumns; i++)
 	{
-		writing.types[i] = get_atttype(table->relation,
-									   reference->referenced[i]);
+		writing.types[i] = TupleDescAttr(table->desc,
+										 reference->referenced[i] - 1)->atttypid;
 		writing.types[reference->ncolumns + i] =
 			idv_move_column_type(reference, i);
 	}
@@ -483,6 +497,7 @@ idv_move(IdvTable *table, IdvReference *reference, uint32 changed)
 	move->changed = changed;
 
 	relation = relation_open(reference->table->relation, NoLock);
+	check_described(reference->table, relation);
 	indexes = RelationGetIndexList(relation);
 	choose_key(move, &writing, indexes);
 	write_updates(move, &writing);

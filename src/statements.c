@@ -64,6 +64,47 @@ idv_become_caller(const IdvCaller *caller)
 }
 
 /*
+ * idv_report_altered
+ *		Raise the error that a table is not what it was a moment ago.  55000.
+ */
+void
+idv_report_altered(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("a table was altered while contacts were folded"),
+			 errhint("Look for a trigger that does it.")));
+}
+
+/* Does a statement return what it did when it was prepared? */
+static bool
+returns_the_same(const IdvStatement *statement, const CachedPlanSource *source)
+{
+	for (int i = 0; source->resultDesc && i < source->resultDesc->natts; i++)
+	{
+		if (TupleDescAttr(source->resultDesc, i)->atttypid !=
+			statement->returned[i])
+			return false;
+	}
+	return true;
+}
+
+/* Take down the types that a statement returns; freed with its plan. */
+static void
+note_returned(IdvStatement *statement)
+{
+	CachedPlanSource *source;
+	int			natts;
+
+	source = linitial(SPI_plan_get_plan_sources(statement->plan));
+	natts = source->resultDesc == NULL ? 0 : source->resultDesc->natts;
+	statement->returned = MemoryContextAlloc(source->context,
+											 sizeof(Oid) * Max(natts, 1));
+	for (int i = 0; i < natts; i++)
+		statement->returned[i] = TupleDescAttr(source->resultDesc, i)->atttypid;
+}
+
+/*
  * idv_statement_prepare
  *		Prepare a statement to be run as owner, for this session's life.
  *
@@ -88,6 +129,7 @@ idv_statement_prepare(IdvStatement *statement, Oid owner,
 	/* SPI goes back to a context of its own. */
 	MemoryContextSwitchTo(caller);
 	statement->plan = plan;
+	note_returned(statement);
 }
 
 /*
@@ -205,6 +247,13 @@ idv_statement_query(const IdvStatement *statement,
 	source = linitial(SPI_plan_get_plan_sources(statement->plan));
 	result->store = tuplestore_begin_heap(false, false, work_mem);
 	result->processed = run(statement, values, nulls, result->store);
+
+	/*
+	 * Callers read the values as what they were when the table was described.
+	 * Our lock keeps others from changing that, but not a trigger of its own.
+	 */
+	if (!returns_the_same(statement, source))
+		idv_report_altered();
 	result->slot =
 		MakeSingleTupleTableSlot(CreateTupleDescCopy(source->resultDesc),
 								 &TTSOpsMinimalTuple);

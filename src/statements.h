@@ -23,6 +23,7 @@ typedef struct IdvStatement
 {
 	SPIPlanPtr	plan;			/* NULL: not prepared yet */
 	Oid			owner;			/* InvalidOid: the current user */
+	Oid		   *returned;		/* the types of its result */
 } IdvStatement;
 
 /* What a statement returned.  Spills to disk, so it may be any size. */
@@ -49,6 +50,7 @@ extern void idv_become_caller(const IdvCaller *caller);
 extern void idv_statement_prepare(IdvStatement *statement, Oid owner,
 								  const char *sql, int nargs,
 								  const Oid *types);
+extern void idv_report_altered(void) pg_attribute_noreturn();
 extern void idv_statement_free(IdvStatement *statement);
 extern uint64 idv_statement_run(const IdvStatement *statement,
 								const Datum *values, const bool *nulls);
