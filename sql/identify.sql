@@ -217,6 +217,7 @@ SELECT idverify_identify('drop', '{"custom_data": "x"}');
 SELECT idverify_identify('drop', '{"custom_data": []}');
 SELECT idverify_identify('drop', jsonb_build_object('name', repeat('x', 1025)));
 SELECT idverify_identify('drop', jsonb_build_object('external_id', repeat('x', 1025)));
+SELECT idverify_identify('drop', '{"external_id": 1e1024}');
 SELECT idverify_identify('drop', jsonb_build_object('custom_data', jsonb_build_object('x', repeat('x', 66000))));
 SELECT verdict FROM idverify_identify('drop', jsonb_build_object('external_id', '1', 'user_hash', repeat('x', 10000)));
 -- the limit is for what there is and what is added, together

@@ -95,7 +95,13 @@ static Datum
 field_text(const JsonbValue *value, IdvField field)
 {
 	if (value->type == jbvNumeric && field == IDV_EXTERNAL_ID)
-		return PointerGetDatum(cstring_to_text(numeric_normalize(value->val.numeric)));
+	{
+		char	   *digits = numeric_normalize(value->val.numeric);
+
+		if (strlen(digits) > IDV_FIELD_MAX)
+			report_size(idv_field_names[field], IDV_FIELD_MAX);
+		return PointerGetDatum(cstring_to_text(digits));
+	}
 
 	if (value->type != jbvString)
 		report_type(idv_field_names[field],

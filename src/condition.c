@@ -21,8 +21,12 @@
 #include "parser/parse_collate.h"
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
+#include "parser/parse_type.h"
 #include "storage/lockdefs.h"
+#include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
+
+#include "statements.h"
 
 static void refuse(const char *why) pg_attribute_noreturn();
 
@@ -36,14 +40,45 @@ refuse(const char *why)
 			 errhint("Compare the row's own columns with constants, for example: sender_type = 'Contact'.")));
 }
 
+/* Is this type made of a domain, which may check what it likes? */
 static bool
-refuse_subquery(Node *node, void *context)
+may_hide_domain(Oid type)
+{
+	char		kind;
+
+	while (OidIsValid(get_element_type(type)))
+		type = get_element_type(type);
+	kind = get_typtype(type);
+	return type >= FirstUnpinnedObjectId &&
+		kind != TYPTYPE_BASE && kind != TYPTYPE_ENUM;
+}
+
+/* Is this name PostgreSQL's own, or one that can mean nothing else? */
+static bool
+is_plain_name(List *name)
+{
+	return list_length(name) == 1 ||
+		(list_length(name) == 2 && strcmp(strVal(linitial(name)), "pg_catalog") == 0);
+}
+
+/*
+ * Constants become values while a condition is read, before it can be looked
+ * at: what their types could run has to be refused by then.
+ */
+static bool
+refuse_unsafe_text(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, SubLink))
 		refuse("It looks beyond the row.");
-	return raw_expression_tree_walker(node, refuse_subquery, context);
+	if ((IsA(node, FuncCall) && !is_plain_name(((FuncCall *) node)->funcname)) ||
+		(IsA(node, A_Expr) && !is_plain_name(((A_Expr *) node)->name)))
+		refuse("It uses a function or an operator that is not PostgreSQL's own.");
+	if (IsA(node, TypeName) &&
+		may_hide_domain(typenameTypeId(NULL, (TypeName *) node)))
+		refuse("It uses a domain, which may check what it likes.");
+	return raw_expression_tree_walker(node, refuse_unsafe_text, context);
 }
 
 /* The one expression that the text is. */
@@ -70,7 +105,7 @@ raw_expression(const char *condition)
 	target = linitial_node(ResTarget, select->targetList);
 	if (target->name != NULL || target->indirection != NIL)
 		refuse("It is more than one expression.");
-	(void) refuse_subquery(target->val, NULL);
+	(void) refuse_unsafe_text(target->val, NULL);
 	return target->val;
 }
 
@@ -90,7 +125,8 @@ refuse_unsafe_node(Node *node, void *context)
 		refuse("It uses the whole row, or a system column.");
 	if (IsA(node, SubLink) || IsA(node, Query) || IsA(node, Param))
 		refuse("It looks beyond the row.");
-	if (IsA(node, CoerceToDomain))
+	if (IsA(node, CoerceToDomain) ||
+		(IsA(node, Const) && may_hide_domain(((Const *) node)->consttype)))
 		refuse("It uses a domain, which may check what it likes.");
 	if (check_functions_in_node(node, is_foreign_function, NULL))
 		refuse("It uses a function or an operator that is not PostgreSQL's own.");
@@ -108,7 +144,11 @@ idv_condition_parse(Relation relation, const char *condition)
 {
 	ParseState *state = make_parsestate(NULL);
 	ParseNamespaceItem *item;
+	IdvCaller	before;
 	Node	   *expression = raw_expression(condition);
+
+	/* A constant that is compared with a column is read as its type. */
+	idv_become_owner(&before, relation->rd_rel->relowner);
 
 	item = addRangeTableEntryForRelation(state, relation, AccessShareLock,
 										 NULL, false, true);
@@ -118,6 +158,7 @@ idv_condition_parse(Relation relation, const char *condition)
 	expression = transformWhereClause(state, expression,
 									  EXPR_KIND_CHECK_CONSTRAINT, "condition");
 	assign_expr_collations(state, expression);
+	idv_become_caller(&before);
 	(void) refuse_unsafe_node(expression, NULL);
 	if (contain_mutable_functions(expression))
 		refuse("It uses a function that is not immutable.");

@@ -136,6 +136,8 @@ check_kind(Oid relid)
 		what = "is not a table";
 	else if (IsCatalogRelationOid(relid))
 		what = "is a system catalog";
+	else if (idv_is_own_table(relid) && relid != idv_contacts_table())
+		what = "is a table of this extension's own";
 	else if (isOtherTempNamespace(get_rel_namespace(relid)))
 		what = "is a temporary table of another session";
 	if (what != NULL)
@@ -280,9 +282,15 @@ idv_contacts_id_from_text(const IdvContacts *contacts, char *text)
 {
 	Oid			input;
 	Oid			ioparam;
+	Datum		id;
+	IdvCaller	before;
 
+	/* In a composite type there may be a domain, which may check anything. */
+	idv_become_owner(&before, contacts->table->owner);
 	getTypeInputInfo(contacts->id_type, &input, &ioparam);
-	return OidInputFunctionCall(input, text, ioparam, -1);
+	id = OidInputFunctionCall(input, text, ioparam, -1);
+	idv_become_caller(&before);
+	return id;
 }
 
 /*
@@ -439,6 +447,14 @@ idv_coerce(Datum value, Oid from, Oid to, bool *fits)
 				Oid			ioparam;
 				bool		is_varlena;
 
+				/* So would the checks of a domain within a type. */
+				if (to >= FirstUnpinnedObjectId &&
+					(get_typtype(to) != TYPTYPE_BASE ||
+					 OidIsValid(get_element_type(to))))
+				{
+					*fits = false;
+					return (Datum) 0;
+				}
 				getTypeOutputInfo(from, &output, &is_varlena);
 				getTypeInputInfo(to, &input, &ioparam);
 				return OidInputFunctionCall(input,

@@ -158,6 +158,8 @@ check_reference(const IdvContacts *contacts, Oid relation, const char *column)
 		refuse_reference(relation, "is not a table");
 	if (IsCatalogRelationOid(relation))
 		refuse_reference(relation, "is a system catalog");
+	if (idv_is_own_table(relation))
+		refuse_reference(relation, "is a table of this extension's own");
 	if (get_rel_persistence(relation) == RELPERSISTENCE_TEMP)
 		refuse_reference(relation, "is a temporary table");
 	attnum = get_attnum(relation, column);

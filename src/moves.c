@@ -156,12 +156,43 @@ deparse(Node *node, Oid relation, const char *alias)
 							  true, false);
 }
 
+/*
+ * The expressions of an index, and its predicate.
+ *
+ * Asked for these, the relation cache computes what is constant in them: by
+ * functions of the table's owner, so as the owner.
+ */
+static List *
+expressions_of(const IdvTable *table, Relation index)
+{
+	IdvCaller	caller;
+	List	   *expressions;
+
+	idv_become_owner(&caller, table->owner);
+	expressions = RelationGetIndexExpressions(index);
+	idv_become_caller(&caller);
+	return expressions;
+}
+
+static List *
+predicate_of(const IdvTable *table, Relation index)
+{
+	IdvCaller	caller;
+	List	   *predicate;
+
+	idv_become_owner(&caller, table->owner);
+	predicate = RelationGetIndexPredicate(index);
+	idv_become_caller(&caller);
+	return predicate;
+}
+
 /* Can a move along this reference break this unique index? */
 static bool
 index_is_concerned(const Writing *writing, Relation index)
 {
 	Bitmapset  *columns = NULL;
 	Form_pg_index form = index->rd_index;
+	const IdvTable *table = writing->reference->table;
 
 	if (!form->indisunique || form->indisexclusion || !form->indislive ||
 		index->rd_rel->relam != BTREE_AM_OID)
@@ -173,8 +204,8 @@ index_is_concerned(const Writing *writing, Relation index)
 			columns = bms_add_member(columns, form->indkey.values[k] -
 									 FirstLowInvalidHeapAttributeNumber);
 	}
-	pull_varattnos((Node *) RelationGetIndexExpressions(index), 1, &columns);
-	pull_varattnos((Node *) RelationGetIndexPredicate(index), 1, &columns);
+	pull_varattnos((Node *) expressions_of(table, index), 1, &columns);
+	pull_varattnos((Node *) predicate_of(table, index), 1, &columns);
 
 	for (int i = 0; i < writing->reference->ncolumns; i++)
 	{
@@ -192,7 +223,8 @@ append_same_keys(StringInfo sql, Writing *writing, Relation index)
 {
 	Form_pg_index form = index->rd_index;
 	IdvTable   *table = writing->reference->table;
-	ListCell   *expression = list_head(RelationGetIndexExpressions(index));
+	List	   *expressions = expressions_of(table, index);
+	ListCell   *expression = list_head(expressions);
 
 	for (int k = 0; k < form->indnkeyatts; k++)
 	{
@@ -217,7 +249,7 @@ append_same_keys(StringInfo sql, Writing *writing, Relation index)
 		{
 			Node	   *node = lfirst(expression);
 
-			expression = lnext(RelationGetIndexExpressions(index), expression);
+			expression = lnext(expressions, expression);
 			there = deparse(node, table->relation, "t");
 			moved = deparse(as_moved(copyObject(node), writing),
 							table->relation, "s");
@@ -259,7 +291,7 @@ write_collision(Writing *writing, Relation index)
 	IdvTable   *table = reference->table;
 	IdvStatement *statement = palloc0(sizeof(IdvStatement));
 	StringInfoData sql;
-	List	   *predicate = RelationGetIndexPredicate(index);
+	List	   *predicate = predicate_of(table, index);
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT s.ctid, s.tableoid, %s, %s",
@@ -306,7 +338,7 @@ choose_key(IdvMove *move, const Writing *writing, List *indexes)
 		Form_pg_index form = index->rd_index;
 		bool		fits = form->indisunique && form->indisvalid &&
 			!form->indisexclusion &&
-			RelationGetIndexPredicate(index) == NIL;
+			predicate_of(table, index) == NIL;
 
 		for (int k = 0; fits && k < form->indnkeyatts; k++)
 			fits = form->indkey.values[k] > 0 &&
@@ -409,6 +441,20 @@ write_updates(IdvMove *move, Writing *writing)
 						writing->types);
 }
 
+/* Refuse a table that some trigger has altered since it was described. */
+static void
+check_described(const IdvTable *table, Relation relation)
+{
+	TupleDesc	now = RelationGetDescr(relation);
+	bool		same = now->natts == table->desc->natts;
+
+	for (int i = 0; same && i < now->natts; i++)
+		same = TupleDescAttr(now, i)->atttypid ==
+			TupleDescAttr(table->desc, i)->atttypid;
+	if (!same)
+		idv_report_altered();
+}
+
 /*
  * idv_move
  *		The statements that move along a reference to table.
@@ -440,8 +486,8 @@ idv_move(IdvTable *table, IdvReference *reference, uint32 changed)
 	writing.nargs = 2 * reference->ncolumns;
 	for (int i = 0; i < reference->ncolumns; i++)
 	{
-		writing.types[i] = get_atttype(table->relation,
-									   reference->referenced[i]);
+		writing.types[i] = TupleDescAttr(table->desc,
+										 reference->referenced[i] - 1)->atttypid;
 		writing.types[reference->ncolumns + i] =
 			idv_move_column_type(reference, i);
 	}
@@ -451,6 +497,7 @@ idv_move(IdvTable *table, IdvReference *reference, uint32 changed)
 	move->changed = changed;
 
 	relation = relation_open(reference->table->relation, NoLock);
+	check_described(reference->table, relation);
 	indexes = RelationGetIndexList(relation);
 	choose_key(move, &writing, indexes);
 	write_updates(move, &writing);

@@ -302,6 +302,16 @@ idv_contacts_table(void)
 }
 
 /*
+ * idv_is_own_table
+ *		Is it in the schema of our own tables?  Our functions alone write there.
+ */
+bool
+idv_is_own_table(Oid relation)
+{
+	return get_rel_namespace(relation) == get_namespace_oid("idverify", false);
+}
+
+/*
  * idv_root_relation
  *		The partitioned table that a partition is in the end a part of, or the
  *		relation itself.

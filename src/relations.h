@@ -70,6 +70,7 @@ extern char *idv_table_columns(const IdvTable *table, const char *alias);
 extern IdvRow idv_table_row(const IdvTable *table, const IdvResult *result,
 							int first);
 extern Oid	idv_contacts_table(void);
+extern bool idv_is_own_table(Oid relation);
 extern Oid	idv_root_relation(Oid relation);
 extern char *idv_relation_name(Oid relation);
 extern char *idv_operator_name(Oid operator);

@@ -23,24 +23,85 @@
 #include "executor/executor.h"
 #include "executor/tstoreReceiver.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
 
-/* Become the owner of a statement's table.  Undone by become_caller(). */
-static void
-become_owner(const IdvStatement *statement, Oid *user, int *sec_context)
+/*
+ * idv_become_owner
+ *		Become the owner of a table; for InvalidOid stay who we are.
+ *
+ * Undone by idv_become_caller(), or when the (sub)transaction aborts.
+ */
+void
+idv_become_owner(IdvCaller *caller, Oid owner)
 {
-	GetUserIdAndSecContext(user, sec_context);
-	if (OidIsValid(statement->owner))
-		SetUserIdAndSecContext(statement->owner,
-							   *sec_context | SECURITY_LOCAL_USERID_CHANGE |
-							   SECURITY_NOFORCE_RLS);
+	GetUserIdAndSecContext(&caller->user, &caller->sec_context);
+	caller->guc_level = 0;
+	if (!OidIsValid(owner))
+		return;
+	SetUserIdAndSecContext(owner,
+						   caller->sec_context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_NOFORCE_RLS);
+	caller->guc_level = NewGUCNestLevel();
 }
 
-static void
-become_caller(Oid user, int sec_context)
+/*
+ * idv_become_caller
+ *		Stop being the owner.
+ *
+ * Settings that the owner's code has changed go back, too: with a search_path
+ * of its own the next statement of ours would find its operators, and run them
+ * as the extension's owner.
+ */
+void
+idv_become_caller(const IdvCaller *caller)
 {
-	SetUserIdAndSecContext(user, sec_context);
+	if (caller->guc_level == 0)
+		return;
+	AtEOXact_GUC(false, caller->guc_level);
+	SetUserIdAndSecContext(caller->user, caller->sec_context);
+}
+
+/*
+ * idv_report_altered
+ *		Raise the error that a table is not what it was a moment ago.  55000.
+ */
+void
+idv_report_altered(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("a table was altered while contacts were folded"),
+			 errhint("Look for a trigger that does it.")));
+}
+
+/* Does a statement return what it did when it was prepared? */
+static bool
+returns_the_same(const IdvStatement *statement, const CachedPlanSource *source)
+{
+	for (int i = 0; source->resultDesc && i < source->resultDesc->natts; i++)
+	{
+		if (TupleDescAttr(source->resultDesc, i)->atttypid !=
+			statement->returned[i])
+			return false;
+	}
+	return true;
+}
+
+/* Take down the types that a statement returns; freed with its plan. */
+static void
+note_returned(IdvStatement *statement)
+{
+	CachedPlanSource *source;
+	int			natts;
+
+	source = linitial(SPI_plan_get_plan_sources(statement->plan));
+	natts = source->resultDesc == NULL ? 0 : source->resultDesc->natts;
+	statement->returned = MemoryContextAlloc(source->context,
+											 sizeof(Oid) * Max(natts, 1));
+	for (int i = 0; i < natts; i++)
+		statement->returned[i] = TupleDescAttr(source->resultDesc, i)->atttypid;
 }
 
 /*
@@ -54,21 +115,21 @@ idv_statement_prepare(IdvStatement *statement, Oid owner,
 					  const char *sql, int nargs, const Oid *types)
 {
 	SPIPlanPtr	plan;
-	Oid			user;
-	int			sec_context;
+	IdvCaller	before;
 	MemoryContext caller = CurrentMemoryContext;
 
 	statement->owner = owner;
-	become_owner(statement, &user, &sec_context);
+	idv_become_owner(&before, statement->owner);
 	plan = SPI_prepare(sql, nargs, (Oid *) types);
 	if (plan == NULL || SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_prepare failed: %s",
 			 SPI_result_code_string(SPI_result));
-	become_caller(user, sec_context);
+	idv_become_caller(&before);
 
 	/* SPI goes back to a context of its own. */
 	MemoryContextSwitchTo(caller);
 	statement->plan = plan;
+	note_returned(statement);
 }
 
 /*
@@ -109,14 +170,13 @@ static uint64
 run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	Tuplestorestate *store)
 {
-	Oid			user;
-	int			sec_context;
+	IdvCaller	before;
 	CachedPlan *plan;
 	DestReceiver *receiver;
 	QueryDesc  *query;
 	uint64		processed;
 
-	become_owner(statement, &user, &sec_context);
+	idv_become_owner(&before, statement->owner);
 
 	plan = SPI_plan_get_cached_plan(statement->plan);
 	if (plan == NULL || list_length(plan->stmt_list) != 1)
@@ -156,7 +216,7 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 
 	PopActiveSnapshot();
 	ReleaseCachedPlan(plan, CurrentResourceOwner);
-	become_caller(user, sec_context);
+	idv_become_caller(&before);
 	return processed;
 }
 
@@ -187,6 +247,13 @@ idv_statement_query(const IdvStatement *statement,
 	source = linitial(SPI_plan_get_plan_sources(statement->plan));
 	result->store = tuplestore_begin_heap(false, false, work_mem);
 	result->processed = run(statement, values, nulls, result->store);
+
+	/*
+	 * Callers read the values as what they were when the table was described.
+	 * Our lock keeps others from changing that, but not a trigger of its own.
+	 */
+	if (!returns_the_same(statement, source))
+		idv_report_altered();
 	result->slot =
 		MakeSingleTupleTableSlot(CreateTupleDescCopy(source->resultDesc),
 								 &TTSOpsMinimalTuple);

@@ -23,6 +23,7 @@ typedef struct IdvStatement
 {
 	SPIPlanPtr	plan;			/* NULL: not prepared yet */
 	Oid			owner;			/* InvalidOid: the current user */
+	Oid		   *returned;		/* the types of its result */
 } IdvStatement;
 
 /* What a statement returned.  Spills to disk, so it may be any size. */
@@ -35,9 +36,21 @@ typedef struct IdvResult
 	uint64		processed;		/* rows that the statement touched */
 } IdvResult;
 
+/* What to go back to when we stop being a table's owner. */
+typedef struct IdvCaller
+{
+	Oid			user;
+	int			sec_context;
+	int			guc_level;
+} IdvCaller;
+
+extern void idv_become_owner(IdvCaller *caller, Oid owner);
+extern void idv_become_caller(const IdvCaller *caller);
+
 extern void idv_statement_prepare(IdvStatement *statement, Oid owner,
 								  const char *sql, int nargs,
 								  const Oid *types);
+extern void idv_report_altered(void) pg_attribute_noreturn();
 extern void idv_statement_free(IdvStatement *statement);
 extern uint64 idv_statement_run(const IdvStatement *statement,
 								const Datum *values, const bool *nulls);
