@@ -137,6 +137,15 @@ SELECT * FROM idverify_fold(1, 2, 'by_none');  -- fail
 SELECT * FROM idverify_fold(1, 2, 'by_view');  -- fail
 SELECT * FROM idverify_fold(1, 2, 'pg_class');  -- fail
 
+-- a unique index of many expressions, and of a plain column among them
+CREATE TABLE by_many (id int PRIMARY KEY);
+CREATE TABLE of_many (a text, b text, id_of int REFERENCES by_many, c text, d text);
+CREATE UNIQUE INDEX ON of_many (lower(a), upper(b), (id_of + 1), c, lower(d), (a || b)) WHERE length(d) > 0;
+INSERT INTO by_many VALUES (1), (2);
+INSERT INTO of_many VALUES ('x', 'y', 1, 'c', 'd'), ('x', 'y', 2, 'c', 'D'), ('x', 'y', 1, 'c', 'e'), ('x', 'y', 1, 'c', '');
+SELECT relation, column_name, moved, dropped FROM idverify_fold(1, 2, 'by_many') ORDER BY relation::text;
+TABLE of_many ORDER BY d;
+
 -- references without a foreign key: plain conditions on existing columns
 CREATE TABLE posts (id int PRIMARY KEY, kind text, who uuid, at timestamptz, weird text);
 SELECT idverify_add_reference('people', 'posts', 'who', 'kind = ''person''') FROM generate_series(1, 2);
