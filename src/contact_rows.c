@@ -34,8 +34,9 @@
 static Oid	written_relation = InvalidOid;
 static int	written_depth;
 
-/* Reads the app of a contact of ours. */
+/* Reads the apps of contacts of ours. */
 static IdvStatement read_app;
+static IdvStatement read_apps;
 
 /* A column by its name, if it has the type (or any, for InvalidOid). */
 static AttrNumber
@@ -235,8 +236,7 @@ int32
 idv_contacts_app_id(IdvContacts *contacts, Datum id)
 {
 	Oid			types[] = {INT8OID};
-	IdvResult  *result;
-	int32		app_id = 0;
+	IdvRow		found;
 
 	if (!contacts->own)
 		return 0;
@@ -244,11 +244,35 @@ idv_contacts_app_id(IdvContacts *contacts, Datum id)
 		idv_statement_prepare(&read_app, InvalidOid,
 							  "SELECT app_id FROM idverify.contacts WHERE id = $1",
 							  1, types);
-	result = idv_statement_query(&read_app, &id, NULL);
-	if (idv_result_next(result))
-		app_id = DatumGetInt32(result->values[0]);
+	return idv_statement_first(&read_app, &id, NULL, &found) == 0 ? 0 :
+		DatumGetInt32(found.values[0]);
+}
+
+/*
+ * idv_contacts_app_ids
+ *		The same for two contacts at once.
+ */
+void
+idv_contacts_app_ids(int32 app_ids[2], IdvContacts *contacts, Datum ids[2])
+{
+	Oid			types[] = {INT8OID, INT8OID};
+	IdvResult  *result;
+
+	app_ids[0] = app_ids[1] = 0;
+	if (!contacts->own)
+		return;
+	result = idv_statement_ask(&read_apps,
+							   "SELECT id, app_id FROM idverify.contacts"
+							   " WHERE id IN ($1, $2)", 2, types, ids);
+	while (idv_result_next(result))
+	{
+		for (int i = 0; i < 2; i++)
+		{
+			if (DatumGetInt64(ids[i]) == DatumGetInt64(result->values[0]))
+				app_ids[i] = DatumGetInt32(result->values[1]);
+		}
+	}
 	idv_result_end(result);
-	return app_id;
 }
 
 /*
@@ -324,22 +348,20 @@ idv_contacts_lock(IdvRow *row, IdvContacts *contacts, int32 app_id, Datum id,
 				  bool as_source)
 {
 	Datum		values[2] = {id, Int32GetDatum(app_id)};
-	IdvResult  *result;
-	bool		found;
+	IdvRow		columns;
+	uint64		found;
 
-	result = idv_statement_query(as_source ? &contacts->lock_source :
-								 &contacts->lock_target, values, NULL);
-	if (result->processed > 1)
+	found = idv_statement_first(as_source ? &contacts->lock_source :
+								&contacts->lock_target, values, NULL, &columns);
+	if (found > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("there are several contacts of this id in %s",
 						contacts->table->name),
 				 errhint("Column \"id\" alone has to tell contacts apart.")));
-	found = idv_result_next(result);
-	if (found)
-		*row = idv_table_row(contacts->table, result, 0);
-	idv_result_end(result);
-	return found;
+	if (found == 1)
+		*row = idv_table_numbered(contacts->table, columns);
+	return found == 1;
 }
 
 /*

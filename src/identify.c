@@ -24,7 +24,6 @@
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -63,13 +62,34 @@ typedef struct Identification
 	bool		shop_verified;
 } Identification;
 
-/* Issue a visitor token: 122 random bits. */
+/*
+ * Issue a visitor token: a random UUID, of 122 random bits.
+ *
+ * Many are drawn at a time, since to draw takes longer than to find a contact.
+ * None is used twice, nor kept once it is used.
+ */
 static void
 issue_visitor(Identification *call)
 {
-	Datum		fresh = DirectFunctionCall1(gen_random_uuid, (Datum) 0);
+	static pg_uuid_t drawn[16];
+	static int	left = 0;
+	pg_uuid_t  *fresh;
 
-	call->visitor = *DatumGetUUIDP(fresh);
+	if (left == 0)
+	{
+		if (!pg_strong_random(drawn, sizeof(drawn)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INTERNAL_ERROR),
+					 errmsg("could not generate random values")));
+		left = lengthof(drawn);
+	}
+	fresh = &drawn[--left];
+	call->visitor = *fresh;
+	memset(fresh, 0, sizeof(*fresh));
+
+	/* Version 4, of the variant of RFC 4122. */
+	call->visitor.data[6] = (call->visitor.data[6] & 0x0f) | 0x40;
+	call->visitor.data[8] = (call->visitor.data[8] & 0x3f) | 0x80;
 	call->has_visitor = true;
 }
 
@@ -111,6 +131,7 @@ blank_contact(IdvContact *contact, TimestampTz now)
 	contact->verified_at.isnull = true;
 	contact->visitor.isnull = true;
 	contact->custom_data = idv_empty_object();
+	contact->created_at = now;
 	contact->last_seen_at = now;
 }
 
@@ -356,9 +377,15 @@ find_verified(IdvContact *contact, const Identification *call)
 		contact->is_verified;
 }
 
-/* Make the contact of a signed identity.  False if somebody else just did. */
+/*
+ * Make the contact of a signed identity.  False if somebody else just did.
+ *
+ * It is as old as the visitor's own contact, which is going to be folded into
+ * it and would give it its age; own is NULL if there is none.
+ */
 static bool
-add_verified(IdvContact *contact, const Identification *call)
+add_verified(IdvContact *contact, const Identification *call,
+			 const IdvContact *own)
 {
 	hold_app(call);
 	blank_contact(contact, call->now);
@@ -367,11 +394,12 @@ add_verified(IdvContact *contact, const Identification *call)
 	contact->verified_at.value = TimestampTzGetDatum(call->now);
 	if (!call->by_email)
 		contact->column[IDV_EXTERNAL_ID] = call->claimed.field[IDV_EXTERNAL_ID];
+	if (own != NULL)
+		contact->created_at = Min(own->created_at, call->now);
 	(void) set_verified_claim(contact, call);
 	return idv_contact_add(contact, call->app.id,
 						   call->by_email ? IDV_BY_EMAIL_ALONE :
-						   IDV_BY_EXTERNAL_ID,
-						   call->now);
+						   IDV_BY_EXTERNAL_ID);
 }
 
 /* Fold a contact into that of the signed identity. */
@@ -390,6 +418,18 @@ fold_in(const IdvContact *source, const IdvContact *target,
 		call->fold_id = fold_id;
 }
 
+/* Fold the visitor's own contact into one that was just made. */
+static void
+fold_into_new(const IdvContact *own, const IdvContact *contact,
+			  Identification *call)
+{
+	IdvNewContact target = {contact->id, contact->row.values,
+	contact->row.nulls, call->now};
+	List	   *folded = NIL;
+
+	call->fold_id = idv_fold_into_new(&folded, call->app.id, own->id, &target);
+}
+
 /* Answer a claim that is verified. */
 static void
 identify_verified(Identification *call)
@@ -405,12 +445,14 @@ identify_verified(Identification *call)
 
 		if (!find_verified(&contact, call))
 		{
-			call->created = add_verified(&contact, call);
+			call->created = add_verified(&contact, call, has_own ? &own : NULL);
 			if (!call->created)
 				continue;
 		}
 
-		if (has_own)
+		if (has_own && call->created)
+			fold_into_new(&own, &contact, call);
+		else if (has_own)
 			fold_in(&own, &contact, call, 0);
 		if (!call->by_email && call->email_signed &&
 			idv_contact_find(&alone, call->app.id, IDV_BY_EMAIL_ALONE,
@@ -445,7 +487,7 @@ identify_visitor(Identification *call)
 			own.visitor.value = UUIDPGetDatum(&call->visitor);
 			(void) set_visitor_claim(&own, call);
 			call->created = idv_contact_add(&own, call->app.id,
-											IDV_BY_VISITOR, call->now);
+											IDV_BY_VISITOR);
 			if (call->created)
 				break;
 		}
