@@ -200,6 +200,7 @@ CREATE TABLE idverify.folds (
 	email		text,
 	forced		boolean NOT NULL,
 	folded_at	timestamptz NOT NULL,
+	steps		jsonb NOT NULL,
 	undone_at	timestamptz,
 	PRIMARY KEY (id, app_id)
 );
@@ -221,6 +222,7 @@ COMMENT ON COLUMN idverify.folds.filled IS 'what the target took over: column na
 COMMENT ON COLUMN idverify.folds.visitor IS 'the visitor token that this fold spent';
 COMMENT ON COLUMN idverify.folds.external_id IS 'the signed external_id that the source had';
 COMMENT ON COLUMN idverify.folds.email IS 'the signed email that the source had';
+COMMENT ON COLUMN idverify.folds.steps IS 'the first steps, where they are few: as in fold_rows, which has those that follow';
 COMMENT ON COLUMN idverify.folds.undone_at IS 'when idverify_unfold took it back';
 
 REVOKE ALL ON TABLE idverify.folds FROM PUBLIC;
@@ -245,7 +247,7 @@ CREATE TABLE idverify.fold_rows (
 	CHECK ((moved IS NULL) <> (dropped_row IS NULL))
 );
 
-COMMENT ON TABLE idverify.fold_rows IS 'journal: the rows that a fold moved or dropped, in the order of its steps';
+COMMENT ON TABLE idverify.fold_rows IS 'journal: the rows that a fold moved or dropped, in the order of its steps, after those in folds';
 COMMENT ON COLUMN idverify.fold_rows.depth IS '0: pointed to the source; more: to a dropped row';
 COMMENT ON COLUMN idverify.fold_rows.columns IS 'the columns that were written';
 COMMENT ON COLUMN idverify.fold_rows.whole_row IS 'true: there is no key, moved_keys are records of the key_columns';

@@ -81,7 +81,7 @@ kept_value(AttrNumber column, IdvRow row, bool wanted)
 	return kept;
 }
 
-/* Write the head of the journal. */
+/* Begin with the journal. */
 static void
 begin_journal(IdvFold *fold, IdvRow source, IdvRow target,
 			  const IdvFilling *filling, Datum source_id, Datum target_id,
@@ -182,6 +182,7 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
 	idv_check_nothing_left(contacts->table, source, target);
 	delete_source(fold, source_id);
 	idv_filling_write(contacts, fold->app_id, target_id, &filling);
+	idv_journal_end(&fold->journal);
 	CommandCounterIncrement();
 	return true;
 }

@@ -12,6 +12,10 @@
  * a hundred thousand messages that costs little beside moving them, and never
  * more memory than one step does.
  *
+ * Most folds move a handful of rows.  So the head of the journal is written
+ * last, and holds the first steps; only what is too much for it goes into rows
+ * of its own, and from there on all does.
+ *
  *-------------------------------------------------------------------------
  */
 #include "journal.h"
@@ -27,18 +31,25 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/pg_locale.h"
 #include "utils/timestamp.h"
+#include "utils/xml.h"
 
 /* How many keys there are in one step. */
 #define KEYS_PER_STEP		1000
+
+/* How many bytes of JSON the steps in the head of the journal may take. */
+#define HEAD_STEPS_MAX		8192
 
 static IdvStatement insert_fold;
 static IdvStatement insert_moved;
 static IdvStatement insert_dropped;
 
 static void
-set_option(const char *name, const char *value)
+set_option(int *level, const char *name, const char *value)
 {
+	if (*level == 0)
+		*level = NewGUCNestLevel();
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 }
@@ -52,19 +63,19 @@ set_option(const char *name, const char *value)
 int
 idv_exact_text_begin(void)
 {
-	int			level = NewGUCNestLevel();
+	int			level = 0;
 
-	/* Each of these costs more than asking first. */
+	/* Each of these, and to go back, costs more than asking first. */
 	if (DateStyle != USE_ISO_DATES)
-		set_option("DateStyle", "ISO");
+		set_option(&level, "DateStyle", "ISO");
 	if (IntervalStyle != INTSTYLE_POSTGRES)
-		set_option("IntervalStyle", "postgres");
+		set_option(&level, "IntervalStyle", "postgres");
 	if (extra_float_digits < 1)
-		set_option("extra_float_digits", "1");
-	if (strcmp(GetConfigOption("lc_monetary", false, false), "C") != 0)
-		set_option("lc_monetary", "C");
-	if (strcmp(GetConfigOption("xmloption", false, false), "content") != 0)
-		set_option("xmloption", "content");
+		set_option(&level, "extra_float_digits", "1");
+	if (strcmp(locale_monetary, "C") != 0)
+		set_option(&level, "lc_monetary", "C");
+	if (xmloption != XMLOPTION_CONTENT)
+		set_option(&level, "xmloption", "content");
 	return level;
 }
 
@@ -75,7 +86,8 @@ idv_exact_text_begin(void)
 void
 idv_exact_text_end(int level)
 {
-	AtEOXact_GUC(false, level);
+	if (level != 0)
+		AtEOXact_GUC(false, level);
 }
 
 /*
@@ -145,27 +157,26 @@ text_array(char **strings, int n)
 											  TYPALIGN_INT));
 }
 
-/*
- * idv_journal_begin
- *		Write down that there is a fold; this gives it its id.
- */
-void
-idv_journal_begin(IdvJournal *journal, const IdvJournalHead *head)
+/* Write the head of the journal; this gives the fold its id. */
+static void
+write_head(IdvJournal *journal)
 {
 	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
-		JSONBOID, UUIDOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, TEXTOID};
+		JSONBOID, UUIDOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONBOID};
+	const IdvJournalHead *head = &journal->head;
 	Datum		values[lengthof(types)];
 	bool		nulls[lengthof(types)] = {false};
 	IdvResult  *result;
 
-	if (journal->off)
+	if (journal->fold_id != 0)
 		return;
 	if (insert_fold.plan == NULL)
 		idv_statement_prepare(&insert_fold, InvalidOid,
 							  "INSERT INTO idverify.folds (app_id, contacts,"
 							  " source_id, target_id, source_row, filled,"
-							  " visitor, forced, folded_at, external_id, email)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+							  " visitor, forced, folded_at, external_id, email,"
+							  " steps)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 							  " RETURNING id",
 							  lengthof(types), types);
 	values[0] = Int32GetDatum(journal->app_id);
@@ -182,12 +193,57 @@ idv_journal_begin(IdvJournal *journal, const IdvJournalHead *head)
 	nulls[9] = head->external_id.isnull;
 	values[10] = head->email.value;
 	nulls[10] = head->email.isnull;
+	appendStringInfoChar(&journal->steps, ']');
+	values[11] = DirectFunctionCall1(jsonb_in,
+									 CStringGetDatum(journal->steps.data));
 
 	result = idv_statement_query(&insert_fold, values, nulls);
 	if (!idv_result_next(result))
 		elog(ERROR, "inserting a fold returned no id");
 	journal->fold_id = DatumGetInt64(result->values[0]);
 	idv_result_end(result);
+}
+
+/*
+ * idv_journal_begin
+ *		Take down what is folded.
+ */
+void
+idv_journal_begin(IdvJournal *journal, const IdvJournalHead *head)
+{
+	if (journal->off)
+		return;
+	journal->head = *head;
+	initStringInfo(&journal->steps);
+	appendStringInfoChar(&journal->steps, '[');
+}
+
+/*
+ * idv_journal_end
+ *		See that the journal is written.
+ */
+void
+idv_journal_end(IdvJournal *journal)
+{
+	if (!journal->off)
+		write_head(journal);
+}
+
+/* Append a member that is an array of strings; a null is a null. */
+static void
+append_strings(StringInfo json, const char *name, char **strings, int n)
+{
+	appendStringInfo(json, ",\"%s\":[", name);
+	for (int i = 0; i < n; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(json, ',');
+		if (strings[i] == NULL)
+			appendStringInfoString(json, "null");
+		else
+			escape_json(json, strings[i]);
+	}
+	appendStringInfoChar(json, ']');
 }
 
 /* The columns that a move changes, and their values as text. */
@@ -292,10 +348,43 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 		}
 		if (n == 0)
 			break;
+		journal->step++;
 
+		/* Those of depth are asked for by a query (src/unfolding.c). */
+		if (journal->fold_id == 0 && depth == 0 && n < KEYS_PER_STEP)
+		{
+			StringInfoData json;
+
+			initStringInfo(&json);
+			appendStringInfo(&json, "{\"step\":%d,\"relation\":", journal->step);
+			escape_json(&json, table->name);
+			append_strings(&json, "columns", names, ncolumns);
+			append_strings(&json, "old_values", old_values, ncolumns);
+			append_strings(&json, "new_values", new_values, ncolumns);
+			if (reference->condition_text != NULL)
+			{
+				appendStringInfoString(&json, ",\"condition\":");
+				escape_json(&json, reference->condition_text);
+			}
+			appendStringInfo(&json, ",\"whole_row\":%s",
+							 move->whole_row ? "true" : "false");
+			append_strings(&json, "key_columns", key_names, move->nkeys);
+			append_strings(&json, "moved_keys", keys, n * width);
+			appendStringInfo(&json, ",\"moved\":%d}", n);
+			if (journal->steps.len + json.len < HEAD_STEPS_MAX)
+			{
+				if (journal->steps.len > 1)
+					appendStringInfoChar(&journal->steps, ',');
+				appendBinaryStringInfo(&journal->steps, json.data, json.len);
+				MemoryContextReset(step_context);
+				continue;
+			}
+		}
+
+		write_head(journal);
 		values[0] = Int32GetDatum(journal->app_id);
 		values[1] = Int64GetDatum(journal->fold_id);
-		values[2] = Int32GetDatum(++journal->step);
+		values[2] = Int32GetDatum(journal->step);
 		values[3] = Int32GetDatum(depth);
 		values[4] = CStringGetTextDatum(table->name);
 		values[5] = text_array(names, ncolumns);
@@ -336,6 +425,7 @@ idv_journal_dropped(IdvJournal *journal, const IdvTable *table, IdvRow row,
 							  " step, depth, relation, dropped_row)"
 							  " VALUES ($1, $2, $3, $4, $5, $6)",
 							  lengthof(types), types);
+	write_head(journal);
 	values[0] = Int32GetDatum(journal->app_id);
 	values[1] = Int64GetDatum(journal->fold_id);
 	values[2] = Int32GetDatum(++journal->step);

@@ -11,18 +11,10 @@
 #include "postgres.h"
 
 #include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
 #include "contact_rows.h"
 #include "moves.h"
 #include "relations.h"
-
-/* A fold being written down. */
-typedef struct IdvJournal
-{
-	bool		off;			/* of a dry run there is no journal */
-	int32		app_id;
-	int64		fold_id;
-	int32		step;
-} IdvJournal;
 
 /* What a fold is, before its rows. */
 typedef struct IdvJournalHead
@@ -39,12 +31,24 @@ typedef struct IdvJournalHead
 	TimestampTz folded_at;
 } IdvJournalHead;
 
+/* A fold being written down. */
+typedef struct IdvJournal
+{
+	bool		off;			/* of a dry run there is no journal */
+	int32		app_id;
+	int64		fold_id;		/* 0 until the head is written */
+	int32		step;
+	IdvJournalHead head;
+	StringInfoData steps;		/* those in the head, as JSON */
+} IdvJournal;
+
 extern int	idv_exact_text_begin(void);
 extern void idv_exact_text_end(int level);
 extern char *idv_value_text(Oid type, Datum value);
 extern Datum idv_row_jsonb(const IdvTable *table, IdvRow row);
 
 extern void idv_journal_begin(IdvJournal *journal, const IdvJournalHead *head);
+extern void idv_journal_end(IdvJournal *journal);
 extern void idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 							  const IdvReference *reference,
 							  const IdvMove *move, bool to_nothing,

@@ -46,6 +46,12 @@ typedef struct Step
 } Step;
 
 static IdvStatement read_step;
+static IdvStatement read_first_step;
+
+/* What previous_step() reads, in its order. */
+#define STEP \
+	"SELECT step, relation, columns, old_values, new_values," \
+	" condition, whole_row, key_columns, moved_keys, dropped_row"
 
 /* The line of the result for this table. */
 static IdvFolded *
@@ -383,12 +389,18 @@ undo_move(IdvUnfold *unfold, const Step *step)
 				 errhint("Look for a trigger on the table that returns NULL, or sets the column back.")));
 }
 
-/* Read the step before another.  Returns false if that was the first. */
+/*
+ * Read the step before another.  Returns false if that was the first.
+ *
+ * The first ones are in the head of the journal.
+ */
 static bool
 previous_step(Step *step, const IdvUnfold *unfold)
 {
 	static const Oid types[] = {INT4OID, INT8OID, INT4OID};
+	static const Oid first_types[] = {JSONBOID, INT4OID};
 	Datum		values[3];
+	Datum		first_values[2];
 	IdvResult  *result;
 	bool		found;
 
@@ -396,13 +408,25 @@ previous_step(Step *step, const IdvUnfold *unfold)
 	values[1] = Int64GetDatum(unfold->id);
 	values[2] = Int32GetDatum(step->step);
 	result = idv_statement_ask(&read_step,
-				 "SELECT step, relation, columns, old_values, new_values,"
-				 " condition, whole_row, key_columns, moved_keys, dropped_row"
-				 " FROM idverify.fold_rows"
+				 STEP " FROM idverify.fold_rows"
 				 " WHERE app_id = $1 AND fold_id = $2 AND step < $3"
 				 " ORDER BY step DESC LIMIT 1",
 				 lengthof(types), types, values);
 	found = idv_result_next(result);
+	if (!found)
+	{
+		idv_result_end(result);
+		first_values[0] = unfold->first_steps;
+		first_values[1] = Int32GetDatum(step->step);
+		result = idv_statement_ask(&read_first_step,
+					 STEP " FROM jsonb_to_recordset($1) AS s(step int4,"
+					 " relation text, columns text[], old_values text[],"
+					 " new_values text[], condition text, whole_row bool,"
+					 " key_columns text[], moved_keys text[], dropped_row jsonb)"
+					 " WHERE step < $2 ORDER BY step DESC LIMIT 1",
+					 lengthof(first_types), first_types, first_values);
+		found = idv_result_next(result);
+	}
 	if (found)
 	{
 		step->step = DatumGetInt32(result->values[0]);

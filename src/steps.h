@@ -23,6 +23,7 @@ typedef struct IdvUnfold
 	char	   *target_id;
 	Datum		source_row;		/* jsonb, as all that follow */
 	Datum		filled;
+	Datum		first_steps;
 	NullableDatum visitor;
 	List	   *undone;			/* of IdvFolded */
 	MemoryContext context;		/* where that is */

@@ -69,7 +69,7 @@ open_fold(IdvUnfold *unfold)
 
 	result = idv_statement_ask(&lock_fold,
 				 "SELECT contacts, source_id, target_id, source_row, filled,"
-				 " visitor, undone_at IS NOT NULL"
+				 " visitor, undone_at IS NOT NULL, steps"
 				 " FROM idverify.folds WHERE id = $1 AND app_id = $2 FOR UPDATE",
 				 2, types, values);
 	if (!idv_result_next(result))
@@ -87,6 +87,7 @@ open_fold(IdvUnfold *unfold)
 	unfold->target_id = TextDatumGetCString(result->values[2]);
 	unfold->source_row = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[3]));
 	unfold->filled = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[4]));
+	unfold->first_steps = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[7]));
 	unfold->visitor.isnull = result->nulls[5];
 	if (!result->nulls[5])
 	{
