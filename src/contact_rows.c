@@ -235,8 +235,7 @@ int32
 idv_contacts_app_id(IdvContacts *contacts, Datum id)
 {
 	Oid			types[] = {INT8OID};
-	IdvResult  *result;
-	int32		app_id = 0;
+	IdvRow		found;
 
 	if (!contacts->own)
 		return 0;
@@ -244,11 +243,8 @@ idv_contacts_app_id(IdvContacts *contacts, Datum id)
 		idv_statement_prepare(&read_app, InvalidOid,
 							  "SELECT app_id FROM idverify.contacts WHERE id = $1",
 							  1, types);
-	result = idv_statement_query(&read_app, &id, NULL);
-	if (idv_result_next(result))
-		app_id = DatumGetInt32(result->values[0]);
-	idv_result_end(result);
-	return app_id;
+	return idv_statement_first(&read_app, &id, NULL, &found) == 0 ? 0 :
+		DatumGetInt32(found.values[0]);
 }
 
 /*
@@ -324,22 +320,20 @@ idv_contacts_lock(IdvRow *row, IdvContacts *contacts, int32 app_id, Datum id,
 				  bool as_source)
 {
 	Datum		values[2] = {id, Int32GetDatum(app_id)};
-	IdvResult  *result;
-	bool		found;
+	IdvRow		columns;
+	uint64		found;
 
-	result = idv_statement_query(as_source ? &contacts->lock_source :
-								 &contacts->lock_target, values, NULL);
-	if (result->processed > 1)
+	found = idv_statement_first(as_source ? &contacts->lock_source :
+								&contacts->lock_target, values, NULL, &columns);
+	if (found > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("there are several contacts of this id in %s",
 						contacts->table->name),
 				 errhint("Column \"id\" alone has to tell contacts apart.")));
-	found = idv_result_next(result);
-	if (found)
-		*row = idv_table_row(contacts->table, result, 0);
-	idv_result_end(result);
-	return found;
+	if (found == 1)
+		*row = idv_table_numbered(contacts->table, columns);
+	return found == 1;
 }
 
 /*

@@ -7,36 +7,33 @@
  *
  * Every statement names the app_id, and takes the time as a parameter, so that
  * the table can be distributed by app_id.  Each runs under a snapshot of its
- * own, the latest one, so that a REPEATABLE READ transaction finds what it
- * would otherwise collide with.
+ * own, the latest one (src/statements.c), so that a REPEATABLE READ transaction
+ * finds what it would otherwise collide with.
  *
  *-------------------------------------------------------------------------
  */
 #include "contacts.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "utils/builtins.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #define MAX_PARAMETERS	19
 
-/* A statement, and its plan once there is one. */
+/* A statement, prepared when it is first run. */
 typedef struct Statement
 {
 	const char *sql;
 	int			nargs;
 	Oid			types[MAX_PARAMETERS];
-	SPIPlanPtr	plan;
+	IdvStatement prepared;
 } Statement;
 
 /* What read_contact() reads, in its order. */
 #define CONTACT \
 	"SELECT id, external_id, email, name, company, phone, avatar_url, shop," \
 	" email_verified, is_verified, verified_at, custom_data, last_claim," \
-	" visitor, last_seen_at FROM idverify.contacts WHERE app_id = $1"
+	" visitor, created_at, last_seen_at FROM idverify.contacts WHERE app_id = $1"
 
 static Statement finders[] = {
 	[IDV_BY_ID] = {
@@ -76,12 +73,12 @@ static Statement finders[] = {
 	" company, phone, avatar_url, shop, email_verified, is_verified," \
 	" verified_at, custom_data, last_claim, visitor, created_at, updated_at," \
 	" last_seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
-	" $12, $13, $14, $15, $15, $15) ON CONFLICT " unique \
-	" DO NOTHING RETURNING id", \
-	.nargs = 15, \
+	" $12, $13, $14, $15, $16, $16) ON CONFLICT " unique \
+	" DO NOTHING RETURNING id, *", \
+	.nargs = 16, \
 	.types = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, \
 		TEXTOID, BOOLOID, BOOLOID, TIMESTAMPTZOID, JSONBOID, JSONBOID, \
-		UUIDOID, TIMESTAMPTZOID} \
+		UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID} \
 }
 
 static Statement adders[] = {
@@ -114,47 +111,28 @@ static Statement spent_visitor = {
 	.nargs = 2, .types = {INT4OID, UUIDOID}
 };
 
-/*
- * Run a statement under the latest snapshot.
- *
- * Returns how many rows it touched or returned.
- */
+/* Run a statement.  Returns how many rows it touched or returned. */
 static uint64
-run(Statement *statement, Datum *values, const char *nulls)
+run(Statement *statement, const Datum *values, const bool *nulls,
+	IdvRow *first)
 {
-	int			result;
-
-	if (statement->plan == NULL)
-	{
-		SPIPlanPtr	plan = SPI_prepare(statement->sql, statement->nargs,
-									   statement->types);
-
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "SPI_prepare failed: %s",
-				 SPI_result_code_string(SPI_result));
-		statement->plan = plan;
-	}
-
-	result = SPI_execute_snapshot(statement->plan, values, nulls,
-								  GetLatestSnapshot(), InvalidSnapshot,
-								  false, true, 0);
-	if (result < 0)
-		elog(ERROR, "SPI_execute_snapshot failed: %s",
-			 SPI_result_code_string(result));
-	return SPI_processed;
+	if (statement->prepared.plan == NULL)
+		idv_statement_prepare(&statement->prepared, InvalidOid, statement->sql,
+							  statement->nargs, statement->types);
+	return idv_statement_first(&statement->prepared, values, nulls, first);
 }
 
-/* Read the first row that run() returned. */
+/* Read a row that a finder returned. */
 static void
-read_contact(IdvContact *contact)
+read_contact(IdvContact *contact, IdvRow row)
 {
-	HeapTuple	tuple = SPI_tuptable->vals[0];
-	TupleDesc	desc = SPI_tuptable->tupdesc;
-	NullableDatum value[15];
+	NullableDatum value[16];
 
-	Assert(desc->natts == lengthof(value));
 	for (int i = 0; i < (int) lengthof(value); i++)
-		value[i].value = heap_getattr(tuple, i + 1, desc, &value[i].isnull);
+	{
+		value[i].value = row.values[i];
+		value[i].isnull = row.nulls[i];
+	}
 
 	contact->id = DatumGetInt64(value[0].value);
 	for (int i = 0; i < IDV_COLUMNS; i++)
@@ -166,14 +144,15 @@ read_contact(IdvContact *contact)
 	contact->last_claim = value[12].isnull ? NULL :
 		DatumGetJsonbP(value[12].value);
 	contact->visitor = value[13];
-	contact->last_seen_at = DatumGetTimestampTz(value[14].value);
+	contact->created_at = DatumGetTimestampTz(value[14].value);
+	contact->last_seen_at = DatumGetTimestampTz(value[15].value);
 }
 
 /* The parameters that adding and changing a contact have in common. */
 #define CONTACT_PARAMETERS	14
 
 static void
-set_parameters(Datum *values, char *nulls, int32 app_id,
+set_parameters(Datum *values, bool *nulls, int32 app_id,
 			   const IdvContact *contact)
 {
 	int			n = 0;
@@ -181,17 +160,17 @@ set_parameters(Datum *values, char *nulls, int32 app_id,
 	values[n++] = Int32GetDatum(app_id);
 	for (int i = 0; i < IDV_COLUMNS; i++)
 	{
-		nulls[n] = contact->column[i].isnull ? 'n' : ' ';
+		nulls[n] = contact->column[i].isnull;
 		values[n++] = contact->column[i].value;
 	}
 	values[n++] = BoolGetDatum(contact->email_verified);
 	values[n++] = BoolGetDatum(contact->is_verified);
-	nulls[n] = contact->verified_at.isnull ? 'n' : ' ';
+	nulls[n] = contact->verified_at.isnull;
 	values[n++] = contact->verified_at.value;
 	values[n++] = JsonbPGetDatum(contact->custom_data);
-	nulls[n] = contact->last_claim == NULL ? 'n' : ' ';
+	nulls[n] = contact->last_claim == NULL;
 	values[n++] = JsonbPGetDatum(contact->last_claim);
-	nulls[n] = contact->visitor.isnull ? 'n' : ' ';
+	nulls[n] = contact->visitor.isnull;
 	values[n++] = contact->visitor.value;
 	Assert(n == CONTACT_PARAMETERS);
 }
@@ -207,16 +186,17 @@ bool
 idv_contact_find(IdvContact *contact, int32 app_id, IdvFind how, Datum what)
 {
 	Datum		values[] = {Int32GetDatum(app_id), what};
+	IdvRow		row;
 
-	if (run(&finders[how], values, NULL) != 1)
+	if (run(&finders[how], values, NULL, &row) != 1)
 		return false;
-	read_contact(contact);
+	read_contact(contact, row);
 	return true;
 }
 
 /*
  * idv_contact_add
- *		Add a contact, and let it know its id.
+ *		Add a contact, last seen now, and let it know its id and whole row.
  *
  * by		IDV_BY_VISITOR, IDV_BY_EXTERNAL_ID or IDV_BY_EMAIL_ALONE
  *
@@ -224,23 +204,21 @@ idv_contact_find(IdvContact *contact, int32 app_id, IdvFind how, Datum what)
  * may have been made this instant by somebody else.
  */
 bool
-idv_contact_add(IdvContact *contact, int32 app_id, IdvFind by,
-				TimestampTz now)
+idv_contact_add(IdvContact *contact, int32 app_id, IdvFind by)
 {
-	Datum		values[CONTACT_PARAMETERS + 1];
-	char		nulls[lengthof(values)];
-	bool		isnull;
+	Datum		values[CONTACT_PARAMETERS + 2];
+	bool		nulls[lengthof(values)] = {false};
+	IdvRow		row;
 
-	memset(nulls, ' ', sizeof(nulls));
 	set_parameters(values, nulls, app_id, contact);
-	values[CONTACT_PARAMETERS] = TimestampTzGetDatum(now);
-	contact->last_seen_at = now;
+	values[CONTACT_PARAMETERS] = TimestampTzGetDatum(contact->created_at);
+	values[CONTACT_PARAMETERS + 1] = TimestampTzGetDatum(contact->last_seen_at);
 
-	if (run(&adders[by], values, nulls) == 0)
+	if (run(&adders[by], values, nulls, &row) == 0)
 		return false;
-	contact->id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
-											  SPI_tuptable->tupdesc,
-											  1, &isnull));
+	contact->id = DatumGetInt64(row.values[0]);
+	contact->row.values = row.values + 1;
+	contact->row.nulls = row.nulls + 1;
 	return true;
 }
 
@@ -255,23 +233,23 @@ idv_contact_change(const IdvContact *contact, int32 app_id, bool changed,
 				   TimestampTz now)
 {
 	Datum		values[CONTACT_PARAMETERS + 3];
-	char		nulls[lengthof(values)];
+	bool		nulls[lengthof(values)] = {false};
+	IdvRow		row;
 
 	if (!changed)
 	{
 		values[0] = Int32GetDatum(app_id);
 		values[1] = Int64GetDatum(contact->id);
 		values[2] = TimestampTzGetDatum(now);
-		run(&seeing, values, NULL);
+		(void) run(&seeing, values, NULL, &row);
 		return;
 	}
 
-	memset(nulls, ' ', sizeof(nulls));
 	set_parameters(values, nulls, app_id, contact);
 	values[CONTACT_PARAMETERS] = TimestampTzGetDatum(contact->last_seen_at);
 	values[CONTACT_PARAMETERS + 1] = TimestampTzGetDatum(now);
 	values[CONTACT_PARAMETERS + 2] = Int64GetDatum(contact->id);
-	run(&changing, values, nulls);
+	(void) run(&changing, values, nulls, &row);
 }
 
 /*
@@ -284,6 +262,7 @@ bool
 idv_visitor_was_issued(int32 app_id, Datum visitor)
 {
 	Datum		values[] = {Int32GetDatum(app_id), visitor};
+	IdvRow		row;
 
-	return run(&spent_visitor, values, NULL) > 0;
+	return run(&spent_visitor, values, NULL, &row) > 0;
 }

@@ -14,6 +14,7 @@
 #include "utils/jsonb.h"
 
 #include "claim.h"
+#include "statements.h"
 
 /* A contact.  What it points to lives in the memory context of the reader. */
 typedef struct IdvContact
@@ -26,7 +27,9 @@ typedef struct IdvContact
 	Jsonb	   *custom_data;
 	Jsonb	   *last_claim;		/* NULL if there is none */
 	NullableDatum visitor;
+	TimestampTz created_at;
 	TimestampTz last_seen_at;
+	IdvRow		row;			/* all columns, of one just added */
 } IdvContact;
 
 /* How a contact is found. */
@@ -42,8 +45,7 @@ typedef enum IdvFind
 
 extern bool idv_contact_find(IdvContact *contact, int32 app_id,
 							 IdvFind how, Datum what);
-extern bool idv_contact_add(IdvContact *contact, int32 app_id, IdvFind by,
-							TimestampTz now);
+extern bool idv_contact_add(IdvContact *contact, int32 app_id, IdvFind by);
 extern void idv_contact_change(const IdvContact *contact, int32 app_id,
 							   bool changed, TimestampTz now);
 extern bool idv_visitor_was_issued(int32 app_id, Datum visitor);

@@ -134,54 +134,117 @@ delete_source(IdvFold *fold, Datum id)
 }
 
 /*
+ * What is left to write of a filling into a contact that was just made.
+ *
+ * It may have its new created_at already; then nothing has to be updated for
+ * that alone.  Or it has one of a source that is not folded after all.
+ */
+static IdvFilling
+rest_of_filling(IdvFilling *filling, const IdvContacts *contacts,
+				IdvRow stored, IdvRow before)
+{
+	int			i = contacts->created_at - 1;
+	bool		fills = bms_is_member(i + 1, filling->columns);
+	IdvFilling	rest = *filling;
+	Datum		wanted = fills ? filling->after.values[i] : before.values[i];
+
+	if (DatumGetTimestampTz(wanted) == DatumGetTimestampTz(stored.values[i]))
+	{
+		rest.columns = bms_del_member(bms_copy(filling->columns), i + 1);
+		if (fills && bms_num_members(filling->columns) == 2)
+		{
+			/* The other one is updated_at. */
+			filling->columns = bms_make_singleton(i + 1);
+			rest.columns = NULL;
+		}
+	}
+	else if (!fills)
+	{
+		rest.columns = bms_add_member(bms_copy(filling->columns), i + 1);
+		rest.after.values[i] = wanted;
+		rest.after.nulls[i] = false;
+	}
+	return rest;
+}
+
+/* The row of a contact that was just made, as it would be without the source. */
+static IdvRow
+by_right(const IdvContacts *contacts, IdvRow stored, TimestampTz made_at)
+{
+	int			natts = contacts->table->desc->natts;
+	IdvRow		row = {palloc(sizeof(Datum) * natts), stored.nulls};
+
+	memcpy(row.values, stored.values, sizeof(Datum) * natts);
+	row.values[contacts->created_at - 1] = TimestampTzGetDatum(made_at);
+	return row;
+}
+
+/*
  * Fold, once all is known.  Returns false if a claim wanted to fold a source
  * that is gone, or has become verified, in the meantime.
  */
 static bool
-fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
+fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
+			  const IdvNewContact *made, int how)
 {
 	IdvContacts *contacts = fold->contacts;
 	bool		source_first = idv_contacts_compare(contacts, source_id, target_id) < 0;
 	bool		by_claim = (how & IDV_FOLD_BY_CLAIM) != 0;
 	IdvRow		source;
 	IdvRow		target;
+	IdvRow		before;
 	bool		found;
 	IdvFilling	filling;
+	IdvFilling	rest;
 	TimestampTz now;
 
 	/* In the order of their ids, so that folds that cross do not deadlock. */
-	if (!source_first &&
-		!idv_contacts_lock(&target, contacts, fold->app_id, target_id, false))
+	if (made != NULL)
+		target = idv_table_numbered(contacts->table,
+									(IdvRow) {made->values, made->nulls});
+	else if (!source_first &&
+			 !idv_contacts_lock(&target, contacts, fold->app_id, target_id, false))
 		report_no_contact(contacts, target_id);
 	found = idv_contacts_lock(&source, contacts, fold->app_id, source_id, true);
-	if (!found && by_claim)
-		return false;
-	if (!found)
+	if (!found && !by_claim)
 		report_no_contact(contacts, source_id);
-	if (source_first &&
+	if (made != NULL)
+		before = by_right(contacts, target, made->made_at);
+	if (!found || (by_claim && (how & IDV_FOLD_FORCE) == 0 &&
+				   idv_contacts_is_verified(contacts, source)))
+	{
+		if (made != NULL)
+		{
+			filling = (IdvFilling) {.after = before};
+			rest = rest_of_filling(&filling, contacts, target, before);
+			idv_filling_write(contacts, fold->app_id, target_id, &rest);
+		}
+		return false;
+	}
+	if (made == NULL && source_first &&
 		!idv_contacts_lock(&target, contacts, fold->app_id, target_id, false))
 		report_no_contact(contacts, target_id);
 
+	if (made == NULL)
+		before = target;
 	check_same_app(contacts, source, target);
 	if (idv_contacts_is_verified(contacts, source) &&
 		(how & IDV_FOLD_FORCE) == 0)
-	{
-		if (by_claim)
-			return false;
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("contact \"%s\" is verified",
 						idv_value_text(contacts->id_type, source_id)),
 				 errhint("To fold a verified contact into another say force => true.")));
-	}
 
 	now = GetCurrentTimestamp();
-	filling = idv_filling(contacts, source, target, by_claim, now);
-	begin_journal(fold, source, target, &filling, source_id, target_id, how, now);
+	filling = idv_filling(contacts, source, before, by_claim, now);
+	rest = made == NULL ? filling :
+		rest_of_filling(&filling, contacts, target, before);
+	begin_journal(fold, source, before, &filling, source_id, target_id, how, now);
 	idv_repoint(fold, contacts->table, source, target, 0);
 	idv_check_nothing_left(contacts->table, source, target);
 	delete_source(fold, source_id);
-	idv_filling_write(contacts, fold->app_id, target_id, &filling);
+	idv_filling_write(contacts, fold->app_id, target_id, &rest);
 	idv_journal_end(&fold->journal);
 	CommandCounterIncrement();
 	return true;
@@ -197,7 +260,7 @@ try_out(IdvFold *fold, Datum source_id, Datum target_id, int how)
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
-	done = fold_contacts(fold, source_id, target_id, how);
+	done = fold_contacts(fold, source_id, target_id, NULL, how);
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
@@ -206,7 +269,8 @@ try_out(IdvFold *fold, Datum source_id, Datum target_id, int how)
 
 /* Run a fold of contacts of one app. */
 static int64
-run_fold(List **folded, IdvFold *fold, Datum source, Datum target, int how)
+run_fold(List **folded, IdvFold *fold, Datum source, Datum target,
+		 const IdvNewContact *made, int how)
 {
 	bool		done;
 
@@ -218,7 +282,7 @@ run_fold(List **folded, IdvFold *fold, Datum source, Datum target, int how)
 	if (fold->journal.off)
 		done = try_out(fold, source, target, how);
 	else
-		done = fold_contacts(fold, source, target, how);
+		done = fold_contacts(fold, source, target, made, how);
 	if (!done)
 		return 0;
 	*folded = fold->folded;
@@ -276,7 +340,7 @@ idv_fold(List **folded, Oid contacts, Oid id_type,
 					 errmsg("contacts of different apps cannot be folded"),
 					 errdetail("Column \"app_id\" of the two differs.")));
 	}
-	fold_id = run_fold(folded, &fold, source, target, how);
+	fold_id = run_fold(folded, &fold, source, target, NULL, how);
 	SPI_finish();
 	return fold_id;
 }
@@ -294,7 +358,26 @@ idv_fold_own(List **folded, int32 app_id, int64 source, int64 target, int how)
 	begin(&fold, idv_contacts_table());
 	fold.app_id = app_id;
 	fold_id = run_fold(folded, &fold, Int64GetDatum(source),
-					   Int64GetDatum(target), how);
+					   Int64GetDatum(target), NULL, how);
+	SPI_finish();
+	return fold_id;
+}
+
+/*
+ * idv_fold_into_new
+ *		idv_fold_own() by claim, into a contact that was just made.
+ */
+int64
+idv_fold_into_new(List **folded, int32 app_id, int64 source,
+				  const IdvNewContact *target)
+{
+	IdvFold		fold;
+	int64		fold_id;
+
+	begin(&fold, idv_contacts_table());
+	fold.app_id = app_id;
+	fold_id = run_fold(folded, &fold, Int64GetDatum(source),
+					   Int64GetDatum(target->id), target, IDV_FOLD_BY_CLAIM);
 	SPI_finish();
 	return fold_id;
 }

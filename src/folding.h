@@ -13,6 +13,7 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
 /* What a fold did to one table: a row of idverify_fold()'s result. */
@@ -39,6 +40,24 @@ extern int64 idv_fold(List **folded, Oid contacts, Oid id_type,
  */
 extern int64 idv_fold_own(List **folded, int32 app_id, int64 source,
 						  int64 target, int how);
+
+/*
+ * The same by claim, into a contact that this very call has made: nobody else
+ * sees it, so it is neither locked nor read.
+ *
+ * The caller may have given it the source's created_at already, so that there
+ * is less to write now.
+ */
+typedef struct IdvNewContact
+{
+	int64		id;
+	Datum	   *values;			/* all its columns */
+	bool	   *nulls;
+	TimestampTz made_at;		/* its created_at by right */
+} IdvNewContact;
+
+extern int64 idv_fold_into_new(List **folded, int32 app_id, int64 source,
+							   const IdvNewContact *target);
 
 extern void idv_unfold(List **undone, int64 fold_id);
 

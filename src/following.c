@@ -110,7 +110,7 @@ follow_signed(IdvStatement *statement, const char *sql, int32 app_id,
 {
 	static const Oid types[] = {INT4OID, TEXTOID};
 	Datum		values[2];
-	IdvResult  *result;
+	IdvRow		row;
 	IdvContacts *contacts;
 	bool		found;
 	Datum		id;
@@ -118,18 +118,18 @@ follow_signed(IdvStatement *statement, const char *sql, int32 app_id,
 	values[0] = Int32GetDatum(app_id);
 	values[1] = value;
 	SPI_connect();
-	result = idv_statement_ask(statement, sql, lengthof(types), types, values);
-	found = idv_result_next(result);
+	if (statement->plan == NULL)
+		idv_statement_prepare(statement, InvalidOid, sql, lengthof(types), types);
+	found = idv_statement_first(statement, values, NULL, &row) > 0;
 	if (found)
 	{
 		contacts = idv_contacts(idv_contacts_table());
 		id = idv_contacts_id_from_text(contacts,
-									   TextDatumGetCString(result->values[0]));
+									   TextDatumGetCString(row.values[0]));
 		found = follow(contacts, app_id, &id);
 	}
 	if (found)
 		*contact = DatumGetInt64(id);
-	idv_result_end(result);
 	SPI_finish();
 	return found;
 }

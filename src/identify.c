@@ -111,6 +111,7 @@ blank_contact(IdvContact *contact, TimestampTz now)
 	contact->verified_at.isnull = true;
 	contact->visitor.isnull = true;
 	contact->custom_data = idv_empty_object();
+	contact->created_at = now;
 	contact->last_seen_at = now;
 }
 
@@ -356,9 +357,15 @@ find_verified(IdvContact *contact, const Identification *call)
 		contact->is_verified;
 }
 
-/* Make the contact of a signed identity.  False if somebody else just did. */
+/*
+ * Make the contact of a signed identity.  False if somebody else just did.
+ *
+ * It is as old as the visitor's own contact, which is going to be folded into
+ * it and would give it its age; own is NULL if there is none.
+ */
 static bool
-add_verified(IdvContact *contact, const Identification *call)
+add_verified(IdvContact *contact, const Identification *call,
+			 const IdvContact *own)
 {
 	hold_app(call);
 	blank_contact(contact, call->now);
@@ -367,11 +374,12 @@ add_verified(IdvContact *contact, const Identification *call)
 	contact->verified_at.value = TimestampTzGetDatum(call->now);
 	if (!call->by_email)
 		contact->column[IDV_EXTERNAL_ID] = call->claimed.field[IDV_EXTERNAL_ID];
+	if (own != NULL)
+		contact->created_at = Min(own->created_at, call->now);
 	(void) set_verified_claim(contact, call);
 	return idv_contact_add(contact, call->app.id,
 						   call->by_email ? IDV_BY_EMAIL_ALONE :
-						   IDV_BY_EXTERNAL_ID,
-						   call->now);
+						   IDV_BY_EXTERNAL_ID);
 }
 
 /* Fold a contact into that of the signed identity. */
@@ -390,6 +398,18 @@ fold_in(const IdvContact *source, const IdvContact *target,
 		call->fold_id = fold_id;
 }
 
+/* Fold the visitor's own contact into one that was just made. */
+static void
+fold_into_new(const IdvContact *own, const IdvContact *contact,
+			  Identification *call)
+{
+	IdvNewContact target = {contact->id, contact->row.values,
+	contact->row.nulls, call->now};
+	List	   *folded = NIL;
+
+	call->fold_id = idv_fold_into_new(&folded, call->app.id, own->id, &target);
+}
+
 /* Answer a claim that is verified. */
 static void
 identify_verified(Identification *call)
@@ -405,12 +425,14 @@ identify_verified(Identification *call)
 
 		if (!find_verified(&contact, call))
 		{
-			call->created = add_verified(&contact, call);
+			call->created = add_verified(&contact, call, has_own ? &own : NULL);
 			if (!call->created)
 				continue;
 		}
 
-		if (has_own)
+		if (has_own && call->created)
+			fold_into_new(&own, &contact, call);
+		else if (has_own)
 			fold_in(&own, &contact, call, 0);
 		if (!call->by_email && call->email_signed &&
 			idv_contact_find(&alone, call->app.id, IDV_BY_EMAIL_ALONE,
@@ -445,7 +467,7 @@ identify_visitor(Identification *call)
 			own.visitor.value = UUIDPGetDatum(&call->visitor);
 			(void) set_visitor_claim(&own, call);
 			call->created = idv_contact_add(&own, call->app.id,
-											IDV_BY_VISITOR, call->now);
+											IDV_BY_VISITOR);
 			if (call->created)
 				break;
 		}

@@ -166,7 +166,7 @@ write_head(IdvJournal *journal)
 	const IdvJournalHead *head = &journal->head;
 	Datum		values[lengthof(types)];
 	bool		nulls[lengthof(types)] = {false};
-	IdvResult  *result;
+	IdvRow		inserted;
 
 	if (journal->fold_id != 0)
 		return;
@@ -197,11 +197,9 @@ write_head(IdvJournal *journal)
 	values[11] = DirectFunctionCall1(jsonb_in,
 									 CStringGetDatum(journal->steps.data));
 
-	result = idv_statement_query(&insert_fold, values, nulls);
-	if (!idv_result_next(result))
+	if (idv_statement_first(&insert_fold, values, nulls, &inserted) != 1)
 		elog(ERROR, "inserting a fold returned no id");
-	journal->fold_id = DatumGetInt64(result->values[0]);
-	idv_result_end(result);
+	journal->fold_id = DatumGetInt64(inserted.values[0]);
 }
 
 /*

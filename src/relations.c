@@ -282,6 +282,30 @@ idv_table_row(const IdvTable *table, const IdvResult *result, int first)
 }
 
 /*
+ * idv_table_numbered
+ *		A row of all columns that there are, as one by their numbers.
+ */
+IdvRow
+idv_table_numbered(const IdvTable *table, IdvRow columns)
+{
+	IdvRow		row;
+	int			n = 0;
+
+	row.values = palloc0(sizeof(Datum) * table->desc->natts);
+	row.nulls = palloc(sizeof(bool) * table->desc->natts);
+	for (int i = 0; i < table->desc->natts; i++)
+	{
+		row.nulls[i] = true;
+		if (TupleDescAttr(table->desc, i)->attisdropped)
+			continue;
+		row.nulls[i] = columns.nulls[n];
+		row.values[i] = columns.values[n];
+		n++;
+	}
+	return row;
+}
+
+/*
  * idv_contacts_table
  *		Our own table of contacts.
  */

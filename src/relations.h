@@ -52,13 +52,6 @@ typedef struct IdvReference
 	List	   *moves;			/* of src/moves.c */
 } IdvReference;
 
-/* A row of a table: its columns by their numbers. */
-typedef struct IdvRow
-{
-	Datum	   *values;
-	bool	   *nulls;
-} IdvRow;
-
 extern void idv_relations_init(void);
 extern IdvTable *idv_table(Oid relation);
 extern List *idv_table_references(IdvTable *table);
@@ -69,6 +62,7 @@ extern void idv_table_statement(IdvStatement *statement, IdvTable *table,
 extern char *idv_table_columns(const IdvTable *table, const char *alias);
 extern IdvRow idv_table_row(const IdvTable *table, const IdvResult *result,
 							int first);
+extern IdvRow idv_table_numbered(const IdvTable *table, IdvRow columns);
 extern Oid	idv_contacts_table(void);
 extern bool idv_is_own_table(Oid relation);
 extern Oid	idv_root_relation(Oid relation);

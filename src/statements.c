@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * statements.c
- *	  Statements on somebody's table: kept, run as its owner, and always under
- *	  a fresh snapshot.
+ *	  Statements: kept, run as the owner of somebody's table where it is one,
+ *	  and always under a fresh snapshot.
  *
  * As its owner, like the queries of foreign keys: a trigger on the table runs
  * with its owner's rights, not with those of whoever owns this extension, and
@@ -13,7 +13,7 @@
  * transaction must not leave behind the rows that were committed after it
  * began.  SPI can do this (SPI_execute_snapshot), but it collects the rows in
  * memory, and a contact may have a million of them.  So the executor is run
- * from here, and what it returns goes into a tuplestore.
+ * from here, and what it returns goes into a tuplestore, or is one row.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,6 +23,7 @@
 #include "executor/executor.h"
 #include "executor/tstoreReceiver.h"
 #include "miscadmin.h"
+#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
@@ -165,14 +166,62 @@ parameters(const IdvStatement *statement, const Datum *values,
 	return params;
 }
 
-/* Run a statement, and send what it returns to a store, if there is one. */
+/* Receives the first row of a result, and drops the others. */
+typedef struct FirstReceiver
+{
+	DestReceiver receiver;
+	IdvRow	   *row;
+	MemoryContext context;		/* where it goes */
+	bool		received;
+} FirstReceiver;
+
+static bool
+receive_first(TupleTableSlot *slot, DestReceiver *self)
+{
+	FirstReceiver *first = (FirstReceiver *) self;
+	TupleDesc	desc = slot->tts_tupleDescriptor;
+	MemoryContext caller;
+
+	if (first->received)
+		return true;
+	first->received = true;
+
+	slot_getallattrs(slot);
+	caller = MemoryContextSwitchTo(first->context);
+	first->row->values = palloc0(sizeof(Datum) * Max(desc->natts, 1));
+	first->row->nulls = palloc(sizeof(bool) * Max(desc->natts, 1));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		first->row->nulls[i] = slot->tts_isnull[i];
+		if (!slot->tts_isnull[i])
+			first->row->values[i] = datumCopy(slot->tts_values[i],
+											  att->attbyval, att->attlen);
+	}
+	MemoryContextSwitchTo(caller);
+	return true;
+}
+
+static void
+start_first(DestReceiver *self pg_attribute_unused(),
+			int operation pg_attribute_unused(),
+			TupleDesc desc pg_attribute_unused())
+{
+}
+
+static void
+end_first(DestReceiver *self pg_attribute_unused())
+{
+}
+
+/* Run a statement, and send what it returns to a receiver. */
 static uint64
 run(const IdvStatement *statement, const Datum *values, const bool *nulls,
-	Tuplestorestate *store)
+	DestReceiver *receiver)
 {
 	IdvCaller	before;
 	CachedPlan *plan;
-	DestReceiver *receiver;
 	QueryDesc  *query;
 	uint64		processed;
 
@@ -189,15 +238,6 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	PushCopiedSnapshot(GetLatestSnapshot());
 	UpdateActiveSnapshotCommandId();
 
-	if (store == NULL)
-		receiver = None_Receiver;
-	else
-	{
-		receiver = CreateTuplestoreDestReceiver();
-		SetTuplestoreDestReceiverParams(receiver, store, CurrentMemoryContext,
-										false, NULL, NULL);
-	}
-
 	query = CreateQueryDesc(linitial_node(PlannedStmt, plan->stmt_list), "",
 							GetActiveSnapshot(), InvalidSnapshot, receiver,
 							parameters(statement, values, nulls), NULL, 0);
@@ -211,8 +251,6 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	ExecutorFinish(query);
 	ExecutorEnd(query);
 	FreeQueryDesc(query);
-	if (store != NULL)
-		receiver->rDestroy(receiver);
 
 	PopActiveSnapshot();
 	ReleaseCachedPlan(plan, CurrentResourceOwner);
@@ -230,7 +268,42 @@ uint64
 idv_statement_run(const IdvStatement *statement,
 				  const Datum *values, const bool *nulls)
 {
-	return run(statement, values, nulls, NULL);
+	return run(statement, values, nulls, None_Receiver);
+}
+
+/*
+ * idv_statement_first
+ *		Run a statement of whose rows only the first is wanted, if any.
+ *
+ * first		output: the row, in the caller's memory context; unset if none
+ *
+ * Returns how many rows it touched or returned.
+ */
+uint64
+idv_statement_first(const IdvStatement *statement,
+					const Datum *values, const bool *nulls, IdvRow *first)
+{
+	FirstReceiver receiver = {
+		.receiver = {
+			.receiveSlot = receive_first,
+			.rStartup = start_first,
+			.rShutdown = end_first,
+			.rDestroy = end_first,
+			.mydest = DestNone
+		},
+		.row = first,
+		.context = CurrentMemoryContext
+	};
+	uint64		processed;
+
+	processed = run(statement, values, nulls, &receiver.receiver);
+
+	/* As in idv_statement_query(); our own tables have no triggers. */
+	if (OidIsValid(statement->owner) &&
+		!returns_the_same(statement,
+						  linitial(SPI_plan_get_plan_sources(statement->plan))))
+		idv_report_altered();
+	return processed;
 }
 
 /*
@@ -242,11 +315,15 @@ idv_statement_query(const IdvStatement *statement,
 					const Datum *values, const bool *nulls)
 {
 	IdvResult  *result = palloc0(sizeof(IdvResult));
+	DestReceiver *receiver = CreateTuplestoreDestReceiver();
 	CachedPlanSource *source;
 
 	source = linitial(SPI_plan_get_plan_sources(statement->plan));
 	result->store = tuplestore_begin_heap(false, false, work_mem);
-	result->processed = run(statement, values, nulls, result->store);
+	SetTuplestoreDestReceiverParams(receiver, result->store,
+									CurrentMemoryContext, false, NULL, NULL);
+	result->processed = run(statement, values, nulls, receiver);
+	receiver->rDestroy(receiver);
 
 	/*
 	 * Callers read the values as what they were when the table was described.

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * statements.h
- *	  Statements on somebody's table: kept, run as its owner, and always under
- *	  a fresh snapshot.
+ *	  Statements: kept, run as the owner of somebody's table where it is one,
+ *	  and always under a fresh snapshot.
  *
  * The caller is connected to SPI, and its search_path is pinned to
  * "pg_catalog, pg_temp".
@@ -25,6 +25,13 @@ typedef struct IdvStatement
 	Oid			owner;			/* InvalidOid: the current user */
 	Oid		   *returned;		/* the types of its result */
 } IdvStatement;
+
+/* One row: its columns in order, or those of a table by their numbers. */
+typedef struct IdvRow
+{
+	Datum	   *values;
+	bool	   *nulls;
+} IdvRow;
 
 /* What a statement returned.  Spills to disk, so it may be any size. */
 typedef struct IdvResult
@@ -54,6 +61,9 @@ extern void idv_report_altered(void) pg_attribute_noreturn();
 extern void idv_statement_free(IdvStatement *statement);
 extern uint64 idv_statement_run(const IdvStatement *statement,
 								const Datum *values, const bool *nulls);
+extern uint64 idv_statement_first(const IdvStatement *statement,
+								  const Datum *values, const bool *nulls,
+								  IdvRow *first);
 extern IdvResult *idv_statement_query(const IdvStatement *statement,
 									  const Datum *values, const bool *nulls);
 extern IdvResult *idv_statement_ask(IdvStatement *statement, const char *sql,
