@@ -24,7 +24,6 @@
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -63,13 +62,34 @@ typedef struct Identification
 	bool		shop_verified;
 } Identification;
 
-/* Issue a visitor token: 122 random bits. */
+/*
+ * Issue a visitor token: a random UUID, of 122 random bits.
+ *
+ * Many are drawn at a time, since to draw takes longer than to find a contact.
+ * None is used twice, nor kept once it is used.
+ */
 static void
 issue_visitor(Identification *call)
 {
-	Datum		fresh = DirectFunctionCall1(gen_random_uuid, (Datum) 0);
+	static pg_uuid_t drawn[16];
+	static int	left = 0;
+	pg_uuid_t  *fresh;
 
-	call->visitor = *DatumGetUUIDP(fresh);
+	if (left == 0)
+	{
+		if (!pg_strong_random(drawn, sizeof(drawn)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INTERNAL_ERROR),
+					 errmsg("could not generate random values")));
+		left = lengthof(drawn);
+	}
+	fresh = &drawn[--left];
+	call->visitor = *fresh;
+	memset(fresh, 0, sizeof(*fresh));
+
+	/* Version 4, of the variant of RFC 4122. */
+	call->visitor.data[6] = (call->visitor.data[6] & 0x0f) | 0x40;
+	call->visitor.data[8] = (call->visitor.data[8] & 0x3f) | 0x80;
 	call->has_visitor = true;
 }
 
