@@ -139,9 +139,13 @@ CREATE TABLE idverify.contacts (
 	created_at		timestamptz NOT NULL DEFAULT now(),
 	updated_at		timestamptz NOT NULL DEFAULT now(),
 	last_seen_at	timestamptz NOT NULL DEFAULT now(),
-	PRIMARY KEY (app_id, id),
-	UNIQUE (app_id, visitor)
+	PRIMARY KEY (app_id, id)
 );
+
+-- Partial, since a contact of a signed identity bears no token.
+CREATE UNIQUE INDEX contacts_visitor
+	ON idverify.contacts (app_id, visitor)
+	WHERE visitor IS NOT NULL;
 
 -- One signed identity is one contact.
 CREATE UNIQUE INDEX contacts_verified_external_id
@@ -193,14 +197,14 @@ CREATE TABLE idverify.folds (
 	contacts	text NOT NULL,
 	source_id	text NOT NULL,
 	target_id	text NOT NULL,
-	source_row	jsonb NOT NULL,
-	filled		jsonb NOT NULL,
+	source_row	json NOT NULL,
+	filled		json NOT NULL,
 	visitor		uuid,
 	external_id	text,
 	email		text,
 	forced		boolean NOT NULL,
 	folded_at	timestamptz NOT NULL,
-	steps		jsonb NOT NULL,
+	steps		json NOT NULL,
 	undone_at	timestamptz,
 	PRIMARY KEY (id, app_id)
 );

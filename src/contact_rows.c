@@ -34,8 +34,9 @@
 static Oid	written_relation = InvalidOid;
 static int	written_depth;
 
-/* Reads the app of a contact of ours. */
+/* Reads the apps of contacts of ours. */
 static IdvStatement read_app;
+static IdvStatement read_apps;
 
 /* A column by its name, if it has the type (or any, for InvalidOid). */
 static AttrNumber
@@ -245,6 +246,33 @@ idv_contacts_app_id(IdvContacts *contacts, Datum id)
 							  1, types);
 	return idv_statement_first(&read_app, &id, NULL, &found) == 0 ? 0 :
 		DatumGetInt32(found.values[0]);
+}
+
+/*
+ * idv_contacts_app_ids
+ *		The same for two contacts at once.
+ */
+void
+idv_contacts_app_ids(int32 app_ids[2], IdvContacts *contacts, Datum ids[2])
+{
+	Oid			types[] = {INT8OID, INT8OID};
+	IdvResult  *result;
+
+	app_ids[0] = app_ids[1] = 0;
+	if (!contacts->own)
+		return;
+	result = idv_statement_ask(&read_apps,
+							   "SELECT id, app_id FROM idverify.contacts"
+							   " WHERE id IN ($1, $2)", 2, types, ids);
+	while (idv_result_next(result))
+	{
+		for (int i = 0; i < 2; i++)
+		{
+			if (DatumGetInt64(ids[i]) == DatumGetInt64(result->values[0]))
+				app_ids[i] = DatumGetInt32(result->values[1]);
+		}
+	}
+	idv_result_end(result);
 }
 
 /*

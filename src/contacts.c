@@ -82,7 +82,7 @@ static Statement finders[] = {
 }
 
 static Statement adders[] = {
-	[IDV_BY_VISITOR] = ADD("(app_id, visitor)"),
+	[IDV_BY_VISITOR] = ADD("(app_id, visitor) WHERE visitor IS NOT NULL"),
 	[IDV_BY_EXTERNAL_ID] = ADD("(app_id, external_id) WHERE is_verified"),
 	[IDV_BY_EMAIL_ALONE] = ADD("(app_id, lower(email))"
 							   " WHERE is_verified AND external_id IS NULL"),

@@ -247,11 +247,11 @@ idv_filling(IdvContacts *contacts, IdvRow source, IdvRow target,
 }
 
 /*
- * idv_filling_jsonb
+ * idv_filling_json
  *		What was filled, for the journal: {"column": ["before", "after"], ...}.
  */
-Datum
-idv_filling_jsonb(const IdvContacts *contacts, IdvRow before,
+char *
+idv_filling_json(const IdvContacts *contacts, IdvRow before,
 				  const IdvFilling *filling)
 {
 	StringInfoData json;
@@ -278,7 +278,7 @@ idv_filling_jsonb(const IdvContacts *contacts, IdvRow before,
 	}
 	appendStringInfoString(&json, json.len == 0 ? "{}" : "}");
 	idv_exact_text_end(level);
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+	return json.data;
 }
 
 /* The statement that writes just these columns. */

@@ -22,8 +22,8 @@ typedef struct IdvFilling
 
 extern IdvFilling idv_filling(IdvContacts *contacts, IdvRow source,
 							  IdvRow target, bool by_claim, TimestampTz now);
-extern Datum idv_filling_jsonb(const IdvContacts *contacts, IdvRow before,
-							   const IdvFilling *filling);
+extern char *idv_filling_json(const IdvContacts *contacts, IdvRow before,
+							  const IdvFilling *filling);
 extern void idv_filling_write(IdvContacts *contacts, int32 app_id, Datum id,
 							  const IdvFilling *filling);
 

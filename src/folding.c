@@ -96,8 +96,8 @@ begin_journal(IdvFold *fold, IdvRow source, IdvRow target,
 	head.contacts = contacts->table->name;
 	head.source_id = idv_value_text(contacts->id_type, source_id);
 	head.target_id = idv_value_text(contacts->id_type, target_id);
-	head.source_row = idv_row_jsonb(contacts->table, source);
-	head.filled = idv_filling_jsonb(contacts, target, filling);
+	head.source_row = idv_row_json(contacts->table, source);
+	head.filled = idv_filling_json(contacts, target, filling);
 	head.visitor = kept_value(contacts->visitor, source, true);
 	head.external_id = kept_value(contacts->external_id, source, verified);
 	head.email = kept_value(contacts->email, source, verified &&
@@ -321,20 +321,23 @@ idv_fold(List **folded, Oid contacts, Oid id_type,
 {
 	IdvFold		fold;
 	int64		fold_id;
+	Datum		ids[2];
+	int32		app_ids[2];
 
 	begin(&fold, contacts);
 	source = idv_contacts_id(fold.contacts, source, id_type);
 	target = idv_contacts_id(fold.contacts, target, id_type);
-	fold.app_id = idv_contacts_app_id(fold.contacts, source);
+	ids[0] = source;
+	ids[1] = target;
+	idv_contacts_app_ids(app_ids, fold.contacts, ids);
+	fold.app_id = app_ids[0];
 	if (fold.contacts->own)
 	{
-		int32		app_id = idv_contacts_app_id(fold.contacts, target);
-
-		if (app_id == 0)
+		if (app_ids[1] == 0)
 			report_no_contact(fold.contacts, target);
 		if (fold.app_id == 0 && (how & IDV_FOLD_BY_CLAIM) == 0)
 			report_no_contact(fold.contacts, source);
-		if (fold.app_id != 0 && app_id != fold.app_id)
+		if (fold.app_id != 0 && app_ids[1] != fold.app_id)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("contacts of different apps cannot be folded"),

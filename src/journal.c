@@ -14,7 +14,8 @@
  *
  * Most folds move a handful of rows.  So the head of the journal is written
  * last, and holds the first steps; only what is too much for it goes into rows
- * of its own, and from there on all does.
+ * of its own, and from there on all does.  The head is json, not jsonb: it is
+ * written with every fold, and read by few.
  *
  *-------------------------------------------------------------------------
  */
@@ -105,13 +106,13 @@ idv_value_text(Oid type, Datum value)
 }
 
 /*
- * idv_row_jsonb
- *		A row as jsonb: an object of its columns' values as text.
+ * idv_row_json
+ *		A row as JSON: an object of its columns' values as text.
  *
  * Generated columns are left out; they will be generated again.
  */
-Datum
-idv_row_jsonb(const IdvTable *table, IdvRow row)
+char *
+idv_row_json(const IdvTable *table, IdvRow row)
 {
 	StringInfoData json;
 	int			level = idv_exact_text_begin();
@@ -133,7 +134,7 @@ idv_row_jsonb(const IdvTable *table, IdvRow row)
 	}
 	appendStringInfoString(&json, json.len == 0 ? "{}" : "}");
 	idv_exact_text_end(level);
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+	return json.data;
 }
 
 /* An array of text; a null among the strings is a null element. */
@@ -161,8 +162,8 @@ text_array(char **strings, int n)
 static void
 write_head(IdvJournal *journal)
 {
-	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONBOID,
-		JSONBOID, UUIDOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONBOID};
+	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONOID,
+		JSONOID, UUIDOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONOID};
 	const IdvJournalHead *head = &journal->head;
 	Datum		values[lengthof(types)];
 	bool		nulls[lengthof(types)] = {false};
@@ -183,8 +184,8 @@ write_head(IdvJournal *journal)
 	values[1] = CStringGetTextDatum(head->contacts);
 	values[2] = CStringGetTextDatum(head->source_id);
 	values[3] = CStringGetTextDatum(head->target_id);
-	values[4] = head->source_row;
-	values[5] = head->filled;
+	values[4] = CStringGetTextDatum(head->source_row);
+	values[5] = CStringGetTextDatum(head->filled);
 	values[6] = head->visitor.value;
 	nulls[6] = head->visitor.isnull;
 	values[7] = BoolGetDatum(head->forced);
@@ -194,8 +195,7 @@ write_head(IdvJournal *journal)
 	values[10] = head->email.value;
 	nulls[10] = head->email.isnull;
 	appendStringInfoChar(&journal->steps, ']');
-	values[11] = DirectFunctionCall1(jsonb_in,
-									 CStringGetDatum(journal->steps.data));
+	values[11] = CStringGetTextDatum(journal->steps.data);
 
 	if (idv_statement_first(&insert_fold, values, nulls, &inserted) != 1)
 		elog(ERROR, "inserting a fold returned no id");
@@ -429,6 +429,7 @@ idv_journal_dropped(IdvJournal *journal, const IdvTable *table, IdvRow row,
 	values[2] = Int32GetDatum(++journal->step);
 	values[3] = Int32GetDatum(depth);
 	values[4] = CStringGetTextDatum(table->name);
-	values[5] = idv_row_jsonb(table, row);
+	values[5] = DirectFunctionCall1(jsonb_in,
+									CStringGetDatum(idv_row_json(table, row)));
 	(void) idv_statement_run(&insert_dropped, values, NULL);
 }

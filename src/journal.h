@@ -22,8 +22,8 @@ typedef struct IdvJournalHead
 	const char *contacts;
 	const char *source_id;
 	const char *target_id;
-	Datum		source_row;		/* jsonb */
-	Datum		filled;			/* jsonb */
+	const char *source_row;		/* JSON, as is what follows */
+	const char *filled;
 	NullableDatum visitor;
 	NullableDatum external_id;	/* the signed identity that the source had */
 	NullableDatum email;
@@ -45,7 +45,7 @@ typedef struct IdvJournal
 extern int	idv_exact_text_begin(void);
 extern void idv_exact_text_end(int level);
 extern char *idv_value_text(Oid type, Datum value);
-extern Datum idv_row_jsonb(const IdvTable *table, IdvRow row);
+extern char *idv_row_json(const IdvTable *table, IdvRow row);
 
 extern void idv_journal_begin(IdvJournal *journal, const IdvJournalHead *head);
 extern void idv_journal_end(IdvJournal *journal);

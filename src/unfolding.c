@@ -68,8 +68,8 @@ open_fold(IdvUnfold *unfold)
 	idv_result_end(result);
 
 	result = idv_statement_ask(&lock_fold,
-				 "SELECT contacts, source_id, target_id, source_row, filled,"
-				 " visitor, undone_at IS NOT NULL, steps"
+				 "SELECT contacts, source_id, target_id, source_row::jsonb,"
+				 " filled::jsonb, visitor, undone_at IS NOT NULL, steps::jsonb"
 				 " FROM idverify.folds WHERE id = $1 AND app_id = $2 FOR UPDATE",
 				 2, types, values);
 	if (!idv_result_next(result))
