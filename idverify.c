@@ -19,6 +19,7 @@
  *		src/moving.c			floor 3		rows that change partition under it
  *		src/columns.c			floor 3		the columns that it looks after
  *
+ *		src/profile.c			floor 2		what a claim makes of a contact
  *		src/contacts.c			floor 2		rows of our contacts
  *		src/folding.c			floor 2		one contact into another,
  *		src/unfolding.c			floor 2		... and back,

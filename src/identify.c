@@ -27,11 +27,11 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#include "claim.h"
 #include "contacts.h"
 #include "entry.h"
 #include "folding.h"
 #include "notice.h"
+#include "profile.h"
 #include "secrets.h"
 #include "verdict.h"
 
@@ -40,28 +40,6 @@
 
 IDV_ENTRY(idverify_identify);
 
-/* One call: what is asked, and what is answered. */
-typedef struct Identification
-{
-	IdvText		app_key;
-	IdvAppRow	app;
-	IdvClaimed	claimed;
-	IdvVerdict	verdict;
-	bool		by_email;		/* is the email what counts as signed? */
-	bool		email_signed;	/* is the email signed, itself or beside? */
-	TimestampTz now;
-
-	/* the answer */
-	bool		named;			/* is there a contact_id? */
-	int64		contact_id;
-	bool		is_verified;
-	bool		has_visitor;
-	pg_uuid_t	visitor;
-	bool		created;
-	int64		fold_id;		/* 0 for none */
-	bool		shop_verified;
-} Identification;
-
 /*
  * Issue a visitor token: a random UUID, of 122 random bits.
  *
@@ -69,7 +47,7 @@ typedef struct Identification
  * None is used twice, nor kept once it is used.
  */
 static void
-issue_visitor(Identification *call)
+issue_visitor(IdvIdentification *call)
 {
 	static pg_uuid_t drawn[16];
 	static int	left = 0;
@@ -101,7 +79,7 @@ issue_visitor(Identification *call)
  * contact bears, which only a DBA can have given it: a token proves nothing.
  */
 static bool
-find_own_contact(IdvContact *own, Identification *call)
+find_own_contact(IdvContact *own, IdvIdentification *call)
 {
 	Datum		visitor = UUIDPGetDatum(&call->visitor);
 
@@ -121,188 +99,7 @@ find_own_contact(IdvContact *own, Identification *call)
 	return false;
 }
 
-/* Start a new contact: nobody in particular, seen now. */
-static void
-blank_contact(IdvContact *contact, TimestampTz now)
-{
-	memset(contact, 0, sizeof(*contact));
-	for (int i = 0; i < IDV_COLUMNS; i++)
-		contact->column[i].isnull = true;
-	contact->verified_at.isnull = true;
-	contact->visitor.isnull = true;
-	contact->custom_data = idv_empty_object();
-	contact->created_at = now;
-	contact->last_seen_at = now;
-}
-
-/* Are both the same text? */
-static bool
-same_text(NullableDatum a, NullableDatum b)
-{
-	IdvText		left;
-	IdvText		right;
-
-	if (a.isnull || b.isnull)
-		return a.isnull && b.isnull;
-	left = idv_text(a.value);
-	right = idv_text(b.value);
-	return left.len == right.len &&
-		memcmp(left.bytes, right.bytes, left.len) == 0;
-}
-
-/*
- * Let a column of a contact have a value.  Returns whether it changed.
- *
- * What is blank never wipes what is there.
- */
-static bool
-set_column(IdvContact *contact, IdvField column, NullableDatum value)
-{
-	if (same_text(contact->column[column], value) || idv_field_is_blank(value))
-		return false;
-	contact->column[column] = value;
-	return true;
-}
-
-/*
- * Merge what was claimed as custom_data into the contact's.
- *
- * The limit is for the whole, or it would grow for ever, bit by bit.  A fold
- * may have made it larger than that: then it may still shrink.
- */
-static bool
-merge_custom_data(IdvContact *contact, Jsonb *claimed)
-{
-	Jsonb	   *merged;
-
-	if (claimed == NULL)
-		return false;
-
-	merged = idv_merge_patch(contact->custom_data, claimed);
-	if (compareJsonbContainers(&merged->root, &contact->custom_data->root) == 0)
-		return false;
-	if (VARSIZE(merged) > IDV_CUSTOM_DATA_MAX &&
-		VARSIZE(merged) > VARSIZE(contact->custom_data))
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("field \"custom_data\" of the contact would become too large"),
-				 errdetail("It may have at most %d bytes, together with what is there already.",
-						   IDV_CUSTOM_DATA_MAX),
-				 errhint("A member is removed by claiming it as null.")));
-	contact->custom_data = merged;
-	return true;
-}
-
-/*
- * Write the claim's profile into a contact.  Returns whether it changed.
- *
- * Identity is not profile: that is for the callers.
- */
-static bool
-set_profile(IdvContact *contact, const Identification *call)
-{
-	bool		changed = false;
-
-	for (int i = IDV_NAME; i <= IDV_AVATAR_URL; i++)
-		changed |= set_column(contact, i, call->claimed.field[i]);
-	if (call->shop_verified)
-		changed |= set_column(contact, IDV_SHOP, call->claimed.field[IDV_SHOP]);
-	changed |= merge_custom_data(contact, call->claimed.custom_data);
-	return changed;
-}
-
-/*
- * Write a verified claim into the contact of its identity.
- *
- * An email that is not signed is profile text: it never replaces one that is.
- */
-static bool
-set_verified_claim(IdvContact *contact, const Identification *call)
-{
-	NullableDatum email = call->claimed.field[IDV_EMAIL];
-	bool		changed = false;
-
-	if (call->email_signed)
-	{
-		changed |= set_column(contact, IDV_EMAIL, email);
-		changed |= !contact->email_verified;
-		contact->email_verified = true;
-	}
-	else if (!contact->email_verified)
-		changed |= set_column(contact, IDV_EMAIL, email);
-
-	return set_profile(contact, call) || changed;
-}
-
-/*
- * What support is told about a claim that did not verify.
- *
- * Never a hash: it may be a right one, of something else.
- */
-static Jsonb *
-describe_claim(const Identification *call)
-{
-	JsonbParseState *state = NULL;
-	JsonbValue	name;
-	JsonbValue	value;
-
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	for (int i = -1; i <= IDV_EMAIL; i++)
-	{
-		const char *key = i < 0 ? "verdict" : idv_field_names[i];
-		IdvText		text;
-
-		if (i < 0)
-		{
-			text.bytes = idv_verdict_labels[call->verdict];
-			text.len = strlen(text.bytes);
-		}
-		else if (call->claimed.field[i].isnull)
-			continue;
-		else
-			text = idv_text(call->claimed.field[i].value);
-
-		name.type = value.type = jbvString;
-		name.val.string.val = unconstify(char *, key);
-		name.val.string.len = (int) strlen(key);
-		value.val.string.val = unconstify(char *, text.bytes);
-		value.val.string.len = (int) text.len;
-		(void) pushJsonbValue(&state, WJB_KEY, &name);
-		(void) pushJsonbValue(&state, WJB_VALUE, &value);
-	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-}
-
-/* Write a claim that is not verified into the visitor's own contact. */
-static bool
-set_visitor_claim(IdvContact *contact, const Identification *call)
-{
-	bool		anonymous = call->verdict == IDV_ANONYMOUS;
-	bool		accepted = call->app.on_unverified == IDV_POLICY_ACCEPT;
-	bool		changed = false;
-
-	if (accepted && !anonymous)
-		for (int i = IDV_EXTERNAL_ID; i <= IDV_EMAIL; i++)
-			changed |= set_column(contact, i, call->claimed.field[i]);
-	if (accepted || anonymous)
-		changed |= set_profile(contact, call);
-
-	if (!anonymous)
-	{
-		Jsonb	   *description = describe_claim(call);
-
-		if (contact->last_claim == NULL ||
-			compareJsonbContainers(&contact->last_claim->root,
-								   &description->root) != 0)
-		{
-			contact->last_claim = description;
-			changed = true;
-		}
-	}
-	return changed;
-}
-
-typedef bool (*SetClaim) (IdvContact *contact, const Identification *call);
+typedef bool (*SetClaim) (IdvContact *contact, const IdvIdentification *call);
 
 /*
  * Bring a contact up to date with the claim.
@@ -313,7 +110,7 @@ typedef bool (*SetClaim) (IdvContact *contact, const Identification *call);
  * Returns false if the contact is gone: folded into another one, most likely.
  */
 static bool
-update_contact(IdvContact *contact, const Identification *call, SetClaim set)
+update_contact(IdvContact *contact, const IdvIdentification *call, SetClaim set)
 {
 	int64		id = contact->id;
 
@@ -340,7 +137,7 @@ update_contact(IdvContact *contact, const Identification *call, SetClaim set)
  * Only who makes a contact has to ask.
  */
 static void
-hold_app(const Identification *call)
+hold_app(const IdvIdentification *call)
 {
 	const IdvApp *app;
 
@@ -357,7 +154,7 @@ hold_app(const Identification *call)
  * then its identity leads there.
  */
 static bool
-find_verified(IdvContact *contact, const Identification *call)
+find_verified(IdvContact *contact, const IdvIdentification *call)
 {
 	int32		app_id = call->app.id;
 	Datum		external_id = call->claimed.field[IDV_EXTERNAL_ID].value;
@@ -384,11 +181,11 @@ find_verified(IdvContact *contact, const Identification *call)
  * it and would give it its age; own is NULL if there is none.
  */
 static bool
-add_verified(IdvContact *contact, const Identification *call,
+add_verified(IdvContact *contact, const IdvIdentification *call,
 			 const IdvContact *own)
 {
 	hold_app(call);
-	blank_contact(contact, call->now);
+	idv_blank_contact(contact, call->now);
 	contact->is_verified = true;
 	contact->verified_at.isnull = false;
 	contact->verified_at.value = TimestampTzGetDatum(call->now);
@@ -396,7 +193,7 @@ add_verified(IdvContact *contact, const Identification *call,
 		contact->column[IDV_EXTERNAL_ID] = call->claimed.field[IDV_EXTERNAL_ID];
 	if (own != NULL)
 		contact->created_at = Min(own->created_at, call->now);
-	(void) set_verified_claim(contact, call);
+	(void) idv_set_verified_claim(contact, call);
 	return idv_contact_add(contact, call->app.id,
 						   call->by_email ? IDV_BY_EMAIL_ALONE :
 						   IDV_BY_EXTERNAL_ID);
@@ -405,7 +202,7 @@ add_verified(IdvContact *contact, const Identification *call,
 /* Fold a contact into that of the signed identity. */
 static void
 fold_in(const IdvContact *source, const IdvContact *target,
-		Identification *call, int how)
+		IdvIdentification *call, int how)
 {
 	List	   *folded = NIL;
 	int64		fold_id;
@@ -421,7 +218,7 @@ fold_in(const IdvContact *source, const IdvContact *target,
 /* Fold the visitor's own contact into one that was just made. */
 static void
 fold_into_new(const IdvContact *own, const IdvContact *contact,
-			  Identification *call)
+			  IdvIdentification *call)
 {
 	IdvNewContact target = {contact->id, contact->row.values,
 	contact->row.nulls, call->now};
@@ -432,7 +229,7 @@ fold_into_new(const IdvContact *own, const IdvContact *contact,
 
 /* Answer a claim that is verified. */
 static void
-identify_verified(Identification *call)
+identify_verified(IdvIdentification *call)
 {
 	IdvContact	own;
 	IdvContact	alone;
@@ -460,7 +257,7 @@ identify_verified(Identification *call)
 			fold_in(&alone, &contact, call, IDV_FOLD_FORCE);
 
 		/* A contact that was just made has all of it already. */
-		if (call->created || update_contact(&contact, call, set_verified_claim))
+		if (call->created || update_contact(&contact, call, idv_set_verified_claim))
 			break;
 	}
 
@@ -471,7 +268,7 @@ identify_verified(Identification *call)
 
 /* Answer a claim that is not verified, or none at all. */
 static void
-identify_visitor(Identification *call)
+identify_visitor(IdvIdentification *call)
 {
 	IdvContact	own;
 
@@ -482,16 +279,16 @@ identify_visitor(Identification *call)
 		if (!find_own_contact(&own, call))
 		{
 			hold_app(call);
-			blank_contact(&own, call->now);
+			idv_blank_contact(&own, call->now);
 			own.visitor.isnull = false;
 			own.visitor.value = UUIDPGetDatum(&call->visitor);
-			(void) set_visitor_claim(&own, call);
+			(void) idv_set_visitor_claim(&own, call);
 			call->created = idv_contact_add(&own, call->app.id,
 											IDV_BY_VISITOR);
 			if (call->created)
 				break;
 		}
-		else if (update_contact(&own, call, set_visitor_claim))
+		else if (update_contact(&own, call, idv_set_visitor_claim))
 			break;
 	}
 
@@ -501,7 +298,7 @@ identify_visitor(Identification *call)
 
 /* Refuse a claim: nothing is written. */
 static void
-identify_refused(Identification *call)
+identify_refused(IdvIdentification *call)
 {
 	IdvContact	own;
 
@@ -515,7 +312,7 @@ identify_refused(Identification *call)
 
 /* Judge the claim: its identity, and what else is signed beside it. */
 static void
-judge(Identification *call, NullableDatum app_key)
+judge(IdvIdentification *call, NullableDatum app_key)
 {
 	const NullableDatum *field = call->claimed.field;
 	IdvClaim	claim = {field[IDV_EXTERNAL_ID], field[IDV_EMAIL],
@@ -540,7 +337,7 @@ judge(Identification *call, NullableDatum app_key)
 
 /* Put the answer into a row. */
 static Datum
-answer(const Identification *call, FunctionCallInfo fcinfo)
+answer(const IdvIdentification *call, FunctionCallInfo fcinfo)
 {
 	TupleDesc	desc;
 	Datum		values[7];
@@ -581,7 +378,7 @@ Datum
 idverify_identify(PG_FUNCTION_ARGS)
 {
 	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
-	Identification call = {.fold_id = 0};
+	IdvIdentification call = {.fold_id = 0};
 
 	/* The statement holds a user_hash, which may be a right one. */
 	error_context_stack = &hide;
