@@ -28,7 +28,7 @@
 
 #include "statements.h"
 
-static void refuse(const char *why) pg_attribute_noreturn();
+static void refuse(const char *why) __attribute__((noreturn));
 
 static void
 refuse(const char *why)

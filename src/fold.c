@@ -132,7 +132,7 @@ idverify_resolve(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(idv_resolve(contacts, type, id));
 }
 
-static void refuse_reference(Oid relation, const char *what) pg_attribute_noreturn();
+static void refuse_reference(Oid relation, const char *what) __attribute__((noreturn));
 
 static void
 refuse_reference(Oid relation, const char *what)

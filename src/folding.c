@@ -32,7 +32,7 @@
 #include "relations.h"
 #include "repointing.h"
 
-static void report_no_contact(const IdvContacts *contacts, Datum id) pg_attribute_noreturn();
+static void report_no_contact(const IdvContacts *contacts, Datum id) __attribute__((noreturn));
 
 static void
 report_no_contact(const IdvContacts *contacts, Datum id)

@@ -32,7 +32,6 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/pg_locale.h"
 #include "utils/timestamp.h"
 #include "utils/xml.h"
 
@@ -73,7 +72,7 @@ idv_exact_text_begin(void)
 		set_option(&level, "IntervalStyle", "postgres");
 	if (extra_float_digits < 1)
 		set_option(&level, "extra_float_digits", "1");
-	if (strcmp(locale_monetary, "C") != 0)
+	if (strcmp(GetConfigOption("lc_monetary", false, false), "C") != 0)
 		set_option(&level, "lc_monetary", "C");
 	if (xmloption != XMLOPTION_CONTENT)
 		set_option(&level, "xmloption", "content");

@@ -16,6 +16,6 @@ extern void idv_keyring_init(void);
 extern const IdvRing *idv_keyring(void);
 extern uint64 idv_keyring_number(void);
 extern const IdvRing *idv_keyring_needed(void);
-extern void idv_keyring_report_missing(void) pg_attribute_noreturn();
+extern void idv_keyring_report_missing(void) __attribute__((noreturn));
 
 #endif							/* IDV_KEYRING_H */

@@ -108,7 +108,7 @@ find_foreign_keys(IdvTable *table)
 }
 
 static void report_lost_reference(Oid contacts, Oid relation,
-								  const char *column) pg_attribute_noreturn();
+								  const char *column) __attribute__((noreturn));
 
 static void
 report_lost_reference(Oid contacts, Oid relation, const char *column)

@@ -112,7 +112,7 @@ is_any_left(const IdvMove *move, const Datum *values, const bool *nulls)
 	return idv_statement_run(&move->left, values, nulls) > 0;
 }
 
-static void report_left_behind(const IdvReference *reference) pg_attribute_noreturn();
+static void report_left_behind(const IdvReference *reference) __attribute__((noreturn));
 
 static void
 report_left_behind(const IdvReference *reference)

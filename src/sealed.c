@@ -9,6 +9,10 @@
 
 #include <openssl/crypto.h>
 
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 #include "keyring.h"
 
 /*

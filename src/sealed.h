@@ -31,6 +31,6 @@ extern IdvOpening idv_sealed_open(uint8 secret[IDV_SECRET_MAX],
 								  size_t *secret_len,
 								  int32 app_id, const IdvSecretRow *row);
 extern void idv_sealed_report(IdvOpening opening, int32 app_id,
-							  int32 generation, int32 key_id) pg_attribute_noreturn();
+							  int32 generation, int32 key_id) __attribute__((noreturn));
 
 #endif							/* IDV_SEALED_H */
