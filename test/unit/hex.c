@@ -108,7 +108,7 @@ static void
 test_writes_no_more_than_the_digits(void)
 {
 	static const uint8_t byte = 0xAB;
-	char		digits[4] = "....";
+	char		digits[4] = {'.', '.', '.', '.'};
 
 	idv_hex_encode(digits, &byte, 0);
 	CHECK(memcmp(digits, "....", 4) == 0);
