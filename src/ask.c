@@ -67,21 +67,24 @@ idverify_check(PG_FUNCTION_ARGS)
 							 fcinfo->args[2]));
 }
 
-/* The values of idverify.verdict, looked up once per call site. */
-static const Oid *
-verdict_values(FmgrInfo *flinfo)
+/*
+ * The value of idverify.verdict that stands for a verdict.
+ *
+ * A scan of many claims meets few of them, and a call of its own just one: each
+ * is looked up when it is first met.
+ */
+static Oid
+verdict_value(FmgrInfo *flinfo, IdvVerdict verdict)
 {
-	if (flinfo->fn_extra == NULL)
-	{
-		Oid			type = get_func_rettype(flinfo->fn_oid);
-		Oid		   *values = MemoryContextAlloc(flinfo->fn_mcxt,
-												IDV_VERDICTS * sizeof(Oid));
+	Oid		   *values = flinfo->fn_extra;
 
-		for (int i = 0; i < IDV_VERDICTS; i++)
-			values[i] = idv_verdict_value(type, i);
-		flinfo->fn_extra = values;
-	}
-	return flinfo->fn_extra;
+	if (values == NULL)
+		flinfo->fn_extra = values =
+			MemoryContextAllocZero(flinfo->fn_mcxt, IDV_VERDICTS * sizeof(Oid));
+	if (!OidIsValid(values[verdict]))
+		values[verdict] = idv_verdict_value(get_func_rettype(flinfo->fn_oid),
+											verdict);
+	return values[verdict];
 }
 
 /*
@@ -99,8 +102,8 @@ idverify_verdict(PG_FUNCTION_ARGS)
 		.user_hash = fcinfo->args[3],
 	};
 
-	PG_RETURN_OID(verdict_values(fcinfo->flinfo)[idv_verdict(fcinfo->args[0],
-															 &claim)]);
+	PG_RETURN_OID(verdict_value(fcinfo->flinfo,
+								idv_verdict(fcinfo->args[0], &claim)));
 }
 
 /*

@@ -29,11 +29,22 @@ typedef struct Statement
 	IdvStatement prepared;
 } Statement;
 
-/* What read_contact() reads, in its order. */
+/*
+ * What read_contact() reads: every column, in the table's own order.  Then the
+ * executor hands on the row as it is, instead of making one of its columns.
+ */
+enum
+{
+	APP_ID, ID, EXTERNAL_ID, EMAIL, EMAIL_VERIFIED, NAME, COMPANY, PHONE,
+	AVATAR_URL, CUSTOM_DATA, SHOP, IS_VERIFIED, VERIFIED_AT, VISITOR,
+	LAST_CLAIM, CREATED_AT, UPDATED_AT, LAST_SEEN_AT
+};
+
 #define CONTACT \
-	"SELECT id, external_id, email, name, company, phone, avatar_url, shop," \
-	" email_verified, is_verified, verified_at, custom_data, last_claim," \
-	" visitor, created_at, last_seen_at FROM idverify.contacts WHERE app_id = $1"
+	"SELECT app_id, id, external_id, email, email_verified, name, company," \
+	" phone, avatar_url, custom_data, shop, is_verified, verified_at, visitor," \
+	" last_claim, created_at, updated_at, last_seen_at" \
+	" FROM idverify.contacts WHERE app_id = $1"
 
 static Statement finders[] = {
 	[IDV_BY_ID] = {
@@ -126,26 +137,35 @@ run(Statement *statement, const Datum *values, const bool *nulls,
 static void
 read_contact(IdvContact *contact, IdvRow row)
 {
-	NullableDatum value[16];
+	static const int columns[IDV_COLUMNS] = {
+		[IDV_EXTERNAL_ID] = EXTERNAL_ID,
+		[IDV_EMAIL] = EMAIL,
+		[IDV_NAME] = NAME,
+		[IDV_COMPANY] = COMPANY,
+		[IDV_PHONE] = PHONE,
+		[IDV_AVATAR_URL] = AVATAR_URL,
+		[IDV_SHOP] = SHOP,
+	};
+	const Datum *value = row.values;
+	const bool *isnull = row.nulls;
 
-	for (int i = 0; i < (int) lengthof(value); i++)
-	{
-		value[i].value = row.values[i];
-		value[i].isnull = row.nulls[i];
-	}
-
-	contact->id = DatumGetInt64(value[0].value);
+	contact->id = DatumGetInt64(value[ID]);
 	for (int i = 0; i < IDV_COLUMNS; i++)
-		contact->column[i] = value[1 + i];
-	contact->email_verified = DatumGetBool(value[8].value);
-	contact->is_verified = DatumGetBool(value[9].value);
-	contact->verified_at = value[10];
-	contact->custom_data = DatumGetJsonbP(value[11].value);
-	contact->last_claim = value[12].isnull ? NULL :
-		DatumGetJsonbP(value[12].value);
-	contact->visitor = value[13];
-	contact->created_at = DatumGetTimestampTz(value[14].value);
-	contact->last_seen_at = DatumGetTimestampTz(value[15].value);
+	{
+		contact->column[i].value = value[columns[i]];
+		contact->column[i].isnull = isnull[columns[i]];
+	}
+	contact->email_verified = DatumGetBool(value[EMAIL_VERIFIED]);
+	contact->is_verified = DatumGetBool(value[IS_VERIFIED]);
+	contact->verified_at.value = value[VERIFIED_AT];
+	contact->verified_at.isnull = isnull[VERIFIED_AT];
+	contact->custom_data = DatumGetJsonbP(value[CUSTOM_DATA]);
+	contact->last_claim = isnull[LAST_CLAIM] ? NULL :
+		DatumGetJsonbP(value[LAST_CLAIM]);
+	contact->visitor.value = value[VISITOR];
+	contact->visitor.isnull = isnull[VISITOR];
+	contact->created_at = DatumGetTimestampTz(value[CREATED_AT]);
+	contact->last_seen_at = DatumGetTimestampTz(value[LAST_SEEN_AT]);
 }
 
 /* The parameters that adding and changing a contact have in common. */

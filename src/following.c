@@ -33,7 +33,7 @@ follow(IdvContacts *contacts, int32 app_id, Datum *id)
 	{
 		Datum		key[2] = {*id, Int32GetDatum(app_id)};
 		IdvResult  *result;
-		bool		found;
+		bool		found = false;
 
 		if ((app_id != 0 || !contacts->own) &&
 			idv_statement_run(&contacts->look, key, NULL) > 0)
@@ -42,6 +42,8 @@ follow(IdvContacts *contacts, int32 app_id, Datum *id)
 		/*
 		 * An id that is free can be given again.  So what counts is the latest
 		 * fold of it, and after that only later ones: they never lead back.
+		 * There are few of them.  All are read, since a query for the latest
+		 * alone could be planned to walk through the journal backwards.
 		 */
 		values[1] = CStringGetTextDatum(idv_value_text(contacts->id_type, *id));
 		values[2] = Int64GetDatum(last);
@@ -49,12 +51,13 @@ follow(IdvContacts *contacts, int32 app_id, Datum *id)
 		result = idv_statement_ask(&read_hop,
 					 "SELECT id, app_id, target_id FROM idverify.folds"
 					 " WHERE contacts = $1 AND source_id = $2 AND id > $3"
-					 " AND ($4 = 0 OR app_id = $4) AND undone_at IS NULL"
-					 " ORDER BY id DESC LIMIT 1",
+					 " AND ($4 = 0 OR app_id = $4) AND undone_at IS NULL",
 					 lengthof(types), types, values);
-		found = idv_result_next(result);
-		if (found)
+		while (idv_result_next(result))
 		{
+			if (DatumGetInt64(result->values[0]) <= last)
+				continue;
+			found = true;
 			last = DatumGetInt64(result->values[0]);
 			app_id = DatumGetInt32(result->values[1]);
 			*id = idv_contacts_id_from_text(contacts,
@@ -110,22 +113,29 @@ follow_signed(IdvStatement *statement, const char *sql, int32 app_id,
 {
 	static const Oid types[] = {INT4OID, TEXTOID};
 	Datum		values[2];
-	IdvRow		row;
+	IdvResult  *result;
 	IdvContacts *contacts;
-	bool		found;
+	int64		last = 0;
+	char	   *source_id = NULL;
+	bool		found = false;
 	Datum		id;
 
 	values[0] = Int32GetDatum(app_id);
 	values[1] = value;
 	SPI_connect();
-	if (statement->plan == NULL)
-		idv_statement_prepare(statement, InvalidOid, sql, lengthof(types), types);
-	found = idv_statement_first(statement, values, NULL, &row) > 0;
-	if (found)
+	result = idv_statement_ask(statement, sql, lengthof(types), types, values);
+	while (idv_result_next(result))
+	{
+		if (DatumGetInt64(result->values[0]) <= last)
+			continue;
+		last = DatumGetInt64(result->values[0]);
+		source_id = TextDatumGetCString(result->values[1]);
+	}
+	idv_result_end(result);
+	if (source_id != NULL)
 	{
 		contacts = idv_contacts(idv_contacts_table());
-		id = idv_contacts_id_from_text(contacts,
-									   TextDatumGetCString(row.values[0]));
+		id = idv_contacts_id_from_text(contacts, source_id);
 		found = follow(contacts, app_id, &id);
 	}
 	if (found)
@@ -144,9 +154,9 @@ bool
 idv_fold_of_external_id(int32 app_id, Datum external_id, int64 *contact)
 {
 	return follow_signed(&read_external_id,
-						 "SELECT source_id FROM idverify.folds"
+						 "SELECT id, source_id FROM idverify.folds"
 						 " WHERE app_id = $1 AND external_id = $2"
-						 " AND undone_at IS NULL ORDER BY id DESC LIMIT 1",
+						 " AND undone_at IS NULL",
 						 app_id, external_id, contact);
 }
 
@@ -158,9 +168,9 @@ bool
 idv_fold_of_email(int32 app_id, Datum email, int64 *contact)
 {
 	return follow_signed(&read_email,
-						 "SELECT source_id FROM idverify.folds"
+						 "SELECT id, source_id FROM idverify.folds"
 						 " WHERE app_id = $1 AND lower(email) = lower($2)"
 						 " AND external_id IS NULL AND email IS NOT NULL"
-						 " AND undone_at IS NULL ORDER BY id DESC LIMIT 1",
+						 " AND undone_at IS NULL",
 						 app_id, email, contact);
 }

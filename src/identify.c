@@ -24,6 +24,9 @@
 #include "miscadmin.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -335,21 +338,52 @@ judge(IdvIdentification *call, NullableDatum app_key)
 											 field[IDV_SHOP_HASH]);
 }
 
+/* Rows of answers; from the catalog, kept until a function is altered. */
+static TupleDesc answer_desc = NULL;
+static bool answer_desc_is_stale = true;
+
+static void
+note_function_change(Datum arg pg_attribute_unused(),
+					 int cache pg_attribute_unused(),
+					 uint32 hash pg_attribute_unused())
+{
+	answer_desc_is_stale = true;
+}
+
+static void
+describe_answer(FunctionCallInfo fcinfo)
+{
+	TupleDesc	desc;
+	MemoryContext caller;
+
+	if (answer_desc == NULL)
+		CacheRegisterSyscacheCallback(PROCOID, note_function_change, (Datum) 0);
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	caller = MemoryContextSwitchTo(TopMemoryContext);
+	desc = CreateTupleDescCopy(desc);
+	MemoryContextSwitchTo(caller);
+	if (answer_desc != NULL)
+		FreeTupleDesc(answer_desc);
+	answer_desc = BlessTupleDesc(desc);
+	answer_desc_is_stale = false;
+}
+
 /* Put the answer into a row. */
 static Datum
 answer(const IdvIdentification *call, FunctionCallInfo fcinfo)
 {
-	TupleDesc	desc;
 	Datum		values[7];
 	bool		nulls[7] = {false};
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
+	if (answer_desc_is_stale)
+		describe_answer(fcinfo);
 
 	values[0] = Int64GetDatum(call->contact_id);
 	nulls[0] = !call->named;
 	values[1] = BoolGetDatum(call->is_verified);
-	values[2] = ObjectIdGetDatum(idv_verdict_value(TupleDescAttr(desc, 2)->atttypid,
+	values[2] = ObjectIdGetDatum(idv_verdict_value(TupleDescAttr(answer_desc, 2)->atttypid,
 												   call->verdict));
 	values[3] = UUIDPGetDatum(&call->visitor);
 	nulls[3] = !call->has_visitor;
@@ -358,8 +392,7 @@ answer(const IdvIdentification *call, FunctionCallInfo fcinfo)
 	nulls[5] = call->fold_id == 0;
 	values[6] = BoolGetDatum(call->shop_verified);
 
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
-											 values, nulls));
+	return HeapTupleGetDatum(heap_form_tuple(answer_desc, values, nulls));
 }
 
 /*

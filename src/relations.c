@@ -169,6 +169,7 @@ idv_table_statement(IdvStatement *statement, IdvTable *table, const char *sql,
 	table->home->statements = lappend(table->home->statements, statement);
 	MemoryContextSwitchTo(caller);
 	idv_statement_prepare(statement, table->owner, sql, nargs, types);
+	statement->ours = idv_is_own_table(table->relation);
 }
 
 /*

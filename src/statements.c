@@ -120,6 +120,7 @@ idv_statement_prepare(IdvStatement *statement, Oid owner,
 	MemoryContext caller = CurrentMemoryContext;
 
 	statement->owner = owner;
+	statement->ours = !OidIsValid(owner);
 	idv_become_owner(&before, statement->owner);
 	plan = SPI_prepare(sql, nargs, (Oid *) types);
 	if (plan == NULL || SPI_keepplan(plan) != 0)
@@ -215,6 +216,38 @@ end_first(DestReceiver *self pg_attribute_unused())
 {
 }
 
+/*
+ * The plan of a statement.
+ *
+ * Our own tables grow from nothing, and a plan is kept until they are next
+ * analyzed: one that was made for an empty table must not read all of it when
+ * it is full.  Each of our queries has an index, so it is planned to use one;
+ * where there is none, what to avoid a scan seems to be worth is no reason to
+ * compile the plan.
+ */
+static CachedPlan *
+plan_of(const IdvStatement *statement)
+{
+	CachedPlanSource *source;
+	CachedPlan *plan;
+	int			level = 0;
+
+	source = linitial(SPI_plan_get_plan_sources(statement->plan));
+	if (statement->ours &&
+		(!source->is_valid || source->gplan == NULL || !source->gplan->is_valid))
+	{
+		level = NewGUCNestLevel();
+		(void) set_config_option("enable_seqscan", "off", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		(void) set_config_option("jit", "off", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	}
+	plan = SPI_plan_get_cached_plan(statement->plan);
+	if (level != 0)
+		AtEOXact_GUC(false, level);
+	return plan;
+}
+
 /* Run a statement, and send what it returns to a receiver. */
 static uint64
 run(const IdvStatement *statement, const Datum *values, const bool *nulls,
@@ -227,7 +260,7 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 
 	idv_become_owner(&before, statement->owner);
 
-	plan = SPI_plan_get_cached_plan(statement->plan);
+	plan = plan_of(statement);
 	if (plan == NULL || list_length(plan->stmt_list) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

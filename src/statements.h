@@ -23,6 +23,7 @@ typedef struct IdvStatement
 {
 	SPIPlanPtr	plan;			/* NULL: not prepared yet */
 	Oid			owner;			/* InvalidOid: the current user */
+	bool		ours;			/* on a table of ours, by a key */
 	Oid		   *returned;		/* the types of its result */
 } IdvStatement;
 

@@ -281,6 +281,7 @@ take_back_fills(IdvUnfold *unfold, Datum target_id, IdvRow target)
 					 idv_operator_name(idv_equal_operator(contacts->id_type,
 														  contacts->id_type)));
 	idv_statement_prepare(&statement, table->owner, sql.data, nargs, all_types);
+	statement.ours = contacts->own;
 	idv_contacts_write(contacts, &statement, values, nulls);
 	idv_statement_free(&statement);
 }

@@ -1,0 +1,22 @@
+--
+-- What bench/instructions needs beside bench/identify.sql
+--
+-- Neighbouring claims are of different people of one app, as its messages are.
+--
+CREATE TABLE signed AS
+	SELECT n, 'bench' AS app_key, claim->>'external_id' AS id, claim->>'user_hash' AS hash
+	FROM claims WHERE n <= 1000;
+ALTER TABLE signed ADD PRIMARY KEY (n);
+
+CREATE TABLE guarded (
+	id bigint GENERATED ALWAYS AS IDENTITY,
+	app_key text,
+	external_id text,
+	email text,
+	user_hash text,
+	is_verified boolean
+);
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON guarded
+	FOR EACH ROW EXECUTE FUNCTION idverify_guard();
+
+VACUUM ANALYZE;
