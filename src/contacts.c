@@ -8,7 +8,8 @@
  * Every statement names the app_id, and takes the time as a parameter, so that
  * the table can be distributed by app_id.  Each runs under a snapshot of its
  * own, the latest one (src/statements.c), so that a REPEATABLE READ transaction
- * finds what it would otherwise collide with.
+ * finds what it would otherwise collide with.  Where the table is here, and not
+ * distributed, its indexes answer without a statement (src/probe.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +17,10 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/timestamp.h"
+
+#include "probe.h"
 
 #define MAX_PARAMETERS	19
 
@@ -27,6 +31,7 @@ typedef struct Statement
 	int			nargs;
 	Oid			types[MAX_PARAMETERS];
 	IdvStatement prepared;
+	IdvProbe	probe;			/* the same question, if an index can answer */
 } Statement;
 
 /*
@@ -49,7 +54,8 @@ enum
 static Statement finders[] = {
 	[IDV_BY_ID] = {
 		.sql = CONTACT " AND id = $2",
-		.nargs = 2, .types = {INT4OID, INT8OID}
+		.nargs = 2, .types = {INT4OID, INT8OID},
+		.probe = {"contacts", "contacts_pkey", F_INT8EQ, false}
 	},
 	[IDV_BY_ID_TO_CHANGE] = {
 		.sql = CONTACT " AND id = $2 FOR NO KEY UPDATE",
@@ -57,16 +63,19 @@ static Statement finders[] = {
 	},
 	[IDV_BY_VISITOR] = {
 		.sql = CONTACT " AND visitor = $2",
-		.nargs = 2, .types = {INT4OID, UUIDOID}
+		.nargs = 2, .types = {INT4OID, UUIDOID},
+		.probe = {"contacts", "contacts_visitor", F_UUID_EQ, false}
 	},
 	[IDV_BY_EXTERNAL_ID] = {
 		.sql = CONTACT " AND external_id = $2 AND is_verified",
-		.nargs = 2, .types = {INT4OID, TEXTOID}
+		.nargs = 2, .types = {INT4OID, TEXTOID},
+		.probe = {"contacts", "contacts_verified_external_id", F_TEXTEQ, false}
 	},
 	[IDV_BY_EMAIL_ALONE] = {
 		.sql = CONTACT " AND lower(email) = lower($2)"
 		" AND is_verified AND external_id IS NULL",
-		.nargs = 2, .types = {INT4OID, TEXTOID}
+		.nargs = 2, .types = {INT4OID, TEXTOID},
+		.probe = {"contacts", "contacts_verified_email_alone", F_TEXTEQ, true}
 	},
 	[IDV_BY_VERIFIED_EMAIL] = {
 		.sql = CONTACT " AND lower(email) = lower($2)"
@@ -119,7 +128,8 @@ static Statement seeing = {
 
 static Statement spent_visitor = {
 	.sql = "SELECT FROM idverify.folds WHERE app_id = $1 AND visitor = $2 LIMIT 1",
-	.nargs = 2, .types = {INT4OID, UUIDOID}
+	.nargs = 2, .types = {INT4OID, UUIDOID},
+	.probe = {"folds", "folds_visitor", F_UUID_EQ, false}
 };
 
 /* Run a statement.  Returns how many rows it touched or returned. */
@@ -131,6 +141,18 @@ run(Statement *statement, const Datum *values, const bool *nulls,
 		idv_statement_prepare(&statement->prepared, InvalidOid, statement->sql,
 							  statement->nargs, statement->types);
 	return idv_statement_first(&statement->prepared, values, nulls, first);
+}
+
+/* Find rows by app_id and one more value.  Returns how many there are. */
+static uint64
+find(Statement *statement, const Datum values[2], IdvRow *first)
+{
+	int			found = -1;
+
+	if (statement->probe.table != NULL)
+		found = idv_probe(&statement->probe, DatumGetInt32(values[0]),
+						  values[1], first);
+	return found >= 0 ? (uint64) found : run(statement, values, NULL, first);
 }
 
 /* Read a row that a finder returned. */
@@ -208,7 +230,7 @@ idv_contact_find(IdvContact *contact, int32 app_id, IdvFind how, Datum what)
 	Datum		values[] = {Int32GetDatum(app_id), what};
 	IdvRow		row;
 
-	if (run(&finders[how], values, NULL, &row) != 1)
+	if (find(&finders[how], values, &row) != 1)
 		return false;
 	read_contact(contact, row);
 	return true;
@@ -284,5 +306,5 @@ idv_visitor_was_issued(int32 app_id, Datum visitor)
 	Datum		values[] = {Int32GetDatum(app_id), visitor};
 	IdvRow		row;
 
-	return run(&spent_visitor, values, NULL, &row) > 0;
+	return find(&spent_visitor, values, &row) > 0;
 }

@@ -11,10 +11,12 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 #include "contact_rows.h"
 #include "journal.h"
+#include "probe.h"
 
 static IdvStatement read_hop;
 static IdvStatement read_external_id;
@@ -106,13 +108,19 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
 	return followed;
 }
 
-/* The contact that has become of the one that a signed value led to. */
+/*
+ * The contact that has become of the one that a signed value led to.
+ *
+ * Most often there is none, since it takes a fold of a verified contact, which
+ * is done by hand: an index says so at once.
+ */
 static bool
-follow_signed(IdvStatement *statement, const char *sql, int32 app_id,
-			  Datum value, int64 *contact)
+follow_signed(IdvStatement *statement, const char *sql, const IdvProbe *probe,
+			  int32 app_id, Datum value, int64 *contact)
 {
 	static const Oid types[] = {INT4OID, TEXTOID};
 	Datum		values[2];
+	IdvRow		row;
 	IdvResult  *result;
 	IdvContacts *contacts;
 	int64		last = 0;
@@ -120,6 +128,8 @@ follow_signed(IdvStatement *statement, const char *sql, int32 app_id,
 	bool		found = false;
 	Datum		id;
 
+	if (idv_probe(probe, app_id, value, &row) == 0)
+		return false;
 	values[0] = Int32GetDatum(app_id);
 	values[1] = value;
 	SPI_connect();
@@ -153,11 +163,13 @@ follow_signed(IdvStatement *statement, const char *sql, int32 app_id,
 bool
 idv_fold_of_external_id(int32 app_id, Datum external_id, int64 *contact)
 {
+	static const IdvProbe probe = {"folds", "folds_external_id", F_TEXTEQ, false};
+
 	return follow_signed(&read_external_id,
 						 "SELECT id, source_id FROM idverify.folds"
 						 " WHERE app_id = $1 AND external_id = $2"
 						 " AND undone_at IS NULL",
-						 app_id, external_id, contact);
+						 &probe, app_id, external_id, contact);
 }
 
 /*
@@ -167,10 +179,12 @@ idv_fold_of_external_id(int32 app_id, Datum external_id, int64 *contact)
 bool
 idv_fold_of_email(int32 app_id, Datum email, int64 *contact)
 {
+	static const IdvProbe probe = {"folds", "folds_email", F_TEXTEQ, true};
+
 	return follow_signed(&read_email,
 						 "SELECT id, source_id FROM idverify.folds"
 						 " WHERE app_id = $1 AND lower(email) = lower($2)"
 						 " AND external_id IS NULL AND email IS NOT NULL"
 						 " AND undone_at IS NULL",
-						 app_id, email, contact);
+						 &probe, app_id, email, contact);
 }

@@ -167,6 +167,29 @@ parameters(const IdvStatement *statement, const Datum *values,
 	return params;
 }
 
+/*
+ * idv_row_copy
+ *		Copy a row out of a slot, into the current memory context.
+ */
+void
+idv_row_copy(IdvRow *row, TupleTableSlot *slot)
+{
+	TupleDesc	desc = slot->tts_tupleDescriptor;
+
+	slot_getallattrs(slot);
+	row->values = palloc0(sizeof(Datum) * Max(desc->natts, 1));
+	row->nulls = palloc(sizeof(bool) * Max(desc->natts, 1));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		row->nulls[i] = slot->tts_isnull[i];
+		if (!slot->tts_isnull[i])
+			row->values[i] = datumCopy(slot->tts_values[i],
+									   att->attbyval, att->attlen);
+	}
+}
+
 /* Receives the first row of a result, and drops the others. */
 typedef struct FirstReceiver
 {
@@ -180,26 +203,14 @@ static bool
 receive_first(TupleTableSlot *slot, DestReceiver *self)
 {
 	FirstReceiver *first = (FirstReceiver *) self;
-	TupleDesc	desc = slot->tts_tupleDescriptor;
 	MemoryContext caller;
 
 	if (first->received)
 		return true;
 	first->received = true;
 
-	slot_getallattrs(slot);
 	caller = MemoryContextSwitchTo(first->context);
-	first->row->values = palloc0(sizeof(Datum) * Max(desc->natts, 1));
-	first->row->nulls = palloc(sizeof(bool) * Max(desc->natts, 1));
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		first->row->nulls[i] = slot->tts_isnull[i];
-		if (!slot->tts_isnull[i])
-			first->row->values[i] = datumCopy(slot->tts_values[i],
-											  att->attbyval, att->attlen);
-	}
+	idv_row_copy(first->row, slot);
 	MemoryContextSwitchTo(caller);
 	return true;
 }

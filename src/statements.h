@@ -55,6 +55,7 @@ typedef struct IdvCaller
 extern void idv_become_owner(IdvCaller *caller, Oid owner);
 extern void idv_become_caller(const IdvCaller *caller);
 
+extern void idv_row_copy(IdvRow *row, TupleTableSlot *slot);
 extern void idv_statement_prepare(IdvStatement *statement, Oid owner,
 								  const char *sql, int nargs,
 								  const Oid *types);

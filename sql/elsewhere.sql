@@ -1,0 +1,72 @@
+--
+-- Contacts whose rows are elsewhere: inherited, or distributed
+--
+-- An ordinary table is asked through its indexes, without a statement; that is
+-- to be seen by the lock on the index, which a statement keeps.  Where rows may
+-- be elsewhere a statement asks for them, and finds them.
+--
+\set VERBOSITY terse
+SELECT idverify_create_app('Elsewhere', 'elsewhere', secret => 'a secret from elsewhere') \g /dev/null
+SELECT jsonb_build_object('external_id', 'ada', 'user_hash', idverify_sign('elsewhere', 'ada')) AS ada,
+	jsonb_build_object('email', 'Bob@example.org', 'user_hash', idverify_sign('elsewhere', 'Bob@example.org')) AS bob \gset
+SELECT contact_id AS ada_is FROM idverify_identify('elsewhere', :'ada') \gset
+SELECT contact_id AS bob_is FROM idverify_identify('elsewhere', :'bob') \gset
+SELECT contact_id AS eve_is, visitor FROM idverify_identify('elsewhere') \gset
+
+CREATE VIEW elsewhere_asked AS
+	SELECT relation::regclass AS "asked by a statement" FROM pg_locks
+	WHERE pid = pg_backend_pid() AND relation IN ('idverify.contacts_verified_external_id'::regclass,
+		'idverify.contacts_verified_email_alone'::regclass, 'idverify.contacts_visitor'::regclass)
+	ORDER BY 1;
+
+-- an ordinary table
+\c -
+BEGIN;
+SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
+SELECT contact_id = :bob_is AS bob FROM idverify_identify('elsewhere', :'bob');
+SELECT contact_id = :eve_is AS eve FROM idverify_identify('elsewhere', visitor => :'visitor');
+SELECT * FROM elsewhere_asked;
+ROLLBACK;
+
+-- one without that index, one that Citus may have distributed, one that is
+-- open only to some, one that is inherited
+\c -
+BEGIN;
+ALTER INDEX idverify.contacts_verified_external_id RENAME TO another;
+SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
+ROLLBACK;
+BEGIN;
+SET LOCAL allow_system_table_mods = on;
+CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass);
+SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
+SELECT contact_id = :bob_is AS bob FROM idverify_identify('elsewhere', :'bob');
+SELECT contact_id = :eve_is AS eve FROM idverify_identify('elsewhere', visitor => :'visitor');
+SELECT * FROM elsewhere_asked;
+ROLLBACK;
+BEGIN;
+ALTER TABLE idverify.contacts ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
+SELECT * FROM elsewhere_asked;
+ROLLBACK;
+BEGIN;
+CREATE TABLE elsewhere_contacts () INHERITS (idverify.contacts);
+WITH moved AS (DELETE FROM ONLY idverify.contacts WHERE id IN (:ada_is, :bob_is, :eve_is) RETURNING *)
+	INSERT INTO elsewhere_contacts OVERRIDING SYSTEM VALUE SELECT * FROM moved;
+SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
+SELECT contact_id = :bob_is AS bob FROM idverify_identify('elsewhere', :'bob');
+SELECT contact_id = :eve_is AS eve FROM idverify_identify('elsewhere', visitor => :'visitor');
+ROLLBACK;
+
+-- what this transaction has written is seen, and what it has rolled back is not
+BEGIN;
+UPDATE idverify.contacts SET external_id = 'lovelace' WHERE id = :ada_is;
+SAVEPOINT before;
+SELECT contact_id > :ada_is AS another, created FROM idverify_identify('elsewhere', :'ada');
+ROLLBACK TO before;
+UPDATE idverify.contacts SET external_id = 'ada' WHERE id = :ada_is;
+SELECT contact_id = :ada_is AS ada, created FROM idverify_identify('elsewhere', :'ada');
+ROLLBACK;
+
+DROP VIEW elsewhere_asked;
+DELETE FROM idverify.contacts WHERE id IN (:ada_is, :bob_is, :eve_is);
+DELETE FROM idverify.apps WHERE app_key = 'elsewhere';
