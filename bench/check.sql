@@ -4,13 +4,6 @@
 -- Variable: rounds, how often everything is measured.
 -- Prints a line for each way to check: its name, a tab, microseconds.
 --
-\set ON_ERROR_STOP on
-SET max_parallel_workers_per_gather = 0;
-SET jit = off;
-
-CREATE EXTENSION idverify;
-CREATE EXTENSION pgcrypto;
-
 -- What a chat product has today: the secrets as they are.
 CREATE TABLE plain_secrets AS
 	SELECT app.app_key, app.identity_secret AS secret
@@ -88,8 +81,6 @@ DECLARE
 	checking float8;
 BEGIN
 	FOR round IN 0 .. rounds LOOP
-		RAISE INFO '%', CASE round WHEN 0 THEN 'warming up'
-			ELSE format('round %s of %s', round, rounds) END;
 		FOR way IN SELECT * FROM ways ORDER BY n LOOP
 			checking := pg_temp.cost(way.query) - pg_temp.cost(way.scan);
 			IF round > 0 THEN
@@ -100,8 +91,5 @@ BEGIN
 END
 $$;
 
-\pset format unaligned
-\pset fieldsep '\t'
-\pset tuples_only on
 SELECT way, percentile_cont(0.5) WITHIN GROUP (ORDER BY microseconds)
 	FROM figures JOIN ways USING (n) GROUP BY n, way ORDER BY n;

@@ -73,10 +73,6 @@ SELECT count(*) = 0 AS moved FROM messages JOIN work ON contact_id = source \gse
 	\quit
 \endif
 
-\pset format unaligned
-\pset fieldsep '\t'
-\pset tuples_only on
-SELECT CASE size WHEN 1 THEN '100,000 messages' ELSE 'three conversations, five messages' END,
-	percentile_cont(0.5) WITHIN GROUP (ORDER BY milliseconds) FILTER (WHERE way = 'idverify'),
-	percentile_cont(0.5) WITHIN GROUP (ORDER BY milliseconds) FILTER (WHERE way = 'peer')
-	FROM figures GROUP BY size ORDER BY size DESC;
+SELECT CASE size WHEN 1 THEN 'fold large ' ELSE 'fold small ' END || way,
+	percentile_cont(0.5) WITHIN GROUP (ORDER BY milliseconds)
+	FROM figures GROUP BY size, way;

@@ -1,0 +1,85 @@
+# table.awk: the figures of bench/run as a table, with targets.
+#
+# Reads names and numbers; exits with 1 if a target is missed.
+
+{ figure[$1] = $2 + 0 }
+
+# Of figures whose names begin so, how much dearer the dearest is than the first.
+function spread(begin,   name, least, most) {
+	least = most = ""
+	for (name in figure) {
+		if (index(name, begin) != 1) continue
+		if (least == "" || figure[name] < least) least = figure[name]
+		if (most == "" || figure[name] > most) most = figure[name]
+	}
+	return most / least
+}
+
+function head(title) {
+	printf "\n%-38s %12s %12s %8s   %s\n", title, "idverify", "instead", "ratio", "target"
+}
+
+# A line: ours, theirs and their ratio (theirs to ours, or, for what cannot be
+# had for less, ours to the limit), and whether it is as wanted.
+function line(what, unit, ours, theirs, ratio, held, wanted) {
+	printf "%-38s %9.2f %s %9.2f %s %7.2fx   %-20s %s\n", what, ours, unit, theirs, unit, ratio, wanted, held ? "holds" : "MISSED"
+	if (!held) missed++
+}
+
+function single(what, unit, ours, held, wanted) {
+	printf "%-38s %9.2f %s %12s %8s   %-20s %s\n", what, ours, unit, "", "", wanted, held ? "holds" : "MISSED"
+	if (!held) missed++
+}
+
+function faster(what, ours, theirs, times) {
+	line(what, "us", figure[ours], figure[theirs], figure[theirs] / figure[ours],
+		figure[theirs] / figure[ours] >= times, "at least " times "x")
+}
+
+function at_most(what, unit, ours, theirs, times) {
+	line(what, unit, figure[ours], figure[theirs], figure[ours] / figure[theirs],
+		figure[ours] / figure[theirs] <= times, "at most " times "x")
+}
+
+function flat(what, begin,   grown) {
+	grown = spread(begin)
+	printf "%-38s %12s %12s %7.2fx   %-20s %s\n", what, "", "", grown, "at most 1.2x", grown <= 1.2 ? "holds" : "MISSED"
+	if (grown > 1.2) missed++
+}
+
+END {
+	if (parts ~ / check /) {
+		head("a check")
+		at_most("two SHA-256 blocks, nothing else", "us", "idverify_check", "its two SHA-256 blocks", 2.5)
+		faster("pgcrypto, plain-text secrets, inlined", "idverify_check", "pgcrypto, inlined in a join", 4)
+		faster("pgcrypto, in a plpgsql function", "idverify_check", "pgcrypto, plpgsql function", 12)
+		single("the first one of a session", "us", figure["first check"], figure["first check"] < 1000, "less than 1 ms")
+	}
+	if (parts ~ / guard /) {
+		head("the guard")
+		single("a row, beside the bare INSERT", "us", figure["guard"], figure["guard"] <= figure["guard check"] + 1,
+			sprintf("%.2f (check) + 1 us", figure["guard check"]))
+	}
+	if (parts ~ / identify /) {
+		head("idverify_identify")
+		faster("nothing new", "identify repeated idverify", "identify repeated peer", 2)
+		faster("first time", "identify first idverify", "identify first peer", 1)
+		faster("anonymous, logs in", "identify login idverify", "identify login peer", 1)
+		single("WAL of a call with nothing new", "B ", figure["wal repeated idverify"], figure["wal repeated idverify"] == 0, "0 bytes")
+		printf "%-38s %9.0f B  %9.0f B\n", "WAL, first time", figure["wal first idverify"], figure["wal first peer"]
+		printf "%-38s %9.0f B  %9.0f B\n", "WAL, anonymous, logs in", figure["wal login idverify"], figure["wal login peer"]
+	}
+	if (parts ~ / fold /) {
+		head("idverify_fold, against bare UPDATEs")
+		at_most("100,000 messages", "ms", "fold large idverify", "fold large peer", 1.3)
+		at_most("three conversations, five messages", "ms", "fold small idverify", "fold small peer", 1.5)
+	}
+	if (parts ~ / scale /) {
+		head("cost against size, dearest to cheapest")
+		flat("a check, of 1 to 100,000 apps", "scale apps ")
+		flat("nothing new, 1,000 to 5 million contacts", "scale contacts ")
+		flat("a rotation, beside those", "scale rotation ")
+		printf "%-38s %9.2f us\n", "a check, 50,000 apps in turn", figure["scale working 50000"]
+	}
+	exit missed > 0
+}
