@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -193,6 +194,7 @@ idverify_add_reference(PG_FUNCTION_ARGS)
 	Datum		values[4];
 	char		nulls[] = "    ";
 
+	PreventCommandIfReadOnly("idverify_add_reference()");
 	SPI_connect();
 	contacts = idv_contacts(contacts_oid);
 	if (get_rel_relispartition(relation))

@@ -33,8 +33,8 @@
 /*
  * Bytes of libcrypto's secure heap: memory that core dumps leave out, and that
  * is not swapped where the limits allow it to be locked.  It holds the ring
- * and libcrypto's copy of each cached secret (IDV_CACHE_LIMIT in secrets.c, at
- * most IDV_SECRET_MAX bytes each), and is touched only as far as it is used.
+ * and what each cached secret is used by (IDV_CACHE_LIMIT in secrets.c, an
+ * IdvHmac of at most 256 bytes each), and is touched only as far as it is used.
  */
 #define SECURE_HEAP_BYTES	(4 * 1024 * 1024)
 #define SECURE_HEAP_UNIT	64

@@ -420,5 +420,8 @@ idv_tables_changed(IdvTable *table)
 	foreach(lc, idv_table_references(table))
 		LockRelationOid(((IdvReference *) lfirst(lc))->table->relation,
 						RowExclusiveLock);
+
+	/* Who has these locks already hears nothing of what was listed since. */
+	AcceptInvalidationMessages();
 	return is_stale || table->home != catalogue;
 }

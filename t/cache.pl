@@ -1,9 +1,10 @@
-# Changes that reach a session's cache from far away: through COPY, a prepared
-# transaction, logical replication, a standby's replay, another key ring.
+# Changes that reach a session's cache from far away: through COPY, another key
+# ring, a rekeying beside a rotation.
 #
 # Each time a session asks first, so that it has the answer in its cache, and
 # stays in that transaction: it hears of nothing by itself.  What another session
-# can do on the same server is in specs/cache-*.spec.
+# can do on the same server is in specs/cache-*.spec; for more see prepared.pl,
+# logical.pl and standby.pl.
 
 use strict;
 use warnings;
@@ -27,10 +28,9 @@ sub write_ring
 }
 
 my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init(allows_streaming => 'logical');
+$node->init();
 $node->append_conf('postgresql.conf', qq(
 idverify.key_file = '$ring'
-max_prepared_transactions = 2
 autovacuum = off
 ));
 write_ring($old_key);
@@ -86,34 +86,6 @@ foreach my $role ('origin', 'replica')
 		"SET session_replication_role = $role;\nCOPY idverify.secrets FROM STDIN;\n$rows\n\\.\n");
 	is(ask($asker), 't', "session_replication_role = $role: after COPY");
 	$asker->quit;
-	delete_app();
-}
-
-#
-# A rotation that is prepared counts neither before it is committed nor, if it is
-# rolled back, ever; not even in the session that has prepared it
-#
-foreach my $end ('COMMIT', 'ROLLBACK')
-{
-	create_app();
-	my $asker = start_asking($node);
-	my $admin = $node->background_psql('postgres', on_error_stop => 0);
-
-	is(ask($asker), 't', "$end PREPARED: before the rotation");
-	$admin->query_safe("BEGIN;
-		SELECT idverify_rotate('web', grace => '0')");
-	is(ask($admin), 'f', "$end PREPARED: rotated, in the same transaction");
-	$admin->query_safe("PREPARE TRANSACTION 'rotation'");
-	is(ask($admin), 't', "$end PREPARED: prepared, in the same session");
-	is(ask($asker), 't', "$end PREPARED: prepared");
-	$node->safe_psql('postgres', "$end PREPARED 'rotation'");
-
-	my $after = $end eq 'COMMIT' ? 'f' : 't';
-	is(ask($asker), $after, "$end PREPARED: afterwards");
-	is(ask($admin), $after, "$end PREPARED: afterwards, in the session that prepared");
-
-	$asker->quit;
-	$admin->quit;
 	delete_app();
 }
 

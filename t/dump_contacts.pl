@@ -1,5 +1,6 @@
 # Contacts, their references and the journal of folds survive pg_dump and
-# pg_restore, in several jobs too: what was folded before can be undone after.
+# pg_restore, in several jobs too, or the data after the schema: what was folded
+# before can be undone after.
 use strict;
 use warnings;
 
@@ -58,18 +59,51 @@ $server->safe_psql(
 my $folded = $server->safe_psql('postgres', $all);
 isnt($folded, $before, 'the folds changed something');
 
-foreach my $way ([ 'Fc', 1 ], [ 'Fd', 3 ])
-{
-	my ($format, $jobs) = @$way;
-	my $database = lc "restored_$format";
-	my $archive = "$folder/$format";
+my @psql = ('psql', '-Xq', '-v', 'ON_ERROR_STOP=1');
+my @pg_restore = ('pg_restore', '--exit-on-error');
 
-	$server->command_ok(
-		[ 'pg_dump', "-$format", '-f', $archive, 'postgres' ], "pg_dump -$format");
-	$server->safe_psql('postgres', "CREATE DATABASE $database");
-	$server->command_ok(
-		[ 'pg_restore', '--exit-on-error', "--jobs=$jobs", '-d', $database, $archive ],
-		"pg_restore in $jobs job(s)");
+# What is dumped, and restored by what.  A session that is there before the data
+# has learnt that there is nothing.
+foreach my $way (
+	[ 'plain', [ [], \@psql ] ],
+	[ 'custom', [ ['-Fc'], \@pg_restore ] ],
+	[ 'parallel', [ [ '-Fd', '-j3' ], [ @pg_restore, '-j3' ] ] ],
+	[ 'data later', [ [ '--schema-only', '-Fc' ], \@pg_restore ],
+		[ [ '--data-only', '-Fd', '-j3' ], [ @pg_restore, '--disable-triggers', '-j3' ] ] ],
+	[ 'plain data later', [ ['--schema-only'], \@psql ],
+		[ [ '--data-only', '--disable-triggers' ], \@psql ] ])
+{
+	my ($what, @parts) = @$way;
+	my $database = 'restored ' . $what;
+	my $warm;
+	my $n = 0;
+
+	$server->safe_psql('postgres', qq{CREATE DATABASE "$database" TEMPLATE template0});
+	foreach my $part (@parts)
+	{
+		my ($dump, $restore) = @$part;
+		my $archive = "$folder/$what " . $n++;
+
+		$server->command_ok([ 'pg_dump', @$dump, '-f', $archive, 'postgres' ], "$what: pg_dump @$dump");
+		$server->command_ok(
+			[ @$restore, '-d', $database, $restore->[0] eq 'psql' ? ('-f', $archive) : $archive ],
+			"... restored by @$restore");
+		next if $n == @parts;
+
+		$warm = $server->background_psql($database, on_error_stop => 0);
+		ask($warm, '\set VERBOSITY sqlstate');
+		is(scalar ask($warm, q{SELECT idverify_check('web', 'ann', repeat('0', 64))}), 'f', '... a session knows no app');
+		like((ask($warm, 'SELECT idverify_fold(1::bigint, 2::bigint)'))[1], qr/42704/, '... and no contact');
+	}
+	if ($warm)
+	{
+		is(scalar ask($warm, q{SELECT idverify_check('web', 'ann', idverify_sign('web', 'ann'))}), 't', '... then it knows the app');
+		is(scalar ask($warm, q{SELECT idverify_resolve(visitor.contact_id) = ann.contact_id FROM visitor, ann}), 't', '... the contacts');
+		is(scalar ask($warm, q{SELECT string_agg(DISTINCT relation::text, ' ') FROM ann, idverify_identify('web') i,
+				idverify_fold(i.contact_id, ann.contact_id, dry_run => true)}), 'idverify.contacts', '... and can fold');
+		ask($warm, 'DELETE FROM idverify.contacts WHERE visitor NOT IN (SELECT visitor FROM visitor) AND NOT is_verified');
+		$warm->quit;
+	}
 
 	is($server->safe_psql($database, $all), $folded, 'all rows are there');
 	is( $server->safe_psql(

@@ -16,6 +16,13 @@ my $ring = write_ring("$folder/ring", '1:' . new_key() . "\n");
 
 my $primary = new_server('primary', ring => $ring, allows_streaming => 1);
 my $first = create_app($primary, 'shop', revealable => 'true');
+my ($visitor, $ann) = split /\n/, $primary->safe_psql('postgres', q{
+	SELECT contact_id FROM idverify_identify('shop');
+	SELECT contact_id FROM idverify_identify('shop', jsonb_build_object('external_id', 'ann', 'user_hash', idverify_sign('shop', 'ann')));
+	SELECT FROM idverify_identify('shop') i, idverify_fold(i.contact_id, 2::bigint);
+	CREATE TABLE messages (contact_id bigint);
+}) or die;
+my ($folded, $fold) = split /\|/, $primary->safe_psql('postgres', 'SELECT source_id, id FROM idverify.folds');
 my $mask = "\xE2\x80\xA2" x 4 . ' ' . "\xE2\x80\xA2" x 4 . ' ';
 
 $primary->backup('backup');
@@ -65,6 +72,8 @@ my @reading = (
 	[ 'mask', "SELECT idverify_mask('shop')", $mask . substr($first, -4) ],
 	[ 'sign', "SELECT idverify_sign('shop', 'visitor')", user_hash($first, 'visitor') ],
 	[ 'reveal', "SELECT idverify_reveal('shop')", $first ],
+	[ 'resolve', "SELECT idverify_resolve(${folded}::bigint)", $ann ],
+	[ 'resolve, nothing to follow', "SELECT idverify_resolve(${visitor}::bigint)", $visitor ],
 	[ 'the view', 'SELECT masked_secret FROM idverify.app_status', $mask . substr($first, -4) ]);
 
 # Writing is refused before anything else is looked at.
@@ -76,7 +85,13 @@ my @writing = (
 	"idverify_promote('shop')",
 	"idverify_revoke('shop')",
 	'idverify_purge()',
-	'idverify_rekey()');
+	'idverify_rekey()',
+	"idverify_identify('shop')",
+	"idverify_identify('no such app')",
+	"idverify_fold($visitor, $ann)",
+	"idverify_fold($visitor, $ann, dry_run => true)",
+	"idverify_unfold($fold)",
+	"idverify_add_reference('idverify.contacts', 'messages', 'contact_id')");
 
 for (
 	[ $standby, 'on a standby', '' ],
@@ -94,7 +109,7 @@ for (
 	{
 		my ($function) = /(\w+)\(/;
 		my ($sqlstate, $message) = attempt($node, "${before}SELECT $_");
-		is("$sqlstate: $message", "25006: cannot execute $function() in a read-only transaction",
+		is("$sqlstate: $message" =~ s/a fold/idverify_fold()/r, "25006: cannot execute $function() in a read-only transaction",
 			"$where, refused: $_");
 	}
 }
@@ -209,6 +224,7 @@ my $count = 'SELECT count(*), max(generation) FROM idverify.secrets';
 is(ask($warm, check($sixth)), 't', 'before the promotion');
 is(ask($warm, $count), '3|3', '... there are three secrets');
 
+my ($early, $token) = split /\|/, change("SELECT contact_id, visitor FROM idverify_identify('shop')");
 $primary->stop;
 $standby->promote;
 my $seventh = $standby->safe_psql('postgres', "SELECT idverify_rotate('shop', grace => '0')");
@@ -221,6 +237,14 @@ my $own = create_app($standby, 'of the new primary');
 cmp_ok($standby->safe_psql('postgres', 'SELECT max(id) FROM idverify.apps'), '>', $id,
 	'... and so do the ids of apps');
 is(ask($warm, check($own, 'of the new primary')), 't', '... of which there can be more');
+
+my $bob = sprintf q({"external_id": "bob", "user_hash": "%s"}), user_hash($seventh, 'bob');
+is(ask($warm, "SELECT contact_id > $early, is_verified, created FROM idverify_identify('shop', '$bob')"), 't|t|t',
+	'... identifies, after the last contact of the old one');
+is(ask($warm, "SELECT contact_id <> $early, created FROM idverify_identify('shop', '$bob', '$token')"), 't|f',
+	'... folds a visitor who came to the old one');
+is(ask($warm, "SELECT external_id FROM idverify.contacts WHERE id = idverify_resolve(${early}::bigint)"), 'bob', '... resolves');
+is(ask($warm, 'SELECT count(*) FROM idverify.folds f, idverify_unfold(f.id)'), '1', '... and takes the fold back');
 
 $warm->quit;
 $standby->stop;

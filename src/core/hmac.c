@@ -4,57 +4,82 @@
  *	  HMAC-SHA256 under a key that is kept ready.
  *
  * Hashing a key into HMAC's inner and outer state takes longer than the
- * message that follows.  libcrypto keeps both states in an EVP_MAC_CTX and
- * starts over from them when it is initialised without a key, so there is one
- * such context for each secret.
+ * message that follows, so both states are kept, and the key is not.
  *
- * Never let an empty key through to libcrypto: it takes "no key" for "the
- * same key as before".
+ * The states are as good as the key: whoever has them can make any user_hash.
+ * So they lie in libcrypto's secure heap, which core dumps leave out, and what
+ * is copied from there is wiped.  EVP_MAC could do neither: it keeps a copy of
+ * the key and all of its states in ordinary memory.  Hence libcrypto's plain
+ * SHA-256, whose state is ours to place.
  *
  *-------------------------------------------------------------------------
  */
+
+/* SHA256_Init() and its like are deprecated in favour of EVP. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "hmac.h"
 
-#include <openssl/core_names.h>
+#include <string.h>
+
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
+#include <openssl/sha.h>
+
+#define BLOCK_LEN	SHA256_CBLOCK
+
+struct IdvHmac
+{
+	SHA256_CTX	inner;			/* has hashed the key xor 0x36... */
+	SHA256_CTX	outer;			/* has hashed the key xor 0x5c... */
+};
+
+/* The state after one block: the key, filled up with zeros, xor pad. */
+static bool
+hash_padded(SHA256_CTX *state, const uint8_t key[BLOCK_LEN], uint8_t pad)
+{
+	uint8_t		block[BLOCK_LEN];
+	bool		ok;
+
+	for (size_t i = 0; i < BLOCK_LEN; i++)
+		block[i] = key[i] ^ pad;
+	ok = SHA256_Init(state) == 1 &&
+		SHA256_Update(state, block, BLOCK_LEN) == 1;
+	OPENSSL_cleanse(block, sizeof(block));
+	return ok;
+}
 
 /*
  * idv_hmac_new
  *		Make key ready for use.
  *
  * Returns NULL if the key is empty or libcrypto refused, out of memory for
- * example.  libcrypto keeps a copy of the key, in its secure heap if there is
- * one; the caller still has to wipe its own.
+ * example.  The caller still has to wipe its own copy of the key.
  */
 IdvHmac *
 idv_hmac_new(const uint8_t *key, size_t key_len)
 {
-	static EVP_MAC *hmac = NULL;
-	char		digest[] = "SHA256";
-	OSSL_PARAM	params[2];
+	uint8_t		block[BLOCK_LEN] = {0};
 	IdvHmac    *ready;
+	bool		ok = true;
 
 	if (key_len == 0)
 		return NULL;
 
-	/* Looked up once and kept: a look-up costs as much as the HMAC itself. */
-	if (hmac == NULL)
-		hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	if (hmac == NULL)
-		return NULL;
-
-	ready = EVP_MAC_CTX_new(hmac);
+	ready = OPENSSL_secure_malloc(sizeof(IdvHmac));
 	if (ready == NULL)
 		return NULL;
 
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-												 digest, 0);
-	params[1] = OSSL_PARAM_construct_end();
-	if (EVP_MAC_init(ready, key, key_len, params) != 1)
+	if (key_len <= BLOCK_LEN)
+		memcpy(block, key, key_len);
+	else
+		ok = SHA256(key, key_len, block) != NULL;
+	ok = ok &&
+		hash_padded(&ready->inner, block, 0x36) &&
+		hash_padded(&ready->outer, block, 0x5c);
+	OPENSSL_cleanse(block, sizeof(block));
+	if (!ok)
 	{
-		EVP_MAC_CTX_free(ready);
+		idv_hmac_free(ready);
 		return NULL;
 	}
 
@@ -68,15 +93,22 @@ idv_hmac_new(const uint8_t *key, size_t key_len)
  * Returns false, with hmac unspecified, if libcrypto refused.
  */
 bool
-idv_hmac_make(uint8_t hmac[IDV_HMAC_LEN], IdvHmac *key,
+idv_hmac_make(uint8_t hmac[IDV_HMAC_LEN], const IdvHmac *key,
 			  const uint8_t *message, size_t message_len)
 {
-	size_t		written;
+	SHA256_CTX	hash = key->inner;
+	uint8_t		digest[IDV_HMAC_LEN];
+	bool		ok;
 
-	return EVP_MAC_init(key, NULL, 0, NULL) == 1 &&
-		EVP_MAC_update(key, message, message_len) == 1 &&
-		EVP_MAC_final(key, hmac, &written, IDV_HMAC_LEN) == 1 &&
-		written == IDV_HMAC_LEN;
+	ok = SHA256_Update(&hash, message, message_len) == 1 &&
+		SHA256_Final(digest, &hash) == 1;
+	hash = key->outer;
+	ok = ok &&
+		SHA256_Update(&hash, digest, sizeof(digest)) == 1 &&
+		SHA256_Final(hmac, &hash) == 1;
+	OPENSSL_cleanse(&hash, sizeof(hash));
+	OPENSSL_cleanse(digest, sizeof(digest));
+	return ok;
 }
 
 /*
@@ -96,10 +128,10 @@ idv_hmac_equal(const uint8_t a[IDV_HMAC_LEN], const uint8_t b[IDV_HMAC_LEN])
  * idv_hmac_free
  *		Wipe key and give its memory back.
  *
- * NULL is fine.  libcrypto wipes the copy of the key and all three states.
+ * NULL is fine.
  */
 void
 idv_hmac_free(IdvHmac *key)
 {
-	EVP_MAC_CTX_free(key);
+	OPENSSL_secure_clear_free(key, sizeof(IdvHmac));
 }

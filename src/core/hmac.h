@@ -17,10 +17,10 @@
 #define IDV_HMAC_LEN	32		/* bytes in an HMAC-SHA256 */
 
 /* A key, already hashed into the state that every message starts from. */
-typedef struct evp_mac_ctx_st IdvHmac;
+typedef struct IdvHmac IdvHmac;
 
 extern IdvHmac *idv_hmac_new(const uint8_t *key, size_t key_len);
-extern bool idv_hmac_make(uint8_t hmac[IDV_HMAC_LEN], IdvHmac *key,
+extern bool idv_hmac_make(uint8_t hmac[IDV_HMAC_LEN], const IdvHmac *key,
 						  const uint8_t *message, size_t message_len);
 extern bool idv_hmac_equal(const uint8_t a[IDV_HMAC_LEN],
 						   const uint8_t b[IDV_HMAC_LEN]);

@@ -19,6 +19,7 @@ our @EXPORT = qw(
   attempt
   create_app
   disguises
+  forms
   literal
   log_since
   new_key
@@ -191,6 +192,14 @@ sub user_hash
 {
 	my ($secret, $value) = @_;
 	return hmac_sha256_hex($value, $secret);
+}
+
+# All that 64 hex digits could look like: as text, as bytes, as the words of a hash.
+sub forms
+{
+	my ($hex) = @_;
+	my $bytes = pack 'H*', $hex;
+	return (disguises($hex), uc $hex, disguises($bytes), pack('L8', unpack 'N8', $bytes));
 }
 
 # All that a secret could look like where it should not be: itself, in hex,
