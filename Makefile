@@ -40,7 +40,7 @@ src/core/hex.o: CFLAGS += $(CFLAGS_VECTORIZE)
 
 # The core without a server
 test/unit/%.test: test/unit/%.c $(wildcard test/unit/*.h src/core/*.[ch])
-	$(CC) -std=gnu99 -Wall -Wextra -Werror -O2 -g -o $@ $< $(wildcard src/core/*.c) -lcrypto
+	$(CC) -std=gnu99 -Wall -Wextra -Werror -O2 -g $(COPT) -o $@ $< $(wildcard src/core/*.c) -lcrypto
 
 # The fuzz harnesses (dev/fuzz), fed with their seeds once
 test/fuzz/%.test: test/fuzz/%.c test/fuzz/replay.c $(wildcard src/core/*.[ch])
