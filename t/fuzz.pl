@@ -168,6 +168,7 @@ my $hostile = HostileSql->new(
 	conditions => [ 'id IS NOT NULL', 'contact_id > 1', '"a ""b" = 1' ],
 	columns => [ ('contact_id') x 6, 'id', 'ctid', 'xmin', 'oid', 'a "b', 'tableoid', 'note' ],
 	contacts => [qw(idverify.contacts chat.people neighbour.people)],
+	pointing => [qw(chat.messages neighbour.tags neighbour.plain vault.treasure)],
 	relations => [
 		qw(idverify.contacts chat.people neighbour.people),
 		('neighbour.tags', 'neighbour.plain') x 4,

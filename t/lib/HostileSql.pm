@@ -13,6 +13,7 @@ use IdverifyTest;
 #
 #	apps		app keys
 #	contacts	tables of contacts
+#	pointing	tables that point to them
 #	columns		names of columns
 #	conditions	on a row
 #	hashes		user_hash of each identity, by app key: {app}{identity}
@@ -196,6 +197,8 @@ sub regclass
 	my ($self, $name) = @_;
 	return sql_text(pick(@{ $self->{contacts} })) . '::regclass'
 	  if $name eq 'contacts' && !once_in(3);
+	return sql_text(pick(@{ $self->{pointing} })) . '::regclass'
+	  if $name eq 'relation' && !once_in(3);
 	return pick(@{ $self->{oids} }) . '::oid::regclass' if once_in(6);
 	return sql_text(pick(@trouble)) . '::regclass' if once_in(20);
 	return sql_text(pick(@{ $self->{relations} })) . '::regclass';
