@@ -23,7 +23,9 @@ ISOLATION_OPTS = --inputdir=$(srcdir) --encoding=UTF8 --load-extension=idverify 
 TAP_TESTS = 1
 
 UNIT_TESTS = $(patsubst %.c,%.test,$(wildcard test/unit/*.c))
-EXTRA_CLEAN = $(UNIT_TESTS) tmp_inst tmp_check tmp_check_ti results \
+FUZZED = $(patsubst src/core/%.c,%,$(filter $(patsubst test/fuzz/%,src/core/%,$(wildcard test/fuzz/*.c)),$(wildcard src/core/*.c)))
+SEED_TESTS = $(patsubst %,test/fuzz/%.test,$(FUZZED))
+EXTRA_CLEAN = $(UNIT_TESTS) $(SEED_TESTS) tmp_inst tmp_check tmp_check_ti results \
 	regression.diffs regression.out output_iso log
 
 PG_CONFIG ?= pg_config
@@ -38,11 +40,17 @@ src/core/hex.o: CFLAGS += $(CFLAGS_VECTORIZE)
 
 # The core without a server
 test/unit/%.test: test/unit/%.c $(wildcard test/unit/*.h src/core/*.[ch])
-	$(CC) -std=gnu99 -Wall -Wextra -Werror -O2 -g -o $@ $< $(wildcard src/core/*.c) -lcrypto
+	$(CC) -std=gnu99 -Wall -Wextra -Werror -O2 -g $(COPT) -o $@ $< $(wildcard src/core/*.c) -lcrypto
+
+# The fuzz harnesses (dev/fuzz), fed with their seeds once
+test/fuzz/%.test: test/fuzz/%.c test/fuzz/replay.c $(wildcard src/core/*.[ch])
+	$(CC) -std=gnu99 -Wall -Wextra -Werror -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $< test/fuzz/replay.c $(wildcard src/core/*.c) -lcrypto
 
 .PHONY: unit
-unit: $(UNIT_TESTS)
-	@failed=0; for t in $(UNIT_TESTS); do echo "# $$t"; ./$$t || failed=1; done; exit $$failed
+unit: $(UNIT_TESTS) $(SEED_TESTS)
+	@failed=0; for t in $(UNIT_TESTS); do echo "# $$t"; ./$$t || failed=1; done; \
+	for t in $(FUZZED); do echo "# test/fuzz/seeds/$$t"; ./test/fuzz/$$t.test test/fuzz/seeds/$$t/* || failed=1; done; exit $$failed
 
 # A file includes headers of its own floor's foundations, and of none above.
 .PHONY: check-floors

@@ -250,7 +250,12 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
 	return true;
 }
 
-/* Fold, and take it all back. */
+/*
+ * Fold, and take it all back.
+ *
+ * Also where it fails.  Nobody else knows of this subtransaction: left open, it
+ * would be taken for the one of the statement or block that catches the error.
+ */
 static bool
 try_out(IdvFold *fold, Datum source_id, Datum target_id, int how)
 {
@@ -260,7 +265,23 @@ try_out(IdvFold *fold, Datum source_id, Datum target_id, int how)
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
-	done = fold_contacts(fold, source_id, target_id, NULL, how);
+	PG_TRY();
+	{
+		done = fold_contacts(fold, source_id, target_id, NULL, how);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		ReThrowError(error);
+	}
+	PG_END_TRY();
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;

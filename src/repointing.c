@@ -13,6 +13,7 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
@@ -293,5 +294,16 @@ idv_repoint(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to, int depth)
 
 	check_stack_depth();
 	foreach(lc, idv_table_references(table))
-		move_along(fold, table, lfirst(lc), from, to, depth);
+	{
+		IdvReference *reference = lfirst(lc);
+
+		/*
+		 * What points to contacts was locked when the fold began.  What points
+		 * to a dropped row was perhaps described in an earlier transaction, and
+		 * its lock ended with that.
+		 */
+		if (depth > 0)
+			LockRelationOid(reference->table->relation, RowExclusiveLock);
+		move_along(fold, table, reference, from, to, depth);
+	}
 }

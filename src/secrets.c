@@ -42,6 +42,9 @@
  */
 #define IDV_CACHE_LIMIT		8192
 
+/* How often an app is read again, where it keeps changing meanwhile. */
+#define READ_TRIES			10
+
 /* How many expired secrets of an app are still recognized. */
 #define EXPIRED_TRIED		3
 
@@ -251,6 +254,10 @@ without_long_expired(List *rows)
  * The rows are read first, into the caller's context, until nothing changed
  * meanwhile.  Only then is anything opened, and from there on nothing can
  * fail but memory: an entry is complete or does not exist.
+ *
+ * There may be no end to changes: a server that discards its caches whenever it
+ * may (debug_discard_caches) reports one for each read.  What was read last was
+ * true at the time of the call, so it is good for this one look-up.
  */
 static IdvApp *
 load_app(IdvText app_key)
@@ -264,7 +271,7 @@ load_app(IdvText app_key)
 	AppSlot    *slot;
 	ListCell   *cell;
 
-	for (;;)
+	for (int tries = 1;; tries++)
 	{
 		known = idv_rows_app(&row, app_key);
 		rows = known ? idv_rows_secrets(row.id) : NIL;
@@ -273,6 +280,11 @@ load_app(IdvText app_key)
 			break;
 		CHECK_FOR_INTERRUPTS();
 		forget_all();
+		if (tries == READ_TRIES)
+		{
+			watched = false;
+			break;
+		}
 	}
 	rows = without_long_expired(rows);
 
