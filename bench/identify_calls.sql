@@ -44,7 +44,7 @@ $$;
 
 -- What was written before is tidied up first, catalogs included: a reader that
 -- meets it would do so, and write WAL for it.
-SELECT unnest(ARRAY['VACUUM ANALYZE', 'CHECKPOINT',
+SELECT unnest(ARRAY['VACUUM ANALYZE', 'VACUUM', 'CHECKPOINT',
 		format('CALL measure(%L, %L, %s, %s, %s, %s)', situation, way, round, :calls, :people, :visitors)])
 	FROM generate_series(0, :rounds) round,
 		(VALUES (1, 'repeated'), (2, 'first'), (3, 'login')) s(turn, situation),
