@@ -27,7 +27,7 @@ sub write_ring
 }
 
 my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init(allows_streaming => 'logical');
+$node->init(allows_streaming => 'logical', extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', qq(
 idverify.key_file = '$ring'
 max_prepared_transactions = 2
