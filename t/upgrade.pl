@@ -14,18 +14,27 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 plan skip_all => 'there is no older PostgreSQL here to upgrade from'
-  unless $ENV{IDVERIFY_OLDER};
+  unless $ENV{IDVERIFY_UPGRADE_FROM};
 
 my $folder = PostgreSQL::Test::Utils::tempdir;
 my $ring = write_ring("$folder/ring", '1:' . new_key() . "\n");
 
-# Checksums are a default of some releases only, and must agree.
-my %both = (ring => $ring, extra => ['--data-checksums'], force_initdb => 1);
-my $old = do
+# Both are copies that have the extension where all others have it, so the
+# settings that make the other tests' servers find it are not needed; nor known
+# to both.
+delete $ENV{TEMP_CONFIG};
+
+# Checksums are a default of some releases only, and must agree; the library for
+# JIT need not be there.
+sub new_node
 {
-	local $ENV{TEMP_CONFIG} = $ENV{IDVERIFY_OLDER_CONFIG};
-	new_server('old', install_path => $ENV{IDVERIFY_OLDER}, %both);
-};
+	my ($name, $path, @rest) = @_;
+	return new_server($name, install_path => $path,
+		conf => "idverify.key_file = '$ring'\nfsync = off\njit = off\n",
+		extra => ['--data-checksums'], force_initdb => 1, @rest);
+}
+
+my $old = new_node('old', $ENV{IDVERIFY_UPGRADE_FROM});
 note 'from ', $old->safe_psql('postgres', 'SHOW server_version');
 
 #
@@ -105,17 +114,31 @@ my $state = qq{
 	SELECT pg_describe_object(classid, objid, objsubid) COLLATE "C" FROM pg_depend
 		WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
 			AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'idverify')
+			-- pg_upgrade adds row types and arrays
+			AND (classid <> 'pg_type'::regclass OR objid IN (SELECT oid FROM pg_type WHERE typtype = 'e'))
 		ORDER BY 1;
 	$all};
 my $stored = $old->safe_psql('postgres', $state);
+my $old_marks = $old->safe_psql('postgres',
+	q{SELECT count(*) FROM pg_attribute WHERE attoptions::text LIKE '%pg_attver%'});
 $old->stop;
 
 #
 # The upgrade
 #
 
-my $new = new_server('new', extension => 0, %both);
+my $new = new_node('new', $ENV{IDVERIFY_UPGRADE_TO}, extension => 0);
 note 'to ', $new->safe_psql('postgres', 'SHOW server_version');
+
+# Minor releases of the end of 2026 and later mark columns, in all databases.
+# They are not to be blamed on the extension where the new server is older.
+if ($old_marks && (attempt($new, 'CREATE TABLE t (a int); ALTER TABLE t ALTER a SET (pg_attver = 1); DROP TABLE t'))[0] ne '00000')
+{
+	note 'skipped: the new server does not know what the old one marks columns with (pg_attver)';
+	$new->stop;
+	done_testing();
+	exit;
+}
 $new->stop;
 
 chdir $PostgreSQL::Test::Utils::tmp_check or die;	# it leaves a script
@@ -123,7 +146,7 @@ $new->command_ok(
 	[
 		'pg_upgrade', '--no-sync',
 		'-d', $old->data_dir, '-D', $new->data_dir,
-		'-b', "$ENV{IDVERIFY_OLDER}/bin", '-B', $new->config_data('--bindir'),
+		'-b', "$ENV{IDVERIFY_UPGRADE_FROM}/bin", '-B', "$ENV{IDVERIFY_UPGRADE_TO}/bin",
 		'-s', $new->host, '-p', $old->port, '-P', $new->port
 	],
 	'pg_upgrade');
@@ -168,8 +191,8 @@ is($query->(q{SELECT contact_id > last.contact, created FROM last, idverify_iden
 $query->(q{
 	INSERT INTO conversations SELECT 2, id FROM idverify.contacts WHERE name = 'Later';
 	INSERT INTO notes SELECT 3, 'Contact', id FROM idverify.contacts WHERE name = 'Later'});
-is($query->(q{SELECT relation, moved, fold_id > last.fold FROM last, ann,
-		idverify_fold((SELECT id FROM idverify.contacts WHERE name = 'Later'), ann.contact_id)
+is($query->(q{SELECT relation, moved, f.fold_id > last.fold FROM last, ann,
+		idverify_fold((SELECT id FROM idverify.contacts WHERE name = 'Later'), ann.contact_id) f
 		ORDER BY relation::text}),
 	"conversations|1|t\nidverify.contacts|0|t\nnotes|1|t",
 	'a new fold gets a new id, and knows all references');
@@ -202,6 +225,10 @@ is(ask($session, sprintf $check, $_), 'f', '... and by none that the rotation ha
 is($query->(q{SELECT generation FROM idverify.app_status WHERE app_key = 'web'}),
 	'4', 'generations go on');
 $session->quit;
+
+$query->('DROP EXTENSION idverify CASCADE');
+is($query->(q{SELECT to_regnamespace('idverify') IS NULL, count(*) FROM pg_proc WHERE proname LIKE 'idverify%'}),
+	't|0', 'it can be dropped');
 
 $new->stop;
 done_testing();
