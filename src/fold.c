@@ -26,6 +26,11 @@
 #include "folding.h"
 #include "relations.h"
 
+/* 15.0 has it by its first name alone, which all of 15 have kept. */
+#if PG_VERSION_NUM < 160000
+#define InitMaterializedSRF SetSingleFuncCall
+#endif
+
 IDV_ENTRY(idverify_fold);
 IDV_ENTRY(idverify_unfold);
 IDV_ENTRY(idverify_resolve);

@@ -136,6 +136,33 @@ enum_number(Datum value, const char *const *labels)
 	return number;
 }
 
+/*
+ * Take a row of idverify.apps apart.
+ *
+ * Whole: heap_getattr() is compiled in, and what it calls in one minor release
+ * of the server is missing in older ones (dev/symbols).
+ */
+static void
+deform_app(IdvAppRow *app, Relation table, HeapTuple tuple)
+{
+	TupleDesc	desc = RelationGetDescr(table);
+	Datum	   *values = palloc(desc->natts * sizeof(Datum));
+	bool	   *nulls = palloc(desc->natts * sizeof(bool));
+
+	Assert(desc->natts >= APPS_NCOLUMNS);
+	heap_deform_tuple(tuple, desc, values, nulls);
+
+	app->id = DatumGetInt32(values[APPS_ID - 1]);
+	app->on_unverified = enum_number(values[APPS_ON_UNVERIFIED - 1],
+									 policy_labels);
+	app->signed_field = enum_number(values[APPS_SIGNED_FIELD - 1],
+									field_labels);
+	app->revealable = DatumGetBool(values[APPS_REVEALABLE - 1]);
+
+	pfree(values);
+	pfree(nulls);
+}
+
 /* Take a row of idverify.secrets apart, copying what it points to. */
 static IdvSecretRow *
 deform_secret(Relation table, HeapTuple tuple)
@@ -262,11 +289,9 @@ bool
 idv_rows_app(IdvAppRow *app, IdvText app_key)
 {
 	Relation	table = open_our_table(&apps);
-	TupleDesc	desc = RelationGetDescr(table);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	bool		isnull;
 
 	/* The index is in C collation, and so is a ScanKey: they have to agree. */
 	ScanKeyInit(&key, APPS_APP_KEY, BTEqualStrategyNumber, F_TEXTEQ,
@@ -276,18 +301,7 @@ idv_rows_app(IdvAppRow *app, IdvText app_key)
 
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
-	{
-		Assert(desc->natts >= APPS_NCOLUMNS);
-		app->id = DatumGetInt32(heap_getattr(tuple, APPS_ID, desc, &isnull));
-		app->on_unverified =
-			enum_number(heap_getattr(tuple, APPS_ON_UNVERIFIED, desc, &isnull),
-						policy_labels);
-		app->signed_field =
-			enum_number(heap_getattr(tuple, APPS_SIGNED_FIELD, desc, &isnull),
-						field_labels);
-		app->revealable =
-			DatumGetBool(heap_getattr(tuple, APPS_REVEALABLE, desc, &isnull));
-	}
+		deform_app(app, table, tuple);
 
 	systable_endscan(scan);
 	table_close(table, AccessShareLock);

@@ -10,7 +10,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -55,8 +54,8 @@ app_id(const TriggerData *trigger)
 {
 	bool		isnull;
 
-	return heap_getattr(trigger->tg_trigtuple, 1,
-						RelationGetDescr(trigger->tg_relation), &isnull);
+	return SPI_getbinval(trigger->tg_trigtuple,
+						 RelationGetDescr(trigger->tg_relation), 1, &isnull);
 }
 
 /*

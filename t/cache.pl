@@ -28,7 +28,7 @@ sub write_ring
 }
 
 my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init();
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 $node->append_conf('postgresql.conf', qq(
 idverify.key_file = '$ring'
 autovacuum = off

@@ -14,7 +14,7 @@ my $rows = 1_000_000;
 my $limit_kb = 24 * 1024;
 
 my $node = PostgreSQL::Test::Cluster->new('memory');
-$node->init;
+$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 # Shared buffers count as the backend's own memory once it touches them.
 $node->append_conf('postgresql.conf',
 	"shared_buffers = 4MB\nwork_mem = 1MB\nautovacuum = off\nmax_wal_size = 4GB\nwal_level = minimal\nmax_wal_senders = 0");

@@ -63,12 +63,14 @@ sub write_ring
 #				that all tests share, or none at all if it is undef
 #	conf		more lines for postgresql.conf
 #	extension	false to leave the extension out
+#	install_path	where its programs are, if not those under test
 #
 # Whatever else is given goes to init().
 sub new_server
 {
 	my ($name, %options) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my @where = map { $_ => delete $options{$_} } grep { $options{$_} } 'install_path';
+	my $node = PostgreSQL::Test::Cluster->new($name, @where);
 	my $has_ring = exists $options{ring};
 	my $ring = delete $options{ring};
 	my $conf = delete $options{conf} // '';
