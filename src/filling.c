@@ -157,7 +157,7 @@ is_pointer_to_either(IdvContacts *contacts, AttrNumber column, Datum value,
 					 IdvRow source, IdvRow target)
 {
 	ListCell   *lc;
-	char	   *text = NULL;
+	char	   *printed = NULL;
 
 	foreach(lc, idv_table_references(contacts->table))
 	{
@@ -172,13 +172,13 @@ is_pointer_to_either(IdvContacts *contacts, AttrNumber column, Datum value,
 
 			if (reference->columns[i] != column)
 				continue;
-			if (text == NULL)
-				text = idv_value_text(TupleDescAttr(contacts->table->desc,
-													column - 1)->atttypid, value);
+			if (printed == NULL)
+				printed = idv_value_text(TupleDescAttr(contacts->table->desc,
+													   column - 1)->atttypid, value);
 			if ((!source.nulls[r] &&
-				 strcmp(text, idv_value_text(type, source.values[r])) == 0) ||
+				 strcmp(printed, idv_value_text(type, source.values[r])) == 0) ||
 				(!target.nulls[r] &&
-				 strcmp(text, idv_value_text(type, target.values[r])) == 0))
+				 strcmp(printed, idv_value_text(type, target.values[r])) == 0))
 				return true;
 		}
 	}
@@ -252,7 +252,7 @@ idv_filling(IdvContacts *contacts, IdvRow source, IdvRow target,
  */
 char *
 idv_filling_json(const IdvContacts *contacts, IdvRow before,
-				  const IdvFilling *filling)
+				 const IdvFilling *filling)
 {
 	StringInfoData json;
 	int			level = idv_exact_text_begin();

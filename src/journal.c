@@ -162,7 +162,7 @@ static void
 write_head(IdvJournal *journal)
 {
 	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONOID,
-		JSONOID, UUIDOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONOID};
+	JSONOID, UUIDOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONOID};
 	const IdvJournalHead *head = &journal->head;
 	Datum		values[lengthof(types)];
 	bool		nulls[lengthof(types)] = {false};
@@ -282,7 +282,7 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 {
 	static const Oid types[] = {INT4OID, INT8OID, INT4OID, INT4OID, TEXTOID,
 		TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, BOOLOID,
-		TEXTARRAYOID, TEXTARRAYOID, INT4OID};
+	TEXTARRAYOID, TEXTARRAYOID, INT4OID};
 	const IdvTable *table = reference->table;
 	char	   *names[INDEX_MAX_KEYS];
 	char	   *old_values[INDEX_MAX_KEYS];
@@ -411,7 +411,7 @@ idv_journal_dropped(IdvJournal *journal, const IdvTable *table, IdvRow row,
 					int depth)
 {
 	static const Oid types[] = {INT4OID, INT8OID, INT4OID, INT4OID, TEXTOID,
-		JSONBOID};
+	JSONBOID};
 	Datum		values[lengthof(types)];
 
 	if (journal->off)

@@ -312,8 +312,8 @@ write_collision(Writing *writing, Relation index)
 	}
 
 	/*
-	 * One at a time if the dropped row's own followers have to be moved first:
-	 * that can change what else collides.
+	 * One at a time if the dropped row's own followers have to be moved
+	 * first: that can change what else collides.
 	 */
 	if (idv_table_references(table) != NIL)
 		appendStringInfoString(&sql, " LIMIT 1");
@@ -337,8 +337,8 @@ choose_key(IdvMove *move, const Writing *writing, List *indexes)
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 		Form_pg_index form = index->rd_index;
 		bool		fits = form->indisunique && form->indisvalid &&
-			!form->indisexclusion &&
-			predicate_of(table, index) == NIL;
+		!form->indisexclusion &&
+		predicate_of(table, index) == NIL;
 
 		for (int k = 0; fits && k < form->indnkeyatts; k++)
 			fits = form->indkey.values[k] > 0 &&
