@@ -160,8 +160,11 @@ append_same_keys(StringInfo sql, IdvWriting *writing, Relation index)
 		}
 		else
 		{
-			Node	   *node = lfirst(expression);
+			Node	   *node;
 
+			if (expression == NULL)
+				elog(ERROR, "wrong number of index expressions");
+			node = lfirst(expression);
 			expression = lnext(expressions, expression);
 			there = deparse(node, table->relation, "t");
 			moved = deparse(as_moved(copyObject(node), writing),

@@ -291,15 +291,15 @@ prepare_fill(IdvContacts *contacts, const Bitmapset *columns)
 	int			nargs = 0;
 	int			column = -1;
 	StringInfoData sql;
-	Fill	   *fill;
+	Fill	   *prepared;
 	ListCell   *lc;
 	MemoryContext caller;
 
 	foreach(lc, contacts->fills)
 	{
-		fill = lfirst(lc);
-		if (bms_equal(fill->columns, columns))
-			return fill;
+		prepared = lfirst(lc);
+		if (bms_equal(prepared->columns, columns))
+			return prepared;
 	}
 
 	initStringInfo(&sql);
@@ -324,12 +324,12 @@ prepare_fill(IdvContacts *contacts, const Bitmapset *columns)
 	caller = MemoryContextSwitchTo(idv_table_context(table));
 	if (list_length(contacts->fills) >= FILLS_KEPT)
 		contacts->fills = list_delete_first(contacts->fills);
-	fill = palloc0(sizeof(Fill));
-	fill->columns = bms_copy(columns);
-	idv_table_statement(&fill->update, table, sql.data, nargs, types);
-	contacts->fills = lappend(contacts->fills, fill);
+	prepared = palloc0(sizeof(Fill));
+	prepared->columns = bms_copy(columns);
+	idv_table_statement(&prepared->update, table, sql.data, nargs, types);
+	contacts->fills = lappend(contacts->fills, prepared);
 	MemoryContextSwitchTo(caller);
-	return fill;
+	return prepared;
 }
 
 /*

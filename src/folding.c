@@ -192,7 +192,7 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
 	bool		by_claim = (how & IDV_FOLD_BY_CLAIM) != 0;
 	IdvRow		source;
 	IdvRow		target;
-	IdvRow		before;
+	IdvRow		before = {NULL, NULL};
 	bool		found;
 	IdvFilling	filling = {0};
 	IdvFilling	rest;

@@ -123,7 +123,6 @@ follow_signed(IdvStatement *statement, const char *sql, const IdvProbe *probe,
 	Datum		values[2];
 	IdvRow		row;
 	IdvResult  *result;
-	IdvContacts *contacts;
 	int64		last = 0;
 	char	   *source_id = NULL;
 	bool		found = false;
@@ -145,7 +144,8 @@ follow_signed(IdvStatement *statement, const char *sql, const IdvProbe *probe,
 	idv_result_end(result);
 	if (source_id != NULL)
 	{
-		contacts = idv_contacts(idv_contacts_table());
+		IdvContacts *contacts = idv_contacts(idv_contacts_table());
+
 		id = idv_contacts_id_from_text(contacts, source_id);
 		found = follow(contacts, app_id, &id);
 	}

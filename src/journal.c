@@ -290,7 +290,6 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 	char	  **key_names = palloc(sizeof(char *) * Max(move->nkeys, 1));
 	int			width = move->whole_row ? 1 : move->nkeys;
 	FmgrInfo   *outputs = palloc(sizeof(FmgrInfo) * Max(width, 1));
-	char	  **keys;
 	int			level;
 	int			ncolumns;
 	bool		more = true;
@@ -333,9 +332,9 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 	{
 		Datum		values[lengthof(types)];
 		bool		nulls[lengthof(types)] = {false};
+		char	  **keys = palloc(sizeof(char *) * Max(width, 1) * KEYS_PER_STEP);
 		int			n = 0;
 
-		keys = palloc(sizeof(char *) * Max(width, 1) * KEYS_PER_STEP);
 		while (n < KEYS_PER_STEP && (more = idv_result_next(result)))
 		{
 			for (int i = 0; i < width; i++)

@@ -228,11 +228,12 @@ append_by_key(StringInfo from, StringInfo where, const IdvUnfold *unfold,
 			  const Step *step)
 {
 	int			n = 2 * list_length(step->columns);
-	int			i = 0;
-	ListCell   *lc;
 
 	if (step->key_columns != NIL)
 	{
+		int			i = 0;
+		ListCell   *lc;
+
 		appendStringInfoString(from, "(SELECT ");
 		foreach(lc, step->key_columns)
 		{
