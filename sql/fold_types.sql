@@ -118,6 +118,20 @@ SELECT * FROM undo();
 SELECT FROM fold(1, 101, 'parted');  -- fail
 SELECT count(*) AS pointers FROM of_part WHERE person = 1;
 
+-- one part of a table points to contacts; what points to the whole of it moves
+-- along with the rows that are dropped there
+CREATE TABLE readers (id integer PRIMARY KEY);
+CREATE TABLE threads (id integer PRIMARY KEY, reader integer, title text) PARTITION BY RANGE (id);
+CREATE TABLE threads_all PARTITION OF threads DEFAULT;
+ALTER TABLE threads_all ADD FOREIGN KEY (reader) REFERENCES readers, ADD UNIQUE (reader, title);
+CREATE TABLE replies (thread integer REFERENCES threads ON DELETE CASCADE, body text);
+INSERT INTO readers VALUES (1), (2);
+INSERT INTO threads VALUES (11, 1, 'a'), (12, 1, 'b'), (13, 1, 'c'), (21, 2, 'a'), (22, 2, 'b');
+INSERT INTO replies VALUES (11, 'to a'), (12, 'to b'), (13, 'to c'), (21, 'to the other a');
+SELECT * FROM fold(1, 2, 'readers');
+SELECT t.*, body FROM threads t JOIN replies ON thread = t.id ORDER BY body;
+SELECT * FROM undo();
+
 --
 -- Constraints that are checked later
 --
