@@ -30,6 +30,8 @@
  *		src/journal.c			floor 2		... and what is written down
  *		src/contact_rows.c		floor 2		rows of anybody's contacts
  *		src/moves.c				floor 2		statements that repoint rows
+ *		src/collisions.c		floor 2		... that find what is in their way,
+ *		src/pointing.c			floor 2		... and which rows are meant
  *		src/references.c		floor 2		who points to whom
  *		src/relations.c			floor 2		tables, described and cached
  *		src/condition.c			floor 2		conditions on such pointers

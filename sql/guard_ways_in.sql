@@ -151,6 +151,21 @@ DO $$ BEGIN
 		SELECT region, app_key, 'victim', email, 'forged', true FROM contacts WHERE external_id = 'new';
 END $$;
 RESET ROLE;
+-- ... nor does it pass into another table
+CREATE TABLE others (LIKE contacts) PARTITION BY LIST (region);
+CREATE TABLE others_all PARTITION OF others DEFAULT;
+CREATE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON others
+	FOR EACH ROW EXECUTE FUNCTION idverify_guard();
+GRANT SELECT, INSERT ON others TO regress_guard_app;
+SET ROLE regress_guard_app;
+DO $$ BEGIN
+	UPDATE contacts SET region = CASE region WHEN 'us' THEN 'eu' ELSE 'us' END WHERE external_id = 'new';
+	INSERT INTO others (region, app_key, external_id, email, name, is_verified)
+		SELECT region, app_key, external_id, email, 'forged', true FROM contacts WHERE external_id = 'new';
+END $$;
+SELECT name, external_id, is_verified FROM others;
+RESET ROLE;
+DROP TABLE others;
 DROP FUNCTION stop() CASCADE;
 SET ROLE regress_guard_app;
 SELECT name, external_id, email, is_verified FROM contacts

@@ -47,6 +47,25 @@ SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'idverify';
 DROP SCHEMA idverify;
 
 --
+-- Functions that somebody has made of our library, without the extension, find
+-- nothing to work on, and say what is missing
+--
+CREATE FUNCTION test.no_mask(text) RETURNS text LANGUAGE C AS '$libdir/idverify', 'idverify_mask';
+CREATE FUNCTION test.no_fold(anyelement, anyelement, regclass, boolean, boolean)
+	RETURNS TABLE (fold_id bigint, relation regclass, column_name name, moved bigint, dropped bigint)
+	LANGUAGE C AS '$libdir/idverify', 'idverify_fold';
+CREATE FUNCTION test.no_identify(app_key text, claim jsonb, INOUT visitor uuid, OUT contact_id bigint, OUT is_verified boolean,
+	OUT verdict text, OUT created boolean, OUT fold_id bigint, OUT shop_verified boolean)
+	LANGUAGE C AS '$libdir/idverify', 'idverify_identify';
+SELECT test.no_mask('app');  -- fail
+SELECT test.no_fold(1, 2, 'pg_type', false, false);  -- fail
+CREATE TABLE test.people (id integer PRIMARY KEY);
+SELECT test.no_fold(1, 2, 'test.people', false, false);  -- fail
+SELECT test.no_identify('app', '{}', NULL);  -- fail
+DROP TABLE test.people;
+DROP FUNCTION test.no_mask, test.no_fold, test.no_identify;
+
+--
 -- Only a superuser can install, also in a database of somebody else's own
 --
 SET ROLE regress_idverify_owner;

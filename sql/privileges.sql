@@ -12,11 +12,12 @@ SELECT current_user AS superuser \gset
 CREATE ROLE regress_idverify_ask LOGIN;
 CREATE ROLE regress_idverify_admin LOGIN;
 CREATE ROLE regress_idverify_nobody LOGIN;
-GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_mask
+GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify, idverify_mask
 	TO regress_idverify_ask;
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
 	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign,
-	idverify_purge, idverify_rekey
+	idverify_purge, idverify_rekey, idverify_fold, idverify_unfold, idverify_resolve,
+	idverify_add_reference
 	TO regress_idverify_admin;
 
 SELECT identity_secret AS secret FROM idverify_create_app('Web', 'web', revealable => true) \gset
@@ -39,6 +40,13 @@ INSERT INTO regress_idverify.calls VALUES
 	(10, 'idverify_revoke(''web'')'),
 	(11, 'idverify_purge()'),
 	(12, 'idverify_rekey()'),
+	(13, 'idverify_identify(''web'')'),
+	(14, 'count(*) FROM idverify_fold(0::bigint, -1::bigint)'),
+	(15, 'count(*) FROM idverify_unfold(0)'),
+	(16, 'idverify_resolve(0::bigint)'),
+	(17, 'idverify_add_reference(''idverify.contacts'', ''regress_idverify.calls'', ''n'')'),
+	(18, 'idverify_guard()'),
+	(19, 'idverify.keep_contacts()'),
 	(20, 'idverify.note_change()'),
 	(21, 'idverify.drop_secrets()'),
 	(22, 'count(*) FROM idverify.apps'),
@@ -47,6 +55,11 @@ INSERT INTO regress_idverify.calls VALUES
 	(25, 'nextval(''idverify.apps_id_seq'')'),
 	(26, '''verified''::idverify.verdict');
 GRANT SELECT ON regress_idverify.calls TO PUBLIC;
+SELECT p.proname AS not_called
+  FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid JOIN pg_proc p ON p.oid = d.objid
+ WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+   AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'idverify'
+   AND NOT EXISTS (SELECT FROM regress_idverify.calls WHERE call ~ (p.proname || '\('));
 CREATE FUNCTION regress_idverify.outcome(call text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE 'SELECT ' || call;
@@ -94,7 +107,7 @@ SELECT idverify_sign('mine', 'alice') ~ '^[0-9a-f]{64}$' AS signed;
 SELECT idverify_purge();
 SELECT idverify_rekey();
 SELECT call, regress_idverify.outcome(call) FROM regress_idverify.calls
- WHERE n BETWEEN 1 AND 3 OR n >= 20 ORDER BY n;
+ WHERE n BETWEEN 1 AND 3 OR n >= 13 ORDER BY n;
 
 --
 -- A hostile search_path
@@ -235,6 +248,7 @@ ALTER TABLE idverify.secrets DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECU
 --
 -- Rights on apps are enough to delete one, with its secrets
 --
+DELETE FROM idverify.contacts;
 GRANT USAGE ON SCHEMA idverify TO regress_idverify_nobody;
 GRANT SELECT, DELETE ON idverify.apps TO regress_idverify_nobody;
 SET ROLE regress_idverify_nobody;

@@ -1,9 +1,10 @@
 --
 -- Surface: what CREATE EXTENSION makes, and who may use it
 --
--- The first tables are the promise for apps, secrets and what is asked of them.
--- The queries that follow hold for every object of the extension, whatever it
--- is for: they find what breaks a rule, so they find nothing.
+-- The first tables are the promise, of every function, type, table and trigger
+-- that belongs to the extension: none is named here, so that none can be
+-- forgotten.  The queries that follow find what breaks a rule, so they find
+-- nothing.
 --
 \set VERBOSITY terse
 
@@ -19,19 +20,11 @@ CREATE TEMPORARY VIEW functions AS
 		   JOIN pg_proc p ON p.oid = d.objid
 	 WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 	   AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'idverify';
-CREATE TEMPORARY TABLE listed (n integer, name text);
-INSERT INTO listed VALUES
-	( 1, 'idverify_check'), ( 2, 'idverify_verdict'), ( 3, 'idverify_mask'),
-	( 4, 'idverify_sign'), ( 5, 'idverify_reveal'), ( 6, 'idverify_create_app'),
-	( 7, 'idverify_rotate'), ( 8, 'idverify_stage'), ( 9, 'idverify_promote'),
-	(10, 'idverify_revoke'), (11, 'idverify_purge'), (12, 'idverify_rekey'),
-	(13, 'note_change'), (14, 'drop_secrets');
-
 -- their signatures
 SELECT pronamespace::regnamespace AS schema, proname,
-	   replace(pg_get_function_arguments(p.oid), ', ', E',\n') AS arguments,
-	   pg_get_function_result(p.oid) AS result
-  FROM listed LEFT JOIN functions p ON proname = name ORDER BY n;
+	   replace(pg_get_function_arguments(oid), ', ', E',\n') AS arguments,
+	   pg_get_function_result(oid) AS result
+  FROM functions ORDER BY pronamespace::regnamespace::text, proname;
 
 -- A question is STABLE, since a secret that is revoked verifies no longer, and
 -- never STRICT, since a CHECK constraint takes NULL for yes.
@@ -39,7 +32,17 @@ SELECT proname,
 	   CASE provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility,
 	   CASE proparallel WHEN 's' THEN 'safe' WHEN 'r' THEN 'restricted' ELSE 'unsafe' END AS parallel,
 	   proisstrict AS strict, proleakproof AS leakproof, prosecdef AS definer, proconfig AS settings
-  FROM listed LEFT JOIN functions ON proname = name ORDER BY n;
+  FROM functions ORDER BY proname;
+
+-- All are in C, and belong to whoever has installed the extension, who alone
+-- may execute them.
+SELECT proname, lanname AS language,
+	   proowner = (SELECT extowner FROM pg_extension WHERE extname = 'idverify') AS owned,
+	   (SELECT string_agg(CASE grantee WHEN proowner THEN 'owner' WHEN 0 THEN 'PUBLIC' ELSE 'others' END, ', ')
+		  FROM aclexplode(coalesce(proacl, acldefault('f', proowner)))) AS may_execute,
+	   obj_description(f.oid, 'pg_proc') AS comment
+  FROM functions f JOIN pg_language l ON l.oid = prolang
+ ORDER BY proname;
 
 --
 -- Types, tables and the view
@@ -47,22 +50,36 @@ SELECT proname,
 SELECT t.oid::regtype AS type, string_agg(enumlabel, ', ' ORDER BY enumsortorder) AS labels
   FROM pg_type t JOIN pg_enum ON enumtypid = t.oid
  WHERE typnamespace = 'idverify'::regnamespace
-   AND typname IN ('claim_policy', 'signed_field', 'secret_state', 'verdict')
  GROUP BY t.oid ORDER BY t.oid::regtype::text;
+CREATE TEMPORARY VIEW relations AS
+	SELECT c.*
+	  FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+		   JOIN pg_class c ON c.oid = d.objid
+	 WHERE d.classid = 'pg_class'::regclass AND d.deptype = 'e'
+	   AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'idverify';
+SELECT oid::regclass AS relation,
+	   CASE relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' WHEN 'S' THEN 'sequence' ELSE relkind::text END AS kind,
+	   relowner = (SELECT extowner FROM pg_extension WHERE extname = 'idverify') AS owned,
+	   relrowsecurity AS row_security, reloptions AS options,
+	   (SELECT string_agg(DISTINCT CASE grantee WHEN relowner THEN 'owner' WHEN 0 THEN 'PUBLIC' ELSE 'others' END, ', ')
+		  FROM aclexplode(coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, relowner)))) AS may_read
+  FROM relations ORDER BY oid::regclass::text;
 SELECT attrelid::regclass AS "table", attname, format_type(atttypid, atttypmod) AS type,
 	   attnotnull AS not_null, attidentity AS identity, pg_get_expr(adbin, adrelid) AS "default"
   FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
- WHERE attrelid IN ('idverify.apps'::regclass, 'idverify.secrets'::regclass) AND attnum > 0
+ WHERE attrelid IN (SELECT oid FROM relations WHERE relkind <> 'S') AND attnum > 0
  ORDER BY attrelid::regclass::text, attnum;
 SELECT conrelid::regclass AS "table", contype, pg_get_constraintdef(oid) AS "constraint"
   FROM pg_constraint
- WHERE conrelid IN ('idverify.apps'::regclass, 'idverify.secrets'::regclass)
+ WHERE conrelid IN (SELECT oid FROM relations)
    AND contype IN ('p', 'u', 'c')
  ORDER BY conrelid::regclass::text, contype, pg_get_constraintdef(oid) COLLATE "C";
-SELECT indrelid::regclass AS "table", pg_get_expr(indpred, indrelid) AS unique_where
+SELECT indrelid::regclass AS "table", pg_get_expr(indpred, indrelid) AS unique_where,
+	   (SELECT string_agg(pg_get_indexdef(indexrelid, k, false), ', ' ORDER BY k)
+		  FROM generate_series(1, indnkeyatts) k) AS columns
   FROM pg_index
- WHERE indrelid = 'idverify.secrets'::regclass AND indisunique AND indpred IS NOT NULL
- ORDER BY 2;
+ WHERE indrelid IN (SELECT oid FROM relations) AND indisunique AND indpred IS NOT NULL
+ ORDER BY indrelid::regclass::text, 2, 3;
 
 -- What tells every backend, and what takes secrets along, fires whatever
 -- session_replication_role is.  What keeps an app that has contacts is as a
@@ -70,7 +87,7 @@ SELECT indrelid::regclass AS "table", pg_get_expr(indpred, indrelid) AS unique_w
 SELECT tgrelid::regclass AS "table", tgname, tgenabled,
 	   substring(pg_get_triggerdef(oid) FROM '(?:BEFORE|AFTER) .* ON ') || '...' AS event
   FROM pg_trigger
- WHERE tgrelid IN ('idverify.apps'::regclass, 'idverify.secrets'::regclass) AND NOT tgisinternal
+ WHERE tgrelid IN (SELECT oid FROM relations) AND NOT tgisinternal
  ORDER BY tgrelid::regclass::text, tgname;
 
 --

@@ -167,10 +167,10 @@ idverify_create_app(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	if (idv_run("INSERT INTO idverify.apps (name, app_key, on_unverified,"
-			" signed_field, grace, revealable, confirm_rotation)"
-			" VALUES ($1, $2, $3, $4, $5, $6, $7)"
-			" ON CONFLICT (app_key) DO NOTHING RETURNING id",
-			lengthof(types), types, values) == 0)
+				" signed_field, grace, revealable, confirm_rotation)"
+				" VALUES ($1, $2, $3, $4, $5, $6, $7)"
+				" ON CONFLICT (app_key) DO NOTHING RETURNING id",
+				lengthof(types), types, values) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("app \"%s\" already exists",

@@ -31,7 +31,7 @@ typedef struct IdvColumn
 	AttrNumber	number;			/* InvalidAttrNumber if the table has none */
 	bool		by_value;
 	int16		len;
-	bool		padded;			/* character(n): blanks at the end mean nothing */
+	bool		padded;			/* character(n): trailing blanks are none */
 	Oid			domain;			/* InvalidOid if its type is none */
 	void	   *domain_cache;
 } IdvColumn;

@@ -54,33 +54,39 @@ enum
 static Statement finders[] = {
 	[IDV_BY_ID] = {
 		.sql = CONTACT " AND id = $2",
-		.nargs = 2, .types = {INT4OID, INT8OID},
+		.nargs = 2,
+		.types = {INT4OID, INT8OID},
 		.probe = {"contacts", "contacts_pkey", F_INT8EQ, false}
 	},
 	[IDV_BY_ID_TO_CHANGE] = {
 		.sql = CONTACT " AND id = $2 FOR NO KEY UPDATE",
-		.nargs = 2, .types = {INT4OID, INT8OID}
+		.nargs = 2,
+		.types = {INT4OID, INT8OID}
 	},
 	[IDV_BY_VISITOR] = {
 		.sql = CONTACT " AND visitor = $2",
-		.nargs = 2, .types = {INT4OID, UUIDOID},
+		.nargs = 2,
+		.types = {INT4OID, UUIDOID},
 		.probe = {"contacts", "contacts_visitor", F_UUID_EQ, false}
 	},
 	[IDV_BY_EXTERNAL_ID] = {
 		.sql = CONTACT " AND external_id = $2 AND is_verified",
-		.nargs = 2, .types = {INT4OID, TEXTOID},
+		.nargs = 2,
+		.types = {INT4OID, TEXTOID},
 		.probe = {"contacts", "contacts_verified_external_id", F_TEXTEQ, false}
 	},
 	[IDV_BY_EMAIL_ALONE] = {
 		.sql = CONTACT " AND lower(email) = lower($2)"
 		" AND is_verified AND external_id IS NULL",
-		.nargs = 2, .types = {INT4OID, TEXTOID},
+		.nargs = 2,
+		.types = {INT4OID, TEXTOID},
 		.probe = {"contacts", "contacts_verified_email_alone", F_TEXTEQ, true}
 	},
 	[IDV_BY_VERIFIED_EMAIL] = {
 		.sql = CONTACT " AND lower(email) = lower($2)"
 		" AND is_verified AND email_verified LIMIT 2",
-		.nargs = 2, .types = {INT4OID, TEXTOID}
+		.nargs = 2,
+		.types = {INT4OID, TEXTOID}
 	},
 };
 
@@ -115,7 +121,8 @@ static Statement changing = {
 	" custom_data = $12, last_claim = $13, visitor = $14,"
 	" last_seen_at = $15, updated_at = $16"
 	" WHERE app_id = $1 AND id = $17",
-	.nargs = 17, .types = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+	.nargs = 17,
+	.types = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
 		TEXTOID, BOOLOID, BOOLOID, TIMESTAMPTZOID, JSONBOID, JSONBOID,
 	UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID}
 };
@@ -123,12 +130,14 @@ static Statement changing = {
 static Statement seeing = {
 	.sql = "UPDATE idverify.contacts SET last_seen_at = $3"
 	" WHERE app_id = $1 AND id = $2",
-	.nargs = 3, .types = {INT4OID, INT8OID, TIMESTAMPTZOID}
+	.nargs = 3,
+	.types = {INT4OID, INT8OID, TIMESTAMPTZOID}
 };
 
 static Statement spent_visitor = {
 	.sql = "SELECT FROM idverify.folds WHERE app_id = $1 AND visitor = $2 LIMIT 1",
-	.nargs = 2, .types = {INT4OID, UUIDOID},
+	.nargs = 2,
+	.types = {INT4OID, UUIDOID},
 	.probe = {"folds", "folds_visitor", F_UUID_EQ, false}
 };
 

@@ -157,7 +157,7 @@ is_pointer_to_either(IdvContacts *contacts, AttrNumber column, Datum value,
 					 IdvRow source, IdvRow target)
 {
 	ListCell   *lc;
-	char	   *text = NULL;
+	char	   *printed = NULL;
 
 	foreach(lc, idv_table_references(contacts->table))
 	{
@@ -172,13 +172,13 @@ is_pointer_to_either(IdvContacts *contacts, AttrNumber column, Datum value,
 
 			if (reference->columns[i] != column)
 				continue;
-			if (text == NULL)
-				text = idv_value_text(TupleDescAttr(contacts->table->desc,
-													column - 1)->atttypid, value);
+			if (printed == NULL)
+				printed = idv_value_text(TupleDescAttr(contacts->table->desc,
+													   column - 1)->atttypid, value);
 			if ((!source.nulls[r] &&
-				 strcmp(text, idv_value_text(type, source.values[r])) == 0) ||
+				 strcmp(printed, idv_value_text(type, source.values[r])) == 0) ||
 				(!target.nulls[r] &&
-				 strcmp(text, idv_value_text(type, target.values[r])) == 0))
+				 strcmp(printed, idv_value_text(type, target.values[r])) == 0))
 				return true;
 		}
 	}
@@ -252,7 +252,7 @@ idv_filling(IdvContacts *contacts, IdvRow source, IdvRow target,
  */
 char *
 idv_filling_json(const IdvContacts *contacts, IdvRow before,
-				  const IdvFilling *filling)
+				 const IdvFilling *filling)
 {
 	StringInfoData json;
 	int			level = idv_exact_text_begin();
@@ -291,15 +291,15 @@ prepare_fill(IdvContacts *contacts, const Bitmapset *columns)
 	int			nargs = 0;
 	int			column = -1;
 	StringInfoData sql;
-	Fill	   *fill;
+	Fill	   *prepared;
 	ListCell   *lc;
 	MemoryContext caller;
 
 	foreach(lc, contacts->fills)
 	{
-		fill = lfirst(lc);
-		if (bms_equal(fill->columns, columns))
-			return fill;
+		prepared = lfirst(lc);
+		if (bms_equal(prepared->columns, columns))
+			return prepared;
 	}
 
 	initStringInfo(&sql);
@@ -324,12 +324,12 @@ prepare_fill(IdvContacts *contacts, const Bitmapset *columns)
 	caller = MemoryContextSwitchTo(idv_table_context(table));
 	if (list_length(contacts->fills) >= FILLS_KEPT)
 		contacts->fills = list_delete_first(contacts->fills);
-	fill = palloc0(sizeof(Fill));
-	fill->columns = bms_copy(columns);
-	idv_table_statement(&fill->update, table, sql.data, nargs, types);
-	contacts->fills = lappend(contacts->fills, fill);
+	prepared = palloc0(sizeof(Fill));
+	prepared->columns = bms_copy(columns);
+	idv_table_statement(&prepared->update, table, sql.data, nargs, types);
+	contacts->fills = lappend(contacts->fills, prepared);
 	MemoryContextSwitchTo(caller);
-	return fill;
+	return prepared;
 }
 
 /*

@@ -129,8 +129,8 @@ delete_source(IdvFold *fold, Datum id)
 	}
 	idv_contacts_write(contacts, &contacts->remove, values, NULL);
 	idv_folded_line(fold, contacts->table->relation,
-				NameStr(TupleDescAttr(contacts->table->desc,
-									  contacts->id - 1)->attname))->dropped++;
+					NameStr(TupleDescAttr(contacts->table->desc,
+										  contacts->id - 1)->attname))->dropped++;
 }
 
 /*
@@ -192,16 +192,19 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
 	bool		by_claim = (how & IDV_FOLD_BY_CLAIM) != 0;
 	IdvRow		source;
 	IdvRow		target;
-	IdvRow		before;
+	IdvRow		before = {NULL, NULL};
 	bool		found;
-	IdvFilling	filling;
+	IdvFilling	filling = {0};
 	IdvFilling	rest;
 	TimestampTz now;
 
 	/* In the order of their ids, so that folds that cross do not deadlock. */
 	if (made != NULL)
-		target = idv_table_numbered(contacts->table,
-									(IdvRow) {made->values, made->nulls});
+	{
+		IdvRow		row = {made->values, made->nulls};
+
+		target = idv_table_numbered(contacts->table, row);
+	}
 	else if (!source_first &&
 			 !idv_contacts_lock(&target, contacts, fold->app_id, target_id, false))
 		report_no_contact(contacts, target_id);
@@ -215,7 +218,7 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
 	{
 		if (made != NULL)
 		{
-			filling = (IdvFilling) {.after = before};
+			filling.after = before;
 			rest = rest_of_filling(&filling, contacts, target, before);
 			idv_filling_write(contacts, fold->app_id, target_id, &rest);
 		}

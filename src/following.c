@@ -42,19 +42,20 @@ follow(IdvContacts *contacts, int32 app_id, Datum *id)
 			return true;
 
 		/*
-		 * An id that is free can be given again.  So what counts is the latest
-		 * fold of it, and after that only later ones: they never lead back.
-		 * There are few of them.  All are read, since a query for the latest
-		 * alone could be planned to walk through the journal backwards.
+		 * An id that is free can be given again.  So what counts is the
+		 * latest fold of it, and after that only later ones: they never lead
+		 * back. There are few of them.  All are read, since a query for the
+		 * latest alone could be planned to walk through the journal
+		 * backwards.
 		 */
 		values[1] = CStringGetTextDatum(idv_value_text(contacts->id_type, *id));
 		values[2] = Int64GetDatum(last);
 		values[3] = Int32GetDatum(app_id);
 		result = idv_statement_ask(&read_hop,
-					 "SELECT id, app_id, target_id FROM idverify.folds"
-					 " WHERE contacts = $1 AND source_id = $2 AND id > $3"
-					 " AND ($4 = 0 OR app_id = $4) AND undone_at IS NULL",
-					 lengthof(types), types, values);
+								   "SELECT id, app_id, target_id FROM idverify.folds"
+								   " WHERE contacts = $1 AND source_id = $2 AND id > $3"
+								   " AND ($4 = 0 OR app_id = $4) AND undone_at IS NULL",
+								   lengthof(types), types, values);
 		while (idv_result_next(result))
 		{
 			if (DatumGetInt64(result->values[0]) <= last)
@@ -63,7 +64,7 @@ follow(IdvContacts *contacts, int32 app_id, Datum *id)
 			last = DatumGetInt64(result->values[0]);
 			app_id = DatumGetInt32(result->values[1]);
 			*id = idv_contacts_id_from_text(contacts,
-							   TextDatumGetCString(result->values[2]));
+											TextDatumGetCString(result->values[2]));
 		}
 		idv_result_end(result);
 		if (!found)
@@ -122,7 +123,6 @@ follow_signed(IdvStatement *statement, const char *sql, const IdvProbe *probe,
 	Datum		values[2];
 	IdvRow		row;
 	IdvResult  *result;
-	IdvContacts *contacts;
 	int64		last = 0;
 	char	   *source_id = NULL;
 	bool		found = false;
@@ -144,7 +144,8 @@ follow_signed(IdvStatement *statement, const char *sql, const IdvProbe *probe,
 	idv_result_end(result);
 	if (source_id != NULL)
 	{
-		contacts = idv_contacts(idv_contacts_table());
+		IdvContacts *contacts = idv_contacts(idv_contacts_table());
+
 		id = idv_contacts_id_from_text(contacts, source_id);
 		found = follow(contacts, app_id, &id);
 	}

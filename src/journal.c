@@ -162,7 +162,7 @@ static void
 write_head(IdvJournal *journal)
 {
 	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONOID,
-		JSONOID, UUIDOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONOID};
+	JSONOID, UUIDOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONOID};
 	const IdvJournalHead *head = &journal->head;
 	Datum		values[lengthof(types)];
 	bool		nulls[lengthof(types)] = {false};
@@ -282,7 +282,7 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 {
 	static const Oid types[] = {INT4OID, INT8OID, INT4OID, INT4OID, TEXTOID,
 		TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, BOOLOID,
-		TEXTARRAYOID, TEXTARRAYOID, INT4OID};
+	TEXTARRAYOID, TEXTARRAYOID, INT4OID};
 	const IdvTable *table = reference->table;
 	char	   *names[INDEX_MAX_KEYS];
 	char	   *old_values[INDEX_MAX_KEYS];
@@ -290,7 +290,6 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 	char	  **key_names = palloc(sizeof(char *) * Max(move->nkeys, 1));
 	int			width = move->whole_row ? 1 : move->nkeys;
 	FmgrInfo   *outputs = palloc(sizeof(FmgrInfo) * Max(width, 1));
-	char	  **keys;
 	int			level;
 	int			ncolumns;
 	bool		more = true;
@@ -333,9 +332,9 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 	{
 		Datum		values[lengthof(types)];
 		bool		nulls[lengthof(types)] = {false};
+		char	  **keys = palloc(sizeof(char *) * Max(width, 1) * KEYS_PER_STEP);
 		int			n = 0;
 
-		keys = palloc(sizeof(char *) * Max(width, 1) * KEYS_PER_STEP);
 		while (n < KEYS_PER_STEP && (more = idv_result_next(result)))
 		{
 			for (int i = 0; i < width; i++)
@@ -411,7 +410,7 @@ idv_journal_dropped(IdvJournal *journal, const IdvTable *table, IdvRow row,
 					int depth)
 {
 	static const Oid types[] = {INT4OID, INT8OID, INT4OID, INT4OID, TEXTOID,
-		JSONBOID};
+	JSONBOID};
 	Datum		values[lengthof(types)];
 
 	if (journal->off)

@@ -217,7 +217,7 @@ static bool
 read_ring(IdvRing *fresh)
 {
 	const char *fault;
-	char	   *text;
+	char	   *content;
 	ssize_t		length;
 	IdvRingStatus status = IDV_RING_EMPTY;
 	int			bad_line;
@@ -233,8 +233,8 @@ read_ring(IdvRing *fresh)
 	}
 
 	fault = objection(fd);
-	text = fault == NULL ? OPENSSL_secure_malloc(FILE_MAX_BYTES) : NULL;
-	if (text == NULL)
+	content = fault == NULL ? OPENSSL_secure_malloc(FILE_MAX_BYTES) : NULL;
+	if (content == NULL)
 	{
 		snprintf(reason, sizeof(reason), "%s",
 				 fault ? fault : "out of memory");
@@ -242,19 +242,19 @@ read_ring(IdvRing *fresh)
 		return false;
 	}
 
-	length = read_all(fd, text, FILE_MAX_BYTES);
+	length = read_all(fd, content, FILE_MAX_BYTES);
 	if (length < 0)
 		snprintf(reason, sizeof(reason), "%s", strerror(errno));
 	close(fd);
 
 	if (length >= 0)
 	{
-		status = idv_ring_parse(fresh, &bad_line, text, (size_t) length);
+		status = idv_ring_parse(fresh, &bad_line, content, (size_t) length);
 		if (status != IDV_RING_OK)
 			explain(status, bad_line);
 	}
 
-	OPENSSL_secure_clear_free(text, FILE_MAX_BYTES);
+	OPENSSL_secure_clear_free(content, FILE_MAX_BYTES);
 	return status == IDV_RING_OK;
 }
 

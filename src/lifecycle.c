@@ -63,8 +63,8 @@ lock_app(NullableDatum app_key)
 	LockedApp	app;
 
 	if (idv_run("SELECT id, grace, confirm_rotation FROM idverify.apps"
-			" WHERE app_key = $1 FOR NO KEY UPDATE",
-			1, types, &app_key.value) == 0)
+				" WHERE app_key = $1 FOR NO KEY UPDATE",
+				1, types, &app_key.value) == 0)
 		idv_report_unknown_app(key);
 
 	app.id = DatumGetInt32(idv_fetched(1));
@@ -101,8 +101,8 @@ has_staged(const LockedApp *app)
 	Datum		values[] = {Int32GetDatum(app->id)};
 
 	return idv_run("SELECT FROM idverify.secrets"
-			   " WHERE app_id = $1 AND state = 'staged'",
-			   1, types, values) > 0;
+				   " WHERE app_id = $1 AND state = 'staged'",
+				   1, types, values) > 0;
 }
 
 /*
@@ -117,8 +117,8 @@ end_grace_by(const LockedApp *app, TimestampTz until)
 	Datum		values[] = {Int32GetDatum(app->id), TimestampTzGetDatum(until)};
 
 	return idv_run("UPDATE idverify.secrets SET expires_at = $2"
-			   " WHERE app_id = $1 AND state = 'previous' AND expires_at > $2",
-			   2, types, values);
+				   " WHERE app_id = $1 AND state = 'previous' AND expires_at > $2",
+				   2, types, values);
 }
 
 /* Let go of the app's secret in this state: it verifies until that time. */
@@ -130,8 +130,8 @@ retire(const LockedApp *app, const char *state, TimestampTz until)
 	TimestampTzGetDatum(until)};
 
 	return idv_run("UPDATE idverify.secrets SET state = 'previous', expires_at = $3"
-			   " WHERE app_id = $1 AND state = $2::idverify.secret_state",
-			   3, types, values);
+				   " WHERE app_id = $1 AND state = $2::idverify.secret_state",
+				   3, types, values);
 }
 
 /* Make way for another current secret. */
@@ -145,7 +145,7 @@ replace_current(const LockedApp *app, int64 grace)
 	end_grace_by(app, app->now + grace);
 	retire(app, "current", app->now + grace);
 	idv_run("UPDATE idverify.apps SET last_rotated_at = $2 WHERE id = $1",
-		2, types, values);
+			2, types, values);
 }
 
 /* The grace window that a call asks for, or else the app's. */
@@ -192,7 +192,7 @@ idverify_rotate(PG_FUNCTION_ARGS)
 {
 	LockedApp	app;
 	int64		grace;
-	IdvMinted		minted;
+	IdvMinted	minted;
 
 	PreventCommandIfReadOnly("idverify_rotate()");
 	SPI_connect();
@@ -229,7 +229,7 @@ Datum
 idverify_stage(PG_FUNCTION_ARGS)
 {
 	LockedApp	app;
-	IdvMinted		minted;
+	IdvMinted	minted;
 
 	PreventCommandIfReadOnly("idverify_stage()");
 	SPI_connect();
@@ -274,8 +274,8 @@ idverify_promote(PG_FUNCTION_ARGS)
 	replace_current(&app, grace_argument(fcinfo->args[1], &app));
 	values[0] = Int32GetDatum(app.id);
 	idv_run("UPDATE idverify.secrets SET state = 'current'"
-		" WHERE app_id = $1 AND state = 'staged'",
-		1, types, values);
+			" WHERE app_id = $1 AND state = 'staged'",
+			1, types, values);
 
 	SPI_finish();
 	PG_RETURN_VOID();
@@ -322,13 +322,13 @@ idverify_purge(PG_FUNCTION_ARGS pg_attribute_unused())
 	PreventCommandIfReadOnly("idverify_purge()");
 	SPI_connect();
 	purged = idv_run("DELETE FROM idverify.secrets WHERE (app_id, generation) IN"
-				 " (SELECT app_id, generation FROM idverify.secrets s"
-				 "  WHERE state = 'previous' AND expires_at <= $1"
-				 "  AND EXISTS (SELECT FROM idverify.secrets newer"
-				 "   WHERE newer.app_id = s.app_id"
-				 "   AND newer.generation > s.generation)"
-				 "  FOR UPDATE OF s SKIP LOCKED)",
-				 1, types, values);
+					 " (SELECT app_id, generation FROM idverify.secrets s"
+					 "  WHERE state = 'previous' AND expires_at <= $1"
+					 "  AND EXISTS (SELECT FROM idverify.secrets newer"
+					 "   WHERE newer.app_id = s.app_id"
+					 "   AND newer.generation > s.generation)"
+					 "  FOR UPDATE OF s SKIP LOCKED)",
+					 1, types, values);
 	SPI_finish();
 	PG_RETURN_INT32((int32) purged);
 }
@@ -366,8 +366,8 @@ reseal(HeapTuple tuple, TupleDesc desc)
 	values[3] = Int32GetDatum(key_id);
 
 	if (idv_run("UPDATE idverify.secrets SET sealed = $3, key_id = $4"
-			" WHERE app_id = $1 AND generation = $2",
-			lengthof(types), types, values) != 1)
+				" WHERE app_id = $1 AND generation = $2",
+				lengthof(types), types, values) != 1)
 		elog(ERROR, "secret %d of app %d went away while it was locked",
 			 row.generation, app_id);
 }

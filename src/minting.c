@@ -102,8 +102,8 @@ idv_add_secret(int32 app_id, const char *state, IdvText secret,
 
 	values[0] = Int32GetDatum(app_id);
 	idv_run("SELECT coalesce(max(generation), 0) + 1 FROM idverify.secrets"
-		" WHERE app_id = $1",
-		1, max_types, values);
+			" WHERE app_id = $1",
+			1, max_types, values);
 	generation = DatumGetInt32(idv_fetched(1));
 
 	values[1] = Int32GetDatum(generation);
@@ -115,9 +115,9 @@ idv_add_secret(int32 app_id, const char *state, IdvText secret,
 	values[5] = PointerGetDatum(hint);
 	values[6] = TimestampTzGetDatum(now);
 	idv_run("INSERT INTO idverify.secrets"
-		" (app_id, generation, state, sealed, key_id, hint, created_at)"
-		" VALUES ($1, $2, $3::idverify.secret_state, $4, $5, $6, $7)",
-		lengthof(types), types, values);
+			" (app_id, generation, state, sealed, key_id, hint, created_at)"
+			" VALUES ($1, $2, $3::idverify.secret_state, $4, $5, $6, $7)",
+			lengthof(types), types, values);
 }
 
 /*

@@ -32,15 +32,17 @@ struct IdvBounds
 	TupleTableSlot *slot;
 };
 
-/* The row that is on its way, if statement is that of now. */
-static struct
+/* A row that is on its way, if statement is that of now. */
+typedef struct MovingRow
 {
 	MemoryContext context;		/* what row points to */
 	TimestampTz statement;
 	SubTransactionId subtransaction;
 	Oid			root;
 	IdvRow		row;
-} moving;
+} MovingRow;
+
+static MovingRow moving;
 
 /* Which columns tell that it is the same row. */
 static const IdvRole telling[] = {

@@ -105,7 +105,7 @@ idv_probe(const IdvProbe *probe, int32 app_id, Datum value, IdvRow *first)
 		Oid			oid = get_relname_relid(probe->index,
 											RelationGetNamespace(table));
 		Relation	index = OidIsValid(oid) ?
-			try_relation_open(oid, AccessShareLock) : NULL;
+		try_relation_open(oid, AccessShareLock) : NULL;
 
 		if (index != NULL)
 		{

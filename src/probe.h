@@ -18,7 +18,8 @@ typedef struct IdvProbe
 	const char *table;
 	const char *index;
 	RegProcedure equal;			/* of the second column: the first is app_id */
-	bool		lowered;		/* the second column is lower() of what is sought */
+	bool		lowered;		/* the second column is lower() of what is
+								 * sought */
 } IdvProbe;
 
 extern int	idv_probe(const IdvProbe *probe, int32 app_id, Datum value,

@@ -144,23 +144,23 @@ describe_claim(const IdvIdentification *call)
 	for (int i = -1; i <= IDV_EMAIL; i++)
 	{
 		const char *key = i < 0 ? "verdict" : idv_field_names[i];
-		IdvText		text;
+		IdvText		utf8;
 
 		if (i < 0)
 		{
-			text.bytes = idv_verdict_labels[call->verdict];
-			text.len = strlen(text.bytes);
+			utf8.bytes = idv_verdict_labels[call->verdict];
+			utf8.len = strlen(utf8.bytes);
 		}
 		else if (call->claimed.field[i].isnull)
 			continue;
 		else
-			text = idv_text(call->claimed.field[i].value);
+			utf8 = idv_text(call->claimed.field[i].value);
 
 		name.type = value.type = jbvString;
 		name.val.string.val = unconstify(char *, key);
 		name.val.string.len = (int) strlen(key);
-		value.val.string.val = unconstify(char *, text.bytes);
-		value.val.string.len = (int) text.len;
+		value.val.string.val = unconstify(char *, utf8.bytes);
+		value.val.string.len = (int) utf8.len;
 		(void) pushJsonbValue(&state, WJB_KEY, &name);
 		(void) pushJsonbValue(&state, WJB_VALUE, &value);
 	}

@@ -40,7 +40,7 @@ typedef struct IdvCatalogue
 	HTAB	   *tables;			/* of IdvTable pointers, by relation */
 	List	   *statements;		/* of IdvStatement, prepared for them */
 	Oid			references_table;	/* idverify.contact_references */
-	struct IdvCatalogue *next;		/* among those thrown away */
+	struct IdvCatalogue *next;	/* among those thrown away */
 } IdvCatalogue;
 
 typedef struct TableEntry

@@ -275,8 +275,8 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 	if (moved > 0 || dropped > 0)
 	{
 		IdvFolded  *line = idv_folded_line(fold, reference->table->relation,
-									   telling_column(fold, table, reference,
-													  changed));
+										   telling_column(fold, table, reference,
+														  changed));
 
 		line->moved += moved;
 		line->dropped += dropped;

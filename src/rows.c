@@ -253,7 +253,7 @@ idv_rows_table(const char *name)
 {
 	Oid			schema = get_namespace_oid("idverify", true);
 	Oid			table = OidIsValid(schema) ?
-		get_relname_relid(name, schema) : InvalidOid;
+	get_relname_relid(name, schema) : InvalidOid;
 
 	if (!OidIsValid(table))
 		ereport(ERROR,
@@ -351,7 +351,7 @@ idv_rows_are_watched(void)
 	Relation	apps_table = open_our_table(&apps);
 	Relation	secrets_table = open_our_table(&secrets);
 	bool		watched = has_tireless_trigger(apps_table) &&
-		has_tireless_trigger(secrets_table);
+	has_tireless_trigger(secrets_table);
 
 	table_close(secrets_table, AccessShareLock);
 	table_close(apps_table, AccessShareLock);

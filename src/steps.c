@@ -228,11 +228,12 @@ append_by_key(StringInfo from, StringInfo where, const IdvUnfold *unfold,
 			  const Step *step)
 {
 	int			n = 2 * list_length(step->columns);
-	int			i = 0;
-	ListCell   *lc;
 
 	if (step->key_columns != NIL)
 	{
+		int			i = 0;
+		ListCell   *lc;
+
 		appendStringInfoString(from, "(SELECT ");
 		foreach(lc, step->key_columns)
 		{
@@ -408,10 +409,10 @@ previous_step(Step *step, const IdvUnfold *unfold)
 	values[1] = Int64GetDatum(unfold->id);
 	values[2] = Int32GetDatum(step->step);
 	result = idv_statement_ask(&read_step,
-				 STEP " FROM idverify.fold_rows"
-				 " WHERE app_id = $1 AND fold_id = $2 AND step < $3"
-				 " ORDER BY step DESC LIMIT 1",
-				 lengthof(types), types, values);
+							   STEP " FROM idverify.fold_rows"
+							   " WHERE app_id = $1 AND fold_id = $2 AND step < $3"
+							   " ORDER BY step DESC LIMIT 1",
+							   lengthof(types), types, values);
 	found = idv_result_next(result);
 	if (!found)
 	{
@@ -419,19 +420,19 @@ previous_step(Step *step, const IdvUnfold *unfold)
 		first_values[0] = unfold->first_steps;
 		first_values[1] = Int32GetDatum(step->step);
 		result = idv_statement_ask(&read_first_step,
-					 STEP " FROM jsonb_to_recordset($1) AS s(step int4,"
-					 " relation text, columns text[], old_values text[],"
-					 " new_values text[], condition text, whole_row bool,"
-					 " key_columns text[], moved_keys text[], dropped_row jsonb)"
-					 " WHERE step < $2 ORDER BY step DESC LIMIT 1",
-					 lengthof(first_types), first_types, first_values);
+								   STEP " FROM jsonb_to_recordset($1) AS s(step int4,"
+								   " relation text, columns text[], old_values text[],"
+								   " new_values text[], condition text, whole_row bool,"
+								   " key_columns text[], moved_keys text[], dropped_row jsonb)"
+								   " WHERE step < $2 ORDER BY step DESC LIMIT 1",
+								   lengthof(first_types), first_types, first_values);
 		found = idv_result_next(result);
 	}
 	if (found)
 	{
 		step->step = DatumGetInt32(result->values[0]);
 		step->table = idv_table(idv_journaled_relation(unfold,
-												   TextDatumGetCString(result->values[1])));
+													   TextDatumGetCString(result->values[1])));
 		step->dropped_row.isnull = result->nulls[9];
 		if (!result->nulls[9])
 			step->dropped_row.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[9]));

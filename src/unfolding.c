@@ -57,7 +57,7 @@ open_fold(IdvUnfold *unfold)
 
 	values[0] = Int64GetDatum(unfold->id);
 	result = idv_statement_ask(&read_app, "SELECT app_id FROM idverify.folds WHERE id = $1",
-				 1, types, values);
+							   1, types, values);
 	if (!idv_result_next(result))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -68,10 +68,10 @@ open_fold(IdvUnfold *unfold)
 	idv_result_end(result);
 
 	result = idv_statement_ask(&lock_fold,
-				 "SELECT contacts, source_id, target_id, source_row::jsonb,"
-				 " filled::jsonb, visitor, undone_at IS NOT NULL, steps::jsonb"
-				 " FROM idverify.folds WHERE id = $1 AND app_id = $2 FOR UPDATE",
-				 2, types, values);
+							   "SELECT contacts, source_id, target_id, source_row::jsonb,"
+							   " filled::jsonb, visitor, undone_at IS NOT NULL, steps::jsonb"
+							   " FROM idverify.folds WHERE id = $1 AND app_id = $2 FOR UPDATE",
+							   2, types, values);
 	if (!idv_result_next(result))
 		elog(ERROR, "fold " INT64_FORMAT " vanished", unfold->id);
 	if (DatumGetBool(result->values[6]))
@@ -82,7 +82,7 @@ open_fold(IdvUnfold *unfold)
 
 	MemoryContextSwitchTo(caller);
 	unfold->contacts = idv_contacts(idv_journaled_relation(unfold,
-													   TextDatumGetCString(result->values[0])));
+														   TextDatumGetCString(result->values[0])));
 	unfold->source_id = TextDatumGetCString(result->values[1]);
 	unfold->target_id = TextDatumGetCString(result->values[2]);
 	unfold->source_row = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[3]));
@@ -171,9 +171,9 @@ check_visitor(const IdvUnfold *unfold)
 	values[0] = Int32GetDatum(unfold->app_id);
 	values[1] = unfold->visitor.value;
 	result = idv_statement_ask(&read_visitor,
-				 "SELECT id FROM idverify.contacts"
-				 " WHERE app_id = $1 AND visitor = $2",
-				 lengthof(types), types, values);
+							   "SELECT id FROM idverify.contacts"
+							   " WHERE app_id = $1 AND visitor = $2",
+							   lengthof(types), types, values);
 	if (idv_result_next(result))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -198,13 +198,13 @@ without_merged(Datum current, Datum before, Datum after)
 	Datum		left;
 
 	result = idv_statement_ask(&unmerge,
-				 "SELECT coalesce(jsonb_object_agg(key,"
-				 " CASE WHEN filled THEN $2 -> key ELSE value END), '{}')::text"
-				 " FROM (SELECT key, value, $3 -> key = value"
-				 " AND $2 -> key IS DISTINCT FROM value AS filled"
-				 " FROM jsonb_each($1)) c"
-				 " WHERE NOT coalesce(filled, false) OR $2 ? key",
-				 lengthof(types), types, values);
+							   "SELECT coalesce(jsonb_object_agg(key,"
+							   " CASE WHEN filled THEN $2 -> key ELSE value END), '{}')::text"
+							   " FROM (SELECT key, value, $3 -> key = value"
+							   " AND $2 -> key IS DISTINCT FROM value AS filled"
+							   " FROM jsonb_each($1)) c"
+							   " WHERE NOT coalesce(filled, false) OR $2 ? key",
+							   lengthof(types), types, values);
 	if (!idv_result_next(result))
 		elog(ERROR, "an aggregate returned no row");
 	left = CStringGetTextDatum(TextDatumGetCString(result->values[0]));
@@ -236,9 +236,9 @@ take_back_fills(IdvUnfold *unfold, Datum target_id, IdvRow target)
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "UPDATE %s x SET ", table->from);
 	result = idv_statement_ask(&read_fills,
-				 "SELECT key, value ->> 0, value ->> 1,"
-				 " jsonb_typeof(value -> 0) FROM jsonb_each($1)",
-				 lengthof(types), types, &unfold->filled);
+							   "SELECT key, value ->> 0, value ->> 1,"
+							   " jsonb_typeof(value -> 0) FROM jsonb_each($1)",
+							   lengthof(types), types, &unfold->filled);
 	while (idv_result_next(result))
 	{
 		char	   *name = TextDatumGetCString(result->values[0]);
@@ -338,7 +338,7 @@ report_in_the_way(const IdvUnfold *unfold, ErrorData *error)
 void
 idv_unfold(List **undone, int64 fold_id)
 {
-	IdvUnfold		unfold = {.id = fold_id};
+	IdvUnfold	unfold = {.id = fold_id};
 	MemoryContext context = CurrentMemoryContext;
 	int			level;
 

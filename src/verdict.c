@@ -140,7 +140,7 @@ idv_judge(const IdvApp *app, const IdvClaim *claim)
 	uint8		presented[IDV_HMAC_LEN];
 	IdvText		external_id;
 	IdvText		email;
-	IdvText		signed_value;
+	IdvText		signed_value = {NULL, 0};
 
 	if (!idv_app_is_known(app))
 		return IDV_UNKNOWN_APP;

@@ -189,6 +189,29 @@ for (
 	  unless $encoding eq 'SQL_ASCII';
 }
 
+# A secret of characters that the server encoding lacks, as a dump brings it
+# from another database: it verifies and signs, but cannot be shown.
+{
+	my $secret = "\xE7\xA7\x98\xE5\xAF\x86 and more of it";
+	my $s = literal($secret);
+	my $rows = "FROM idverify.secrets JOIN idverify.apps ON app_id = id WHERE app_key = 'carried'";
+
+	$node->safe_psql('EUC_JP', "SET client_encoding = 'UTF8';
+		SELECT idverify_create_app('test', 'carried', secret => $s, revealable => true)");
+	my ($app, $sealed, $key_id) = split /\|/,
+	  $node->safe_psql('EUC_JP', "SELECT app_id, sealed, key_id $rows");
+	$node->safe_psql('LATIN1', qq{
+		INSERT INTO idverify.apps (id, app_key, name, revealable) VALUES ($app, 'carried', 'test', true);
+		INSERT INTO idverify.secrets (app_id, generation, state, sealed, key_id, hint)
+			VALUES ($app, 1, 'current', '$sealed', $key_id, 'f it')});
+	is($node->safe_psql('LATIN1', "SELECT idverify_sign('carried', 'alice')"),
+		user_hash($secret, 'alice'), 'a secret that LATIN1 lacks the characters of: sign');
+	my ($rc, $out, $error) = $node->psql('LATIN1', "SELECT idverify_reveal('carried')");
+	like($error, qr/ERROR:  the secret has a character that the server encoding lacks\n/, '... is not shown');
+	unlike($error, qr/\xE7|and more/, '... nor quoted');
+	$node->safe_psql('LATIN1', "DELETE FROM idverify.apps WHERE app_key = 'carried'");
+}
+
 # Limits count bytes of UTF-8, here twice as many as those of the server.
 for (
 	[ "idverify_check('shop', %s, '%s')", 512, 't' ],

@@ -86,7 +86,7 @@ idv_hex_encode(char *dst, const uint8_t *src, size_t src_len)
 {
 	for (size_t i = 0; i < src_len; i++)
 	{
-		uint32_t	nibbles[2] = {src[i] >> 4, src[i] & 0xF};
+		const uint32_t nibbles[2] = {src[i] >> 4, src[i] & 0xF};
 
 		/* 'a' - '0' - 10 is 39: added where the nibble is above 9 */
 		for (size_t j = 0; j < 2; j++)

@@ -1,0 +1,210 @@
+--
+-- idverify_fold(): ids and pointers of other types, partitioned contacts,
+-- constraints that are checked later, and composite keys that point to their
+-- own table
+--
+-- Each fold is taken back, and then everything is as it was.
+--
+SET client_min_messages = warning;
+\set VERBOSITY terse
+CREATE SCHEMA fold_types;
+SET search_path = fold_types, public;
+
+-- All rows of all tables, as text; fold() folds and shows, undo() takes back.
+CREATE FUNCTION everything() RETURNS TABLE (relation text, line text) LANGUAGE plpgsql AS $$
+DECLARE
+	t regclass;
+BEGIN
+	FOR t IN SELECT oid FROM pg_class WHERE relnamespace = 'fold_types'::regnamespace
+		AND relkind IN ('r', 'p') AND relname <> 'before'
+	LOOP
+		RETURN QUERY EXECUTE format('SELECT %L, x::text FROM ONLY %s x', t, t);
+	END LOOP;
+END $$;
+CREATE TABLE before (relation text, line text);
+CREATE FUNCTION fold(source anyelement, target anyelement, contacts regclass)
+	RETURNS TABLE (relation regclass, column_name name, moved bigint, dropped bigint) LANGUAGE plpgsql AS $$
+BEGIN
+	TRUNCATE before;
+	INSERT INTO before SELECT * FROM everything();
+	RETURN QUERY SELECT f.relation, f.column_name, f.moved, f.dropped
+		FROM idverify_fold(source, target, contacts) f ORDER BY f.relation::text, f.column_name;
+END $$;
+CREATE FUNCTION undo(OUT fold_undone boolean, OUT different bigint) LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM idverify_unfold((SELECT max(id) FROM idverify.folds));
+	fold_undone := true;
+	SELECT count(*) INTO different FROM (
+		(TABLE before EXCEPT ALL SELECT * FROM everything()) UNION ALL
+		(SELECT * FROM everything() EXCEPT ALL TABLE before)) d;
+END $$;
+
+--
+-- Pointers of another type than what they point to
+--
+CREATE TABLE people (id bigint PRIMARY KEY, code varchar(9) UNIQUE, score numeric UNIQUE);
+CREATE TABLE by_int (person integer REFERENCES people, note text);
+CREATE TABLE by_small (person smallint REFERENCES people, note text, UNIQUE (person, note));
+CREATE TABLE by_code (code text REFERENCES people (code));
+CREATE TABLE by_score (score integer REFERENCES people (score));
+CREATE DOMAIN person_id AS integer CHECK (VALUE > 0);
+CREATE TABLE by_domain (person person_id REFERENCES people);
+INSERT INTO people VALUES (1, 'one', 1), (2, 'two', 2), (3, 'three', 3), (3000000000, 'big', 4);
+INSERT INTO by_int VALUES (1, 'a'), (1, 'b'), (2, 'c');
+INSERT INTO by_small VALUES (1, 'a'), (1, 'b'), (2, 'a');
+INSERT INTO by_code VALUES ('one'), ('two');
+INSERT INTO by_score VALUES (1), (2);
+INSERT INTO by_domain VALUES (1), (2);
+SELECT * FROM fold(1::bigint, 2::bigint, 'people');
+SELECT 'by_int' AS relation, * FROM by_int UNION ALL SELECT 'by_small', * FROM by_small
+	UNION ALL SELECT 'by_code', NULL, code FROM by_code UNION ALL SELECT 'by_score', score, NULL FROM by_score
+	UNION ALL SELECT 'by_domain', person, NULL FROM by_domain ORDER BY 1, 2, 3;
+SELECT * FROM undo();
+-- what the pointer's type cannot hold is an error, and no loss
+SELECT FROM fold(1::bigint, 3000000000, 'people');  -- fail
+SELECT count(*) AS pointers FROM by_int WHERE person = 1;
+
+-- the ids that a call names, of another type
+SELECT * FROM fold(1::smallint, 2::smallint, 'people');
+SELECT idverify_resolve(1::integer, 'people'), pg_typeof(idverify_resolve(1::integer, 'people'));
+SELECT * FROM undo();
+SELECT FROM idverify_fold('1'::text, '2'::text, 'people');  -- fail
+SELECT FROM idverify_fold('1 day'::interval, '2 days', 'people');  -- fail
+CREATE TABLE by_text (id varchar(9) PRIMARY KEY);
+CREATE TABLE of_text (id text REFERENCES by_text);
+INSERT INTO by_text VALUES ('1'), ('2');
+INSERT INTO of_text VALUES ('1');
+SELECT * FROM fold(1, 2, 'by_text');
+SELECT * FROM undo();
+SELECT * FROM fold('1'::text, '2'::text, 'by_text');
+SELECT * FROM undo();
+-- somebody's own cast would run with the rights of the function's owner
+CREATE TYPE own_id AS (n integer);
+CREATE FUNCTION cast_own(own_id) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'my cast ran'; END $$;
+CREATE CAST (own_id AS bigint) WITH FUNCTION cast_own AS IMPLICIT;
+SELECT FROM idverify_fold(ROW(1)::own_id, ROW(2)::own_id, 'people');  -- fail
+-- nor is a pointer of such a type one
+CREATE TABLE by_own (person own_id);
+SELECT idverify_add_reference('people', 'by_own', 'person');  -- fail
+
+--
+-- Contacts in partitions: the whole is one table, whichever part is named
+--
+CREATE TABLE parted (id integer PRIMARY KEY, name text, boss integer REFERENCES parted) PARTITION BY RANGE (id);
+CREATE TABLE parted_low (gone text, name text, id integer NOT NULL, boss integer);
+ALTER TABLE parted_low DROP gone;
+ALTER TABLE parted ATTACH PARTITION parted_low FOR VALUES FROM (1) TO (100);
+CREATE TABLE parted_high PARTITION OF parted FOR VALUES FROM (100) TO (200);
+CREATE TABLE of_parted (person integer REFERENCES parted ON DELETE CASCADE, note text, UNIQUE (person, note));
+CREATE TABLE of_part (person integer REFERENCES parted_low);
+CREATE TABLE listed (person integer, at date) PARTITION BY RANGE (at);
+CREATE TABLE listed_all PARTITION OF listed DEFAULT;
+INSERT INTO parted VALUES (1, 'low', NULL), (2, NULL, 1), (101, 'high', 1), (102, NULL, 101);
+INSERT INTO of_parted VALUES (1, 'a'), (1, 'b'), (2, 'a'), (101, 'a'), (102, 'c');
+INSERT INTO of_part VALUES (1), (2);
+INSERT INTO listed VALUES (1, '2020-01-01'), (101, '2020-01-01');
+SELECT idverify_add_reference('parted_low', 'listed_all', 'person');
+SELECT contacts, relation FROM idverify.contact_references;
+SELECT * FROM fold(1, 2, 'parted');
+SELECT tableoid::regclass AS part, * FROM parted ORDER BY id;
+SELECT * FROM undo();
+SELECT * FROM fold(102, 2, 'parted_high');
+SELECT idverify_resolve(102, 'parted'), idverify_resolve(102, 'parted_low');
+SELECT * FROM undo();
+SELECT * FROM fold(101, 2, 'parted_low');
+SELECT tableoid::regclass AS part, * FROM parted ORDER BY id;
+SELECT * FROM undo();
+-- who points to one part cannot point to a row of another: no loss
+SELECT FROM fold(1, 101, 'parted');  -- fail
+SELECT count(*) AS pointers FROM of_part WHERE person = 1;
+
+-- one part of a table points to contacts; what points to the whole of it moves
+-- along with the rows that are dropped there
+CREATE TABLE readers (id integer PRIMARY KEY);
+CREATE TABLE threads (id integer PRIMARY KEY, reader integer, title text) PARTITION BY RANGE (id);
+CREATE TABLE threads_all PARTITION OF threads DEFAULT;
+ALTER TABLE threads_all ADD FOREIGN KEY (reader) REFERENCES readers, ADD UNIQUE (reader, title);
+CREATE TABLE replies (thread integer REFERENCES threads ON DELETE CASCADE, body text);
+INSERT INTO readers VALUES (1), (2);
+INSERT INTO threads VALUES (11, 1, 'a'), (12, 1, 'b'), (13, 1, 'c'), (21, 2, 'a'), (22, 2, 'b');
+INSERT INTO replies VALUES (11, 'to a'), (12, 'to b'), (13, 'to c'), (21, 'to the other a');
+SELECT * FROM fold(1, 2, 'readers');
+SELECT t.*, body FROM threads t JOIN replies ON thread = t.id ORDER BY body;
+SELECT * FROM undo();
+
+--
+-- Constraints that are checked later
+--
+CREATE TABLE late (id integer PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, code text UNIQUE DEFERRABLE);
+CREATE TABLE late_people (id integer PRIMARY KEY);
+CREATE TABLE of_late (person integer REFERENCES late_people DEFERRABLE INITIALLY DEFERRED,
+	tag text, UNIQUE (person, tag) DEFERRABLE INITIALLY DEFERRED);
+CREATE TABLE also_late (person integer REFERENCES late_people ON DELETE CASCADE DEFERRABLE INITIALLY IMMEDIATE);
+INSERT INTO late_people VALUES (1), (2);
+INSERT INTO of_late VALUES (1, 'vip'), (1, 'new'), (2, 'vip');
+INSERT INTO also_late VALUES (1), (2);
+BEGIN;
+SET CONSTRAINTS ALL DEFERRED;
+SELECT * FROM fold(1, 2, 'late_people');
+SET CONSTRAINTS ALL IMMEDIATE;
+COMMIT;
+SELECT * FROM of_late ORDER BY person, tag;
+SELECT * FROM also_late;
+BEGIN;
+SET CONSTRAINTS ALL DEFERRED;
+SELECT * FROM undo();
+COMMIT;
+-- what waits for the end of a transaction is there, too, before it ends
+BEGIN;
+INSERT INTO of_late VALUES (1, 'late');
+SELECT * FROM fold(1, 2, 'late_people');
+COMMIT;
+SELECT * FROM of_late ORDER BY person, tag;
+SELECT * FROM undo();
+-- a key of contacts that is checked later is none: not even a foreign key takes it
+INSERT INTO late VALUES (1, 'x'), (2, NULL);
+SELECT * FROM fold(1, 2, 'late');  -- fail
+TABLE late;
+
+--
+-- A composite key that points to its own table
+--
+CREATE TABLE staff (tenant integer, id integer, boss integer, deputy integer, name text, PRIMARY KEY (tenant, id),
+	FOREIGN KEY (tenant, boss) REFERENCES staff ON DELETE CASCADE,
+	FOREIGN KEY (tenant, deputy) REFERENCES staff DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO staff VALUES (1, 1, NULL, NULL, 'chief'), (1, 2, 1, 1, 'source'), (1, 3, 2, 2, 'of the source'),
+	(1, 4, 3, 2, NULL), (1, 5, 5, 4, 'own boss'), (2, 2, 2, 2, 'other tenant');
+-- into its boss: nobody becomes their own deputy by it
+SELECT * FROM fold(2, 1, 'staff');  -- fail: two rows have the id 2
+DELETE FROM staff WHERE tenant = 2;
+SELECT * FROM fold(2, 1, 'staff');
+SELECT * FROM staff ORDER BY id;
+SELECT * FROM undo();
+-- into one of those whose boss it is: blank fields are filled, but not by a pointer to one of the two
+SELECT * FROM fold(3, 4, 'staff');
+SELECT * FROM staff ORDER BY id;
+SELECT * FROM undo();
+-- into one that is its own boss, and the other way round
+SELECT * FROM fold(4, 5, 'staff');
+SELECT * FROM staff ORDER BY id;
+SELECT * FROM undo();
+SELECT * FROM fold(5, 4, 'staff');
+SELECT * FROM staff ORDER BY id;
+SELECT * FROM undo();
+
+--
+-- As many kinds of blanks as there may be: each is filled with what it lacks
+--
+CREATE TABLE wide (id integer PRIMARY KEY, a text, b text, c text, d text, e text, f text);
+INSERT INTO wide SELECT n, CASE WHEN n & 1 > 0 THEN 'a' END, CASE WHEN n & 2 > 0 THEN 'b' END, CASE WHEN n & 4 > 0 THEN 'c' END,
+	CASE WHEN n & 8 > 0 THEN 'd' END, CASE WHEN n & 16 > 0 THEN 'e' END, CASE WHEN n & 32 > 0 THEN 'f' END FROM generate_series(1, 63) n;
+INSERT INTO wide SELECT n FROM generate_series(101, 163) n;
+CREATE TABLE expected AS SELECT id + 100 AS id, a, b, c, d, e, f FROM wide WHERE id < 100;
+SELECT count(*) AS folds FROM generate_series(1, 63) n, idverify_fold(n, n + 100, 'wide');
+SELECT count(*) AS different FROM ((TABLE wide EXCEPT ALL TABLE expected) UNION ALL (TABLE expected EXCEPT ALL TABLE wide)) d;
+SELECT count(*) AS undone FROM idverify.folds f, idverify_unfold(f.id) WHERE f.contacts = 'fold_types.wide';
+SELECT count(*) AS contacts, count(a) AS filled FROM wide;
+
+DELETE FROM idverify.contact_references;
+TRUNCATE idverify.folds, idverify.fold_rows;
+DROP SCHEMA fold_types CASCADE;

@@ -1,0 +1,91 @@
+/*-------------------------------------------------------------------------
+ *
+ * pointing.c
+ *	  Which rows point to another row, as a condition in SQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pointing.h"
+
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "condition.h"
+
+/*
+ * idv_writing_changes
+ *		Which of the reference's columns is this, if it changes?  Else -1.
+ */
+int
+idv_writing_changes(const IdvWriting *writing, AttrNumber column)
+{
+	for (int i = 0; i < writing->reference->ncolumns; i++)
+	{
+		if (writing->reference->columns[i] == column &&
+			(writing->changed & (1U << i)) != 0)
+			return i;
+	}
+	return -1;
+}
+
+/*
+ * idv_append_pointing
+ *		The rows of alias that point to the source.
+ */
+void
+idv_append_pointing(StringInfo sql, const IdvWriting *writing, const char *alias)
+{
+	const IdvReference *reference = writing->reference;
+
+	for (int i = 0; i < reference->ncolumns; i++)
+		appendStringInfo(sql, "%s$%d %s %s.%s", i == 0 ? "" : " AND ",
+						 i + 1, idv_operator_name(reference->equal[i]), alias,
+						 idv_column_name(reference->table,
+										 reference->columns[i]));
+	if (reference->condition != NULL)
+		appendStringInfo(sql, " AND (%s)",
+						 idv_condition_text(reference->condition,
+											reference->table->relation,
+											alias));
+}
+
+/*
+ * idv_append_is_row
+ *		The row of alias is the one whose pointers are parameters first ...
+ */
+void
+idv_append_is_row(StringInfo sql, const IdvWriting *writing, const char *alias,
+				  int first)
+{
+	const IdvReference *reference = writing->reference;
+
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		Oid			type = get_atttype(writing->target_table->relation,
+									   reference->referenced[i]);
+		const char *name = get_attname(writing->target_table->relation,
+									   reference->referenced[i], false);
+
+		appendStringInfo(sql, "%s%s.%s %s $%d", i == 0 ? "" : " AND ",
+						 alias, quote_identifier(name),
+						 idv_operator_name(idv_equal_operator(type,
+															  writing->types[first + i])),
+						 first + i + 1);
+	}
+}
+
+/*
+ * idv_append_moving
+ *		Which rows move: those that point to the source, but not the source.
+ */
+void
+idv_append_moving(StringInfo sql, const IdvWriting *writing, const char *alias)
+{
+	idv_append_pointing(sql, writing, alias);
+	if (writing->reference->self)
+	{
+		appendStringInfoString(sql, " AND (");
+		idv_append_is_row(sql, writing, alias, 0);
+		appendStringInfoString(sql, ") IS NOT TRUE");
+	}
+}

@@ -1,0 +1,92 @@
+# identify where text is compared and lowered by other rules.
+#
+# In Turkish the small letter of I has no dot: INFO@EXAMPLE.COM and
+# info@example.com are then two emails, to the unique index and to us alike, so
+# one signed email is one contact there, too.  What careless code signs for
+# everybody is bad whatever the language.  In SQL_ASCII, where the server knows
+# no characters, values are the bytes that they are.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use IdverifyTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_server('locale');
+my $secret = 'secret of another product';
+
+# A session's worth of SQL in a database of its own, with what it needs.
+sub database
+{
+	my ($name, $options) = @_;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $name TEMPLATE template0 $options");
+	$node->safe_psql($name, qq{
+		CREATE EXTENSION idverify;
+		SELECT FROM idverify_create_app('Shop', 'shop', '$secret');});
+	return;
+}
+
+# The contact of a claim, which is signed as it stands by our own HMAC.
+sub identify
+{
+	my ($database, $field, $value, $more) = @_;
+	my $hash = user_hash($secret, $value);
+
+	return $node->safe_psql($database, sprintf(
+			q{SELECT contact_id, is_verified, created, verdict
+				FROM idverify_identify('shop', jsonb_build_object(%s, %s, 'user_hash', '%s') || '%s')},
+			literal($field), literal($value), $hash, $more // '{}'));
+}
+
+#
+# SQL_ASCII
+#
+database('ascii', "ENCODING 'SQL_ASCII' LOCALE 'C'");
+my $cafe = "caf\xC3\xA9";
+is(identify('ascii', 'external_id', $cafe), '1|t|t|verified', 'SQL_ASCII: bytes of UTF-8 are an identity');
+is(identify('ascii', 'external_id', $cafe), '1|t|f|verified', '... and the same one again');
+is(identify('ascii', 'external_id', "CAF\xC3\x89"), '2|t|t|verified', '... other bytes are another');
+is(identify('ascii', 'email', "Caf\xC3\xA9\@example.com"), '3|t|t|verified', '... an email, too');
+is(identify('ascii', 'email', "CAF\xC3\xA9\@EXAMPLE.com"), '3|t|f|verified', '... of which only ASCII is lowered');
+is(identify('ascii', 'email', "CAF\xC3\x89\@EXAMPLE.com"), '4|t|t|verified', '... and nothing else');
+like(identify('ascii', 'external_id', "\xFF\xFE"), qr/\|f\|t\|malformed$/, '... what is not UTF-8 is never verified');
+is(identify('ascii', 'external_id', $cafe, qq({"name": "Zo\xC3\xAB", "custom_data": {"$cafe": "$cafe"}})),
+	'1|t|f|verified', '... a profile of such bytes is kept');
+is($node->safe_psql('ascii', "SELECT name, custom_data ->> '$cafe' FROM idverify.contacts WHERE id = 1"),
+	"Zo\xC3\xAB|$cafe", '... as it is');
+
+#
+# Turkish
+#
+SKIP:
+{
+	skip 'this PostgreSQL is built without ICU', 9
+	  unless $node->safe_psql('postgres', "SELECT count(*) FROM pg_collation WHERE collprovider = 'i'");
+
+	database('turkish', "ENCODING 'UTF8' LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR'");
+	is($node->safe_psql('turkish', q{SELECT lower('I')}), "\xC4\xB1", 'Turkish: the small I has no dot');
+	is(identify('turkish', 'email', 'INFO@EXAMPLE.COM'), '1|t|t|verified', '... an email is an identity');
+	is(identify('turkish', 'email', 'INFO@EXAMPLE.COM'), '1|t|f|verified', '... and the same one again');
+	is(identify('turkish', 'email', 'info@example.com'), '2|t|t|verified', '... which is not that with a dot');
+	is(identify('turkish', 'email', "\xC4\xB0nfo\@example.com"), '2|t|f|verified', '... but that of a capital with one is');
+	is(identify('turkish', 'external_id', 'ali',
+			sprintf('{"email": "INFO@EXAMPLE.COM", "email_hash": "%s"}', user_hash($secret, 'INFO@EXAMPLE.COM'))),
+		'3|t|t|verified', '... a contact known by its email is folded in');
+	is($node->safe_psql('turkish', 'SELECT string_agg(id::text, \',\' ORDER BY id), (SELECT count(*) FROM idverify.folds) FROM idverify.contacts'),
+		'2,3|1', '... that one, and no other');
+	is(join(' ', map { (split /\|/, identify('turkish', 'external_id', $_))[3] }
+			qw(NIL UNDEFINED nil GUEST ANONYMOUS), 'INDIGO'),
+		'bad_identity ' x 5 . 'verified', '... what anybody might be is nobody, with an I, too');
+	$node->safe_psql('turkish', q{
+		INSERT INTO idverify.contacts (app_id, email, is_verified)
+			SELECT id, 'KIM@example.com', true FROM idverify.apps});
+	like(identify('turkish', 'email', "k\xC4\xB1m\@example.com"), qr/\|t\|f\|verified$/,
+		'... the index and we agree');
+}
+
+$node->stop;
+done_testing();
