@@ -298,9 +298,9 @@ idv_repoint(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to, int depth)
 		IdvReference *reference = lfirst(lc);
 
 		/*
-		 * What points to contacts was locked when the fold began.  What points
-		 * to a dropped row was perhaps described in an earlier transaction, and
-		 * its lock ended with that.
+		 * What points to contacts was locked when the fold began.  What
+		 * points to a dropped row was perhaps described in an earlier
+		 * transaction, and its lock ended with that.
 		 */
 		if (depth > 0)
 			LockRelationOid(reference->table->relation, RowExclusiveLock);

@@ -181,7 +181,7 @@ check_error(const ErrorData *error)
 		{
 			const char *name = i < IDV_FIELDS ? idv_field_names[i] : "custom_data";
 			const char *wanted = i == IDV_FIELDS ? "an object" :
-				i == IDV_EXTERNAL_ID ? "a string or a number" : "a string";
+			i == IDV_EXTERNAL_ID ? "a string or a number" : "a string";
 
 			if (strcmp(error->message,
 					   psprintf("field \"%s\" of the claim must be %s",
