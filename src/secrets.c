@@ -255,9 +255,7 @@ without_long_expired(List *rows)
  * meanwhile.  Only then is anything opened, and from there on nothing can
  * fail but memory: an entry is complete or does not exist.
  *
- * There may be no end to changes: a server that discards its caches whenever it
- * may (debug_discard_caches) reports one for each read.  What was read last was
- * true at the time of the call, so it is good for this one look-up.
+ * With debug_discard_caches changes never end; what was read last is returned.
  */
 static IdvApp *
 load_app(IdvText app_key)

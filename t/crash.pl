@@ -269,8 +269,15 @@ sub start_server
 		last if $_ > 5 && -e "/proc/$postmaster/stat" && slurp_file("/proc/$postmaster/stat") =~ /\) Z/;
 	}
 	unlink $node->data_dir . '/postmaster.pid' if kill 0, $postmaster;
-	$node->start;
-	return;
+
+	# A process that was just being made, and not yet listed, ends by itself;
+	# until then the old server's memory is in use.
+	for (1 .. $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return if $node->start(fail_ok => 1);
+		usleep(1_000_000);
+	}
+	die 'the server does not start again';
 }
 
 # Every promise, of all that was ever told.

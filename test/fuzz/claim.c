@@ -299,7 +299,7 @@ feed(const uint8_t *data, size_t size)
 
 	if (size > 0 && data[0] < '\t')
 	{
-		Recipe		recipe = {data + 1, data + size};
+		Recipe		recipe = {.at = data + 1,.end = data + size};
 
 		initStringInfo(&recipe.text);
 		add_value(&recipe, 0);
