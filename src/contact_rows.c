@@ -28,15 +28,29 @@
 #include "utils/typcache.h"
 
 #include "folding.h"
+#include "probe.h"
 
 /* The table of contacts that a statement of ours writes just now, and how
  * many triggers that statement is inside of. */
 static Oid	written_relation = InvalidOid;
 static int	written_depth;
 
-/* Reads the apps of contacts of ours. */
+/* Read the app of a contact of ours. */
 static IdvStatement read_app;
-static IdvStatement read_apps;
+static const IdvProbe probe_app = {
+	.table = "contacts",.index = "contacts_id_key",.equal = F_INT8EQ,
+	.alone = true
+};
+
+/* Lock contacts of ours. */
+static const IdvProbe probe_source = {
+	.table = "contacts",.index = "contacts_pkey",.equal = F_INT8EQ,
+	.lock = true,.mode = LockTupleExclusive
+};
+static const IdvProbe probe_target = {
+	.table = "contacts",.index = "contacts_pkey",.equal = F_INT8EQ,
+	.lock = true,.mode = LockTupleNoKeyExclusive
+};
 
 /* A column by its name, if it has the type (or any, for InvalidOid). */
 static AttrNumber
@@ -236,43 +250,22 @@ int32
 idv_contacts_app_id(IdvContacts *contacts, Datum id)
 {
 	Oid			types[] = {INT8OID};
-	IdvRow		found;
+	IdvRow		row;
+	int			found;
 
 	if (!contacts->own)
+		return 0;
+	found = idv_probe(&probe_app, 0, id, &row);
+	if (found == 1)
+		return DatumGetInt32(row.values[contacts->app - 1]);
+	if (found == 0)
 		return 0;
 	if (read_app.plan == NULL)
 		idv_statement_prepare(&read_app, InvalidOid,
 							  "SELECT app_id FROM idverify.contacts WHERE id = $1",
 							  1, types);
-	return idv_statement_first(&read_app, &id, NULL, &found) == 0 ? 0 :
-		DatumGetInt32(found.values[0]);
-}
-
-/*
- * idv_contacts_app_ids
- *		The same for two contacts at once.
- */
-void
-idv_contacts_app_ids(int32 app_ids[2], IdvContacts *contacts, Datum ids[2])
-{
-	Oid			types[] = {INT8OID, INT8OID};
-	IdvResult  *result;
-
-	app_ids[0] = app_ids[1] = 0;
-	if (!contacts->own)
-		return;
-	result = idv_statement_ask(&read_apps,
-							   "SELECT id, app_id FROM idverify.contacts"
-							   " WHERE id IN ($1, $2)", 2, types, ids);
-	while (idv_result_next(result))
-	{
-		for (int i = 0; i < 2; i++)
-		{
-			if (DatumGetInt64(ids[i]) == DatumGetInt64(result->values[0]))
-				app_ids[i] = DatumGetInt32(result->values[1]);
-		}
-	}
-	idv_result_end(result);
+	return idv_statement_first(&read_app, &id, NULL, &row) == 0 ? 0 :
+		DatumGetInt32(row.values[0]);
 }
 
 /*
@@ -351,6 +344,14 @@ idv_contacts_lock(IdvRow *row, IdvContacts *contacts, int32 app_id, Datum id,
 	IdvRow		columns;
 	uint64		found;
 
+	if (contacts->own)
+	{
+		int			probed = idv_probe(as_source ? &probe_source : &probe_target,
+									   app_id, id, row);
+
+		if (probed >= 0)
+			return probed > 0;
+	}
 	found = idv_statement_first(as_source ? &contacts->lock_source :
 								&contacts->lock_target, values, NULL, &columns);
 	if (found > 1)

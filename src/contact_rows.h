@@ -41,8 +41,6 @@ typedef struct IdvContacts
 
 extern IdvContacts *idv_contacts(Oid relation);
 extern int32 idv_contacts_app_id(IdvContacts *contacts, Datum id);
-extern void idv_contacts_app_ids(int32 app_ids[2], IdvContacts *contacts,
-								 Datum ids[2]);
 extern Datum idv_contacts_id(const IdvContacts *contacts, Datum id, Oid type);
 extern Datum idv_contacts_id_from_text(const IdvContacts *contacts,
 									   char *text);

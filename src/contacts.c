@@ -56,7 +56,7 @@ static Statement finders[] = {
 		.sql = CONTACT " AND id = $2",
 		.nargs = 2,
 		.types = {INT4OID, INT8OID},
-		.probe = {"contacts", "contacts_pkey", F_INT8EQ, false}
+		.probe = {.table = "contacts",.index = "contacts_pkey",.equal = F_INT8EQ}
 	},
 	[IDV_BY_ID_TO_CHANGE] = {
 		.sql = CONTACT " AND id = $2 FOR NO KEY UPDATE",
@@ -67,20 +67,20 @@ static Statement finders[] = {
 		.sql = CONTACT " AND visitor = $2",
 		.nargs = 2,
 		.types = {INT4OID, UUIDOID},
-		.probe = {"contacts", "contacts_visitor", F_UUID_EQ, false}
+		.probe = {.table = "contacts",.index = "contacts_visitor",.equal = F_UUID_EQ}
 	},
 	[IDV_BY_EXTERNAL_ID] = {
 		.sql = CONTACT " AND external_id = $2 AND is_verified",
 		.nargs = 2,
 		.types = {INT4OID, TEXTOID},
-		.probe = {"contacts", "contacts_verified_external_id", F_TEXTEQ, false}
+		.probe = {.table = "contacts",.index = "contacts_verified_external_id",.equal = F_TEXTEQ}
 	},
 	[IDV_BY_EMAIL_ALONE] = {
 		.sql = CONTACT " AND lower(email) = lower($2)"
 		" AND is_verified AND external_id IS NULL",
 		.nargs = 2,
 		.types = {INT4OID, TEXTOID},
-		.probe = {"contacts", "contacts_verified_email_alone", F_TEXTEQ, true}
+		.probe = {.table = "contacts",.index = "contacts_verified_email_alone",.equal = F_TEXTEQ,.lowered = true}
 	},
 	[IDV_BY_VERIFIED_EMAIL] = {
 		.sql = CONTACT " AND lower(email) = lower($2)"
@@ -138,7 +138,7 @@ static Statement spent_visitor = {
 	.sql = "SELECT FROM idverify.folds WHERE app_id = $1 AND visitor = $2 LIMIT 1",
 	.nargs = 2,
 	.types = {INT4OID, UUIDOID},
-	.probe = {"folds", "folds_visitor", F_UUID_EQ, false}
+	.probe = {.table = "folds",.index = "folds_visitor",.equal = F_UUID_EQ}
 };
 
 /* Run a statement.  Returns how many rows it touched or returned. */

@@ -345,23 +345,20 @@ idv_fold(List **folded, Oid contacts, Oid id_type,
 {
 	IdvFold		fold;
 	int64		fold_id;
-	Datum		ids[2];
-	int32		app_ids[2];
 
 	begin(&fold, contacts);
 	source = idv_contacts_id(fold.contacts, source, id_type);
 	target = idv_contacts_id(fold.contacts, target, id_type);
-	ids[0] = source;
-	ids[1] = target;
-	idv_contacts_app_ids(app_ids, fold.contacts, ids);
-	fold.app_id = app_ids[0];
+	fold.app_id = idv_contacts_app_id(fold.contacts, source);
 	if (fold.contacts->own)
 	{
-		if (app_ids[1] == 0)
+		int32		app_id = idv_contacts_app_id(fold.contacts, target);
+
+		if (app_id == 0)
 			report_no_contact(fold.contacts, target);
 		if (fold.app_id == 0 && (how & IDV_FOLD_BY_CLAIM) == 0)
 			report_no_contact(fold.contacts, source);
-		if (fold.app_id != 0 && app_ids[1] != fold.app_id)
+		if (fold.app_id != 0 && app_id != fold.app_id)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("contacts of different apps cannot be folded"),

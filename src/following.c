@@ -164,7 +164,7 @@ follow_signed(IdvStatement *statement, const char *sql, const IdvProbe *probe,
 bool
 idv_fold_of_external_id(int32 app_id, Datum external_id, int64 *contact)
 {
-	static const IdvProbe probe = {"folds", "folds_external_id", F_TEXTEQ, false};
+	static const IdvProbe probe = {.table = "folds",.index = "folds_external_id",.equal = F_TEXTEQ};
 
 	return follow_signed(&read_external_id,
 						 "SELECT id, source_id FROM idverify.folds"
@@ -180,7 +180,7 @@ idv_fold_of_external_id(int32 app_id, Datum external_id, int64 *contact)
 bool
 idv_fold_of_email(int32 app_id, Datum email, int64 *contact)
 {
-	static const IdvProbe probe = {"folds", "folds_email", F_TEXTEQ, true};
+	static const IdvProbe probe = {.table = "folds",.index = "folds_email",.equal = F_TEXTEQ,.lowered = true};
 
 	return follow_signed(&read_email,
 						 "SELECT id, source_id FROM idverify.folds"

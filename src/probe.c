@@ -43,36 +43,84 @@ holds_its_rows(Relation table)
 									  PG_CATALOG_NAMESPACE));
 }
 
+/* What a probe looks for. */
+static int
+make_keys(ScanKeyData keys[2], const IdvProbe *probe, Relation index,
+		  int32 app_id, Datum value)
+{
+	int			n = 0;
+	Oid			collation = index->rd_indcollation[probe->alone ? 0 : 1];
+
+	if (probe->lowered)
+		value = DirectFunctionCall1Coll(lower, collation, value);
+	if (!probe->alone)
+	{
+		ScanKeyInit(&keys[n], n + 1, BTEqualStrategyNumber, F_INT4EQ,
+					Int32GetDatum(app_id));
+		n++;
+	}
+	ScanKeyEntryInitialize(&keys[n], 0, n + 1, BTEqualStrategyNumber,
+						   InvalidOid, collation, probe->equal, value);
+	return n + 1;
+}
+
+/*
+ * Lock the row that was found, and read its latest version.
+ *
+ * Waits for whoever has written it.  Returns false if it is gone then.  The
+ * keys of our tables are never updated, so it is the row that was sought.
+ */
+static bool
+lock_row(const IdvProbe *probe, Relation table, Snapshot snapshot,
+		 TupleTableSlot *slot)
+{
+	TM_FailureData failure;
+	ItemPointerData tid = slot->tts_tid;
+	TM_Result	result;
+
+	result = table_tuple_lock(table, &tid, snapshot, slot,
+							  GetCurrentCommandId(false), probe->mode,
+							  LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
+							  &failure);
+	switch (result)
+	{
+		case TM_Ok:
+			return true;
+		case TM_Deleted:
+		case TM_SelfModified:
+			return false;
+		default:
+			elog(ERROR, "unexpected table_tuple_lock status: %u", result);
+			return false;
+	}
+}
+
 /* The rows that the index finds; as idv_probe(). */
 static int
 scan(const IdvProbe *probe, Relation table, Relation index, int32 app_id,
 	 Datum value, IdvRow *first)
 {
 	ScanKeyData keys[2];
+	int			nkeys = make_keys(keys, probe, index, app_id, value);
 	IndexScanDesc desc;
 	TupleTableSlot *slot;
 	Snapshot	snapshot;
 	int			found = 0;
-
-	if (probe->lowered)
-		value = DirectFunctionCall1Coll(lower, index->rd_indcollation[1], value);
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum(app_id));
-	ScanKeyEntryInitialize(&keys[1], 0, 2, BTEqualStrategyNumber, InvalidOid,
-						   index->rd_indcollation[1], probe->equal, value);
 
 	/* What this transaction has written counts. */
 	CommandCounterIncrement();
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	slot = table_slot_create(table, NULL);
 #if PG_VERSION_NUM >= 180000
-	desc = index_beginscan(table, index, snapshot, NULL, lengthof(keys), 0);
+	desc = index_beginscan(table, index, snapshot, NULL, nkeys, 0);
 #else
-	desc = index_beginscan(table, index, snapshot, lengthof(keys), 0);
+	desc = index_beginscan(table, index, snapshot, nkeys, 0);
 #endif
-	index_rescan(desc, keys, lengthof(keys), NULL, 0);
+	index_rescan(desc, keys, nkeys, NULL, 0);
 	while (found < 2 && index_getnext_slot(desc, ForwardScanDirection, slot))
 	{
+		if (probe->lock && !lock_row(probe, table, snapshot, slot))
+			continue;
 		if (found++ == 0)
 			idv_row_copy(first, slot);
 	}
@@ -84,7 +132,8 @@ scan(const IdvProbe *probe, Relation table, Relation index, int32 app_id,
 
 /*
  * idv_probe
- *		Find rows of a table of ours by app_id and one more value.
+ *		Find rows of a table of ours by app_id and one more value, or by the
+ *		value alone; perhaps lock them.
  *
  * The predicate of a partial index is part of what is asked.
  *
@@ -97,7 +146,8 @@ scan(const IdvProbe *probe, Relation table, Relation index, int32 app_id,
 int
 idv_probe(const IdvProbe *probe, int32 app_id, Datum value, IdvRow *first)
 {
-	Relation	table = table_open(idv_rows_table(probe->table), AccessShareLock);
+	LOCKMODE	mode = probe->lock ? RowShareLock : AccessShareLock;
+	Relation	table = table_open(idv_rows_table(probe->table), mode);
 	int			found = -1;
 
 	if (holds_its_rows(table))
@@ -117,6 +167,7 @@ idv_probe(const IdvProbe *probe, int32 app_id, Datum value, IdvRow *first)
 			relation_close(index, AccessShareLock);
 		}
 	}
-	table_close(table, AccessShareLock);
+	/* A row's lock is worth nothing without its table's. */
+	table_close(table, probe->lock ? NoLock : mode);
 	return found;
 }

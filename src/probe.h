@@ -10,16 +10,21 @@
 
 #include "postgres.h"
 
+#include "nodes/lockoptions.h"
+
 #include "statements.h"
 
-/* Where to look: at the two columns of an index of a table of ours. */
+/* Where to look: at a unique index of a table of ours, or the like. */
 typedef struct IdvProbe
 {
 	const char *table;
 	const char *index;
-	RegProcedure equal;			/* of the second column: the first is app_id */
-	bool		lowered;		/* the second column is lower() of what is
-								 * sought */
+	RegProcedure equal;			/* of the value; app_id is the column before
+								 * it */
+	bool		alone;			/* it is the only column: no app_id */
+	bool		lowered;		/* it is lower() of what is sought */
+	bool		lock;			/* lock the row, in this mode */
+	LockTupleMode mode;
 } IdvProbe;
 
 extern int	idv_probe(const IdvProbe *probe, int32 app_id, Datum value,
