@@ -17,5 +17,5 @@ plot "< grep ^apps ".figures using 2:3 title "1,000 apps of so many" pt 7 lc rgb
 set title "of one app"
 set xlabel "contacts"
 plot "< grep ^contacts ".figures using 2:3 title "identify, nothing new" pt 7 lc rgb "#2ca02c", \
-     "< grep ^rotation ".figures using 2:3 title "rotate" pt 5 lc rgb "#9467bd"
+     "< grep ^probe ".figures using 2:3 title "the index probe alone, as a query" pt 5 lc rgb "#9467bd"
 unset multiplot

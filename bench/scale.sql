@@ -5,6 +5,7 @@
 --	apps		checks of 1,000 apps (or all, if there are fewer) of so many
 --	working		checks of so many apps in turn, of the most there are
 --	contacts	idverify_identify that changes nothing, of so many contacts
+--	probe		the query that finds the row, beside it
 --	rotation	idverify_rotate beside so many contacts
 --
 -- The figure for each size is the least of the rounds: what is looked for is
@@ -25,7 +26,8 @@ BEGIN
 END
 $$;
 
--- 100,000 checks of so many apps, one after the other, net of the loop
+-- 100,000 checks of so many apps, one after the other, net of the loop.  The
+-- value depends on the turn: else each app would be checked once.
 CREATE FUNCTION check_apps(working integer) RETURNS float8 LANGUAGE plpgsql AS $$
 DECLARE
 	started timestamptz;
@@ -33,12 +35,12 @@ DECLARE
 	verified bigint;
 BEGIN
 	started := clock_timestamp();
-	SELECT count(*) INTO verified FROM generate_series(1, greatest(100000 / working, 1)), signed
-		WHERE n <= working AND num_nonnulls(app_key, user_hash) = 2;
+	SELECT count(*) INTO verified FROM generate_series(1, greatest(100000 / working, 1)) turn, signed
+		WHERE n <= working AND num_nonnulls(app_key, CASE WHEN turn > 0 THEN 'somebody' END, user_hash) = 3;
 	looped := clock_timestamp() - started;
 	started := clock_timestamp();
-	SELECT count(*) INTO verified FROM generate_series(1, greatest(100000 / working, 1)), signed
-		WHERE n <= working AND idverify_check(app_key, 'somebody', user_hash);
+	SELECT count(*) INTO verified FROM generate_series(1, greatest(100000 / working, 1)) turn, signed
+		WHERE n <= working AND idverify_check(app_key, CASE WHEN turn > 0 THEN 'somebody' END, user_hash);
 	ASSERT verified = working * greatest(100000 / working, 1);
 	RETURN extract(epoch FROM clock_timestamp() - started - looped) * 1e6 / verified;
 END
@@ -93,14 +95,33 @@ BEGIN
 END
 $$;
 
+-- what every look-up by external_id has to do: a probe of the same index
+CREATE FUNCTION probe_all() RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+	started timestamptz := clock_timestamp();
+	looped interval;
+	found bigint;
+	app integer := (SELECT id FROM idverify.apps WHERE app_key = 'app-1');
+BEGIN
+	PERFORM count(*) FROM claims WHERE claim->>'external_id' IS NOT NULL;
+	looped := clock_timestamp() - started;
+	started := clock_timestamp();
+	SELECT count(*) INTO found FROM claims, LATERAL (
+		SELECT name FROM idverify.contacts WHERE app_id = app AND external_id = claim->>'external_id' AND is_verified OFFSET 0) c
+		WHERE c.name IS NOT NULL;
+	ASSERT found = 1000;
+	RETURN extract(epoch FROM clock_timestamp() - started - looped) * 1e6 / found;
+END
+$$;
+
 CREATE PROCEDURE measure_contacts(rounds integer) LANGUAGE plpgsql AS $$
 DECLARE
 	contacts integer := (SELECT count(*) FROM idverify.contacts);
 	started timestamptz;
 BEGIN
-	PERFORM identify_all();
+	PERFORM identify_all(), probe_all();
 	FOR round IN 1 .. rounds LOOP
-		INSERT INTO figures VALUES ('contacts', contacts, identify_all());
+		INSERT INTO figures VALUES ('contacts', contacts, identify_all()), ('probe', contacts, probe_all());
 		started := clock_timestamp();
 		FOR n IN 1 .. 50 LOOP
 			PERFORM idverify_rotate('app-2', grace => '0');
@@ -111,7 +132,7 @@ BEGIN
 END
 $$;
 
-SELECT unnest(ARRAY[format('CALL more_contacts(%s)', size), 'VACUUM ANALYZE', 'CHECKPOINT', format('CALL measure_contacts(%s)', :rounds)])
+SELECT unnest(ARRAY[format('CALL more_contacts(%s)', size), 'DO $do$ BEGIN PERFORM idverify_purge(); END $do$', 'VACUUM ANALYZE', 'CHECKPOINT', format('CALL measure_contacts(%s)', :rounds)])
 	FROM unnest(ARRAY[1000, 10000, 100000, 1000000, 5000000]) size ORDER BY size
 \gexec
 

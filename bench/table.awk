@@ -41,10 +41,18 @@ function at_most(what, unit, ours, theirs, times) {
 		figure[ours] / figure[theirs] <= times, "at most " times "x")
 }
 
-function flat(what, begin,   grown) {
+function flat(what, begin, sizes,   grown) {
 	grown = spread(begin)
 	printf "%-38s %12s %12s %7.2fx   %-20s %s\n", what, "", "", grown, "at most 1.2x", grown <= 1.2 ? "holds" : "MISSED"
 	if (grown > 1.2) missed++
+	by_size(begin, sizes)
+}
+
+# What it costs at each size.
+function by_size(begin, sizes,   n, size, i) {
+	n = split(sizes, size, " ")
+	for (i = 1; i <= n; i++)
+		printf "    %-34s %9.2f us\n", "of " size[i], figure[begin size[i]]
 }
 
 END {
@@ -76,10 +84,13 @@ END {
 	}
 	if (parts ~ / scale /) {
 		head("cost against size, dearest to cheapest")
-		flat("a check, of 1 to 100,000 apps", "scale apps ")
-		flat("nothing new, 1,000 to 5 million contacts", "scale contacts ")
-		flat("a rotation, beside those", "scale rotation ")
-		printf "%-38s %9.2f us\n", "a check, 50,000 apps in turn", figure["scale working 50000"]
+		flat("a check, of 1 to 100,000 apps", "scale apps ", "1 10 100 1000 10000 100000")
+		flat("nothing new, 1,000 to 5 million contacts", "scale contacts ", "1000 10000 100000 1000000 5000000")
+		print "the index probe alone, as a query"
+		by_size("scale probe ", "1000 10000 100000 1000000 5000000")
+		flat("a rotation, beside those", "scale rotation ", "1000 10000 100000 1000000 5000000")
+		print "a check, apps in turn"
+		by_size("scale working ", "1000 2000 4000 8000 16000 50000")
 	}
 	exit missed > 0
 }

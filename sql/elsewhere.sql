@@ -42,6 +42,9 @@ SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
 SELECT contact_id = :bob_is AS bob FROM idverify_identify('elsewhere', :'bob');
 SELECT contact_id = :eve_is AS eve FROM idverify_identify('elsewhere', visitor => :'visitor');
 SELECT * FROM elsewhere_asked;
+-- a fold by hand asks for the app of each, and locks them
+SELECT relation, moved, dropped FROM idverify_fold(:eve_is::bigint, :ada_is::bigint);
+SELECT idverify_resolve(:eve_is::bigint) = :ada_is AS resolved;
 ROLLBACK;
 BEGIN;
 ALTER TABLE idverify.contacts ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;

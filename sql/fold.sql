@@ -134,7 +134,7 @@ SET DateStyle = 'SQL, DMY';
 SET IntervalStyle = 'sql_standard';
 SET extra_float_digits = -15;
 SELECT * FROM idverify_unfold(:fold) ORDER BY relation::text;
-RESET DateStyle; RESET IntervalStyle; RESET extra_float_digits;
+RESET lc_monetary; RESET DateStyle; RESET IntervalStyle; RESET extra_float_digits;
 SELECT * FROM different;
 SELECT undone_at IS NOT NULL AS undone FROM idverify.folds WHERE app_id = :app AND id = :fold;
 \set VERBOSITY sqlstate
@@ -144,9 +144,9 @@ SELECT * FROM idverify_unfold(NULL);  -- fail: 22004
 \set VERBOSITY terse
 
 -- folded under those settings and taken back under others
-SET DateStyle = 'SQL, DMY'; SET IntervalStyle = 'sql_standard'; SET extra_float_digits = -15;
+SET lc_monetary = 'C.UTF-8'; SET DateStyle = 'SQL, DMY'; SET IntervalStyle = 'sql_standard'; SET extra_float_digits = -15;
 SELECT min(fold_id) AS fold FROM idverify_fold(900002, 900001) \gset
-RESET DateStyle; RESET IntervalStyle; RESET extra_float_digits;
+RESET lc_monetary; RESET DateStyle; RESET IntervalStyle; RESET extra_float_digits;
 SELECT count(*) AS tables FROM idverify_unfold(:fold);
 SELECT * FROM different;
 
