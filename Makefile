@@ -42,9 +42,13 @@ src/core/hex.o: CFLAGS += $(CFLAGS_VECTORIZE)
 test/unit/%.test: test/unit/%.c $(wildcard test/unit/*.h src/core/*.[ch])
 	$(CC) -std=gnu99 -Wall -Wextra -Werror -O2 -g $(COPT) -o $@ $< $(wildcard src/core/*.c) -lcrypto
 
-# The fuzz harnesses (dev/fuzz), fed with their seeds once
+# The fuzz harnesses (dev/fuzz), fed with their seeds once; with sanitizers, where
+# the compiler has them.
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 test/fuzz/%.test: test/fuzz/%.c test/fuzz/replay.c $(wildcard src/core/*.[ch])
-	$(CC) -std=gnu99 -Wall -Wextra -Werror -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	sanitize='$(SANITIZE)'; \
+	echo 'int main(void) { return 0; }' | $(CC) -x c $$sanitize -o /dev/null - 2> /dev/null || sanitize=; \
+	$(CC) -std=gnu99 -Wall -Wextra -Werror -O1 -g $$sanitize \
 		-o $@ $< test/fuzz/replay.c $(wildcard src/core/*.c) -lcrypto
 
 .PHONY: unit

@@ -4,9 +4,9 @@
  *	  What HMAC-SHA256 itself costs here, without any database around it.
  *
  * Prints two lines like those of check.sql: a keyed EVP_MAC context that is
- * started over for each message, which is what src/core/hmac.c does; and the
- * two SHA-256 blocks that remain of an HMAC of a short message when the key
- * has been hashed already, below which nothing can get.
+ * started over for each message, which is libcrypto's own way; and the two
+ * SHA-256 blocks that remain of an HMAC of a short message when the key has
+ * been hashed already, below which nothing can get (see src/core/hmac.c).
  *
  *-------------------------------------------------------------------------
  */
