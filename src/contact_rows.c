@@ -17,6 +17,7 @@
 #include "access/transam.h"
 #include "catalog/catalog.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -68,8 +69,9 @@ column_of_type(Oid relation, const char *name, Oid type)
 static AttrNumber
 id_column(Relation relation)
 {
-	Bitmapset  *key = RelationGetIndexAttrBitmap(relation,
-												 INDEX_ATTR_BITMAP_PRIMARY_KEY);
+	Oid			constraint;
+	Bitmapset  *key = get_primary_key_attnos(RelationGetRelid(relation), true,
+											 &constraint);
 	AttrNumber	id;
 
 	if (bms_is_empty(key))
@@ -197,6 +199,7 @@ idv_contacts(Oid relid)
 	IdvTable   *table;
 	IdvContacts *contacts;
 	Relation	relation;
+	Oid			constraint;
 	MemoryContext caller;
 
 	if (OidIsValid(relid) && get_rel_relispartition(relid))
@@ -220,9 +223,7 @@ idv_contacts(Oid relid)
 	contacts->custom_data = column_of_type(relid, "custom_data", JSONBOID);
 	contacts->created_at = column_of_type(relid, "created_at", InvalidOid);
 	contacts->identity = identity_columns(relation);
-	contacts->never_filled =
-		bms_copy(RelationGetIndexAttrBitmap(relation,
-											INDEX_ATTR_BITMAP_PRIMARY_KEY));
+	contacts->never_filled = get_primary_key_attnos(relid, true, &constraint);
 	if (contacts->own)
 	{
 		contacts->external_id = get_attnum(relid, "external_id");

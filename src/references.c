@@ -134,6 +134,7 @@ describe_listed(IdvTable *table, Oid relid, const char *column,
 	IdvReference *reference = palloc0(sizeof(IdvReference));
 	Relation	relation;
 	AttrNumber	id;
+	Oid			constraint;
 	Bitmapset  *key;
 
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
@@ -142,9 +143,7 @@ describe_listed(IdvTable *table, Oid relid, const char *column,
 	reference->ncolumns = 1;
 	reference->columns[0] = get_attnum(relid, column);
 
-	relation = relation_open(table->relation, NoLock);
-	key = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY);
-	relation_close(relation, NoLock);
+	key = get_primary_key_attnos(table->relation, true, &constraint);
 	id = bms_membership(key) == BMS_SINGLETON ?
 		bms_singleton_member(key) + FirstLowInvalidHeapAttributeNumber :
 		get_attnum(table->relation, "id");
