@@ -35,6 +35,13 @@ BEGIN;
 ALTER INDEX idverify.contacts_verified_external_id RENAME TO another;
 SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
 ROLLBACK;
+-- nor is a table that was altered by hand: that is an error, and no crash
+\set VERBOSITY sqlstate
+BEGIN;
+ALTER TABLE idverify.contacts ALTER name TYPE bigint USING NULL;
+SELECT contact_id FROM idverify_identify('elsewhere', :'ada');  -- fail
+ROLLBACK;
+\set VERBOSITY terse
 BEGIN;
 SET LOCAL allow_system_table_mods = on;
 CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass);

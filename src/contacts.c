@@ -51,12 +51,25 @@ enum
 	" last_claim, created_at, updated_at, last_seen_at" \
 	" FROM idverify.contacts WHERE app_id = $1"
 
+static const Oid contact_types[] = {
+	[APP_ID] = INT4OID,[ID] = INT8OID,[EXTERNAL_ID] = TEXTOID,
+	[EMAIL] = TEXTOID,[EMAIL_VERIFIED] = BOOLOID,[NAME] = TEXTOID,
+	[COMPANY] = TEXTOID,[PHONE] = TEXTOID,[AVATAR_URL] = TEXTOID,
+	[CUSTOM_DATA] = JSONBOID,[SHOP] = TEXTOID,[IS_VERIFIED] = BOOLOID,
+	[VERIFIED_AT] = TIMESTAMPTZOID,[VISITOR] = UUIDOID,
+	[LAST_CLAIM] = JSONBOID,[CREATED_AT] = TIMESTAMPTZOID,
+	[UPDATED_AT] = TIMESTAMPTZOID,[LAST_SEEN_AT] = TIMESTAMPTZOID
+};
+
+#define CONTACT_TYPES	.types = contact_types, .ntypes = lengthof(contact_types)
+
 static Statement finders[] = {
 	[IDV_BY_ID] = {
 		.sql = CONTACT " AND id = $2",
 		.nargs = 2,
 		.types = {INT4OID, INT8OID},
-		.probe = {.table = "contacts",.index = "contacts_pkey",.equal = F_INT8EQ}
+		.probe = {.table = "contacts",.index = "contacts_pkey",.equal = F_INT8EQ,
+		CONTACT_TYPES}
 	},
 	[IDV_BY_ID_TO_CHANGE] = {
 		.sql = CONTACT " AND id = $2 FOR NO KEY UPDATE",
@@ -67,13 +80,15 @@ static Statement finders[] = {
 		.sql = CONTACT " AND visitor = $2",
 		.nargs = 2,
 		.types = {INT4OID, UUIDOID},
-		.probe = {.table = "contacts",.index = "contacts_visitor",.equal = F_UUID_EQ}
+		.probe = {.table = "contacts",.index = "contacts_visitor",.equal = F_UUID_EQ,
+		CONTACT_TYPES}
 	},
 	[IDV_BY_EXTERNAL_ID] = {
 		.sql = CONTACT " AND external_id = $2 AND is_verified",
 		.nargs = 2,
 		.types = {INT4OID, TEXTOID},
-		.probe = {.table = "contacts",.index = "contacts_verified_external_id",.equal = F_TEXTEQ}
+		.probe = {.table = "contacts",.index = "contacts_verified_external_id",.equal = F_TEXTEQ,
+		CONTACT_TYPES}
 	},
 	[IDV_BY_EMAIL_ALONE] = {
 		.sql = CONTACT " AND lower(email) = lower($2)"

@@ -340,7 +340,7 @@ judge(IdvIdentification *call, NullableDatum app_key)
 
 /* Rows of answers; from the catalog, kept until a function is altered. */
 static TupleDesc answer_desc = NULL;
-static bool answer_desc_is_stale = true;
+static bool answer_desc_is_stale = false;
 
 static void
 note_function_change(Datum arg pg_attribute_unused(),
@@ -353,21 +353,25 @@ note_function_change(Datum arg pg_attribute_unused(),
 static void
 describe_answer(FunctionCallInfo fcinfo)
 {
+	static bool registered = false;
 	TupleDesc	desc;
 	MemoryContext caller;
 
-	if (answer_desc == NULL)
+	if (!registered)
 		CacheRegisterSyscacheCallback(PROCOID, note_function_change, (Datum) 0);
+	registered = true;
+	if (answer_desc != NULL)
+		FreeTupleDesc(answer_desc);
+	answer_desc = NULL;
+
+	/* Before it is read: what changes meanwhile counts. */
+	answer_desc_is_stale = false;
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-
 	caller = MemoryContextSwitchTo(TopMemoryContext);
 	desc = CreateTupleDescCopy(desc);
 	MemoryContextSwitchTo(caller);
-	if (answer_desc != NULL)
-		FreeTupleDesc(answer_desc);
 	answer_desc = BlessTupleDesc(desc);
-	answer_desc_is_stale = false;
 }
 
 /* Put the answer into a row. */
@@ -377,7 +381,7 @@ answer(const IdvIdentification *call, FunctionCallInfo fcinfo)
 	Datum		values[7];
 	bool		nulls[7] = {false};
 
-	if (answer_desc_is_stale)
+	if (answer_desc == NULL || answer_desc_is_stale)
 		describe_answer(fcinfo);
 
 	values[0] = Int64GetDatum(call->contact_id);

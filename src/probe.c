@@ -21,6 +21,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "utils/fmgroids.h"
@@ -41,6 +42,47 @@ holds_its_rows(Relation table)
 		!(form->relrowsecurity && form->relforcerowsecurity) &&
 		!OidIsValid(get_relname_relid("pg_dist_partition",
 									  PG_CATALOG_NAMESPACE));
+}
+
+/* Has a key column of the index this operator for equality? */
+static bool
+compares_by(Relation index, int column, RegProcedure equal)
+{
+	Oid			type = index->rd_opcintype[column];
+	Oid			operator = get_opfamily_member(index->rd_opfamily[column],
+											   type, type,
+											   BTEqualStrategyNumber);
+
+	return OidIsValid(operator) && get_opcode(operator) == equal;
+}
+
+/*
+ * Are table and index what the probe takes them for?
+ *
+ * A DBA may have changed the type of a column, which makes the index anew, or
+ * have made another one under its name.
+ */
+static bool
+are_as_installed(const IdvProbe *probe, Relation table, Relation index)
+{
+	TupleDesc	desc = RelationGetDescr(table);
+	Form_pg_index form = index->rd_index;
+
+	if (index->rd_rel->relkind != RELKIND_INDEX ||
+		index->rd_rel->relam != BTREE_AM_OID ||
+		form->indrelid != RelationGetRelid(table) ||
+		!form->indisvalid || form->indcheckxmin ||
+		form->indnkeyatts != (probe->alone ? 1 : 2) ||
+		(!probe->alone && !compares_by(index, 0, F_INT4EQ)) ||
+		!compares_by(index, probe->alone ? 0 : 1, probe->equal) ||
+		desc->natts < probe->ntypes)
+		return false;
+	for (int i = 0; i < probe->ntypes; i++)
+	{
+		if (TupleDescAttr(desc, i)->atttypid != probe->types[i])
+			return false;
+	}
+	return true;
 }
 
 /* What a probe looks for. */
@@ -67,13 +109,15 @@ make_keys(ScanKeyData keys[2], const IdvProbe *probe, Relation index,
 /*
  * Lock the row that was found, and read its latest version.
  *
- * Waits for whoever has written it.  Returns false if it is gone then.  The
- * keys of our tables are never updated, so it is the row that was sought.
+ * Waits for whoever has written it.  Returns false if it is gone then, or, by
+ * hand, has been given another key: keys are an app_id and a bigint.
  */
 static bool
-lock_row(const IdvProbe *probe, Relation table, Snapshot snapshot,
-		 TupleTableSlot *slot)
+lock_row(const IdvProbe *probe, Relation table, Relation index,
+		 Snapshot snapshot, TupleTableSlot *slot, int32 app_id, Datum value)
 {
+	int16	   *key = index->rd_index->indkey.values;
+	bool		isnull;
 	TM_FailureData failure;
 	ItemPointerData tid = slot->tts_tid;
 	TM_Result	result;
@@ -85,7 +129,9 @@ lock_row(const IdvProbe *probe, Relation table, Snapshot snapshot,
 	switch (result)
 	{
 		case TM_Ok:
-			return true;
+			return !failure.traversed ||
+				(DatumGetInt32(slot_getattr(slot, key[0], &isnull)) == app_id &&
+				 DatumGetInt64(slot_getattr(slot, key[1], &isnull)) == DatumGetInt64(value));
 		case TM_Deleted:
 		case TM_SelfModified:
 			return false;
@@ -119,7 +165,8 @@ scan(const IdvProbe *probe, Relation table, Relation index, int32 app_id,
 	index_rescan(desc, keys, nkeys, NULL, 0);
 	while (found < 2 && index_getnext_slot(desc, ForwardScanDirection, slot))
 	{
-		if (probe->lock && !lock_row(probe, table, snapshot, slot))
+		if (probe->lock &&
+			!lock_row(probe, table, index, snapshot, slot, app_id, value))
 			continue;
 		if (found++ == 0)
 			idv_row_copy(first, slot);
@@ -147,8 +194,12 @@ int
 idv_probe(const IdvProbe *probe, int32 app_id, Datum value, IdvRow *first)
 {
 	LOCKMODE	mode = probe->lock ? RowShareLock : AccessShareLock;
-	Relation	table = table_open(idv_rows_table(probe->table), mode);
+	Relation	table = NULL;
 	int			found = -1;
+
+	/* The extension may be dropped, and made anew, while we look. */
+	while (table == NULL)
+		table = try_table_open(idv_rows_table(probe->table), mode);
 
 	if (holds_its_rows(table))
 	{
@@ -159,15 +210,13 @@ idv_probe(const IdvProbe *probe, int32 app_id, Datum value, IdvRow *first)
 
 		if (index != NULL)
 		{
-			if (index->rd_rel->relkind == RELKIND_INDEX &&
-				index->rd_index->indrelid == RelationGetRelid(table) &&
-				index->rd_index->indisvalid &&
-				!index->rd_index->indcheckxmin)
+			if (are_as_installed(probe, table, index))
 				found = scan(probe, table, index, app_id, value, first);
 			relation_close(index, AccessShareLock);
 		}
 	}
-	/* A row's lock is worth nothing without its table's. */
-	table_close(table, probe->lock ? NoLock : mode);
+
+	/* What is stored out of line is read later: nobody may rewrite the table. */
+	table_close(table, NoLock);
 	return found;
 }

@@ -25,6 +25,8 @@ typedef struct IdvProbe
 	bool		lowered;		/* it is lower() of what is sought */
 	bool		lock;			/* lock the row, in this mode */
 	LockTupleMode mode;
+	const Oid  *types;			/* what the table's first columns have to be; */
+	int			ntypes;			/* none if nobody reads them so */
 } IdvProbe;
 
 extern int	idv_probe(const IdvProbe *probe, int32 app_id, Datum value,

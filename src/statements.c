@@ -25,6 +25,7 @@
 #include "miscadmin.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
 
@@ -244,8 +245,11 @@ plan_of(const IdvStatement *statement)
 	int			level = 0;
 
 	source = linitial(SPI_plan_get_plan_sources(statement->plan));
+	if (statement->ours)
+		AcceptInvalidationMessages();
 	if (statement->ours &&
-		(!source->is_valid || source->gplan == NULL || !source->gplan->is_valid))
+		(!source->is_valid || source->gplan == NULL || !source->gplan->is_valid ||
+		 TransactionIdIsValid(source->gplan->saved_xmin)))
 	{
 		level = NewGUCNestLevel();
 		(void) set_config_option("enable_seqscan", "off", PGC_USERSET,
