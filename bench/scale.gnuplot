@@ -14,8 +14,8 @@ set ylabel "microseconds"
 set key inside left top
 plot "< grep ^apps ".figures using 2:3 title "1,000 apps of so many" pt 7 lc rgb "#1f77b4", \
      "< grep ^working ".figures using 2:3 title "so many in turn" pt 5 lc rgb "#d62728"
-set title "of one app"
+set title "idverify_identify, nothing new"
 set xlabel "contacts"
-plot "< grep ^contacts ".figures using 2:3 title "identify, nothing new" pt 7 lc rgb "#2ca02c", \
-     "< grep ^probe ".figures using 2:3 title "the index probe alone, as a query" pt 5 lc rgb "#9467bd"
+plot "< grep ^contacts ".figures using 2:3 title "the call" pt 7 lc rgb "#2ca02c", \
+     "< grep ^probe ".figures using 2:3 title "the index probe alone" pt 5 lc rgb "#9467bd"
 unset multiplot
