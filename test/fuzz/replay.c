@@ -19,18 +19,26 @@ static int
 feed(const char *path)
 {
 	FILE	   *file = fopen(path, "rb");
-	uint8_t    *data;
-	long		size;
+	uint8_t    *data = NULL;
+	long		size = -1;
 
-	if (file == NULL || fseek(file, 0, SEEK_END) != 0 ||
-		(size = ftell(file)) < 0)
+	if (file == NULL)
 		return 0;
-	rewind(file);
-
-	data = malloc((size_t) size);
-	if (data == NULL || fread(data, 1, (size_t) size, file) != (size_t) size)
-		return 0;
+	if (fseek(file, 0, SEEK_END) == 0 && (size = ftell(file)) >= 0)
+	{
+		rewind(file);
+		/* no byte more, so that the sanitizer sees each that is read too far */
+		data = malloc(size > 0 ? (size_t) size : 1);
+		if (data != NULL &&
+			fread(data, 1, (size_t) size, file) != (size_t) size)
+			size = -1;
+	}
 	fclose(file);
+	if (data == NULL || size < 0)
+	{
+		free(data);
+		return 0;
+	}
 
 	(void) LLVMFuzzerTestOneInput(data, (size_t) size);
 	free(data);

@@ -47,7 +47,7 @@ planted(PG_FUNCTION_ARGS)
 		number = number + 1;
 	else if (strcmp(mistake, "uninitialised") == 0)
 	{
-		volatile int *memory = palloc(sizeof(int));
+		const volatile int *memory = palloc(sizeof(int));
 
 		if (*memory == 4711)
 			number = 1;

@@ -185,11 +185,10 @@ careless(const char *how, const uint8_t *a, const uint8_t *b, size_t len)
 int
 main(int argc, char **argv)
 {
-	uint8_t		a[IDV_HMAC_LEN] = {0};
-	uint8_t		b[IDV_HMAC_LEN] = {0};
-
 	if (argc > 1)
 	{
+		uint8_t		a[IDV_HMAC_LEN] = {0};
+		uint8_t		b[IDV_HMAC_LEN] = {0};
 		volatile bool equal;
 
 		SECRET(a);
