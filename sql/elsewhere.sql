@@ -34,6 +34,9 @@ ROLLBACK;
 BEGIN;
 ALTER INDEX idverify.contacts_verified_external_id RENAME TO another;
 SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
+-- another one under its name does not serve
+CREATE UNIQUE INDEX contacts_verified_external_id ON idverify.contacts (external_id, app_id) WHERE is_verified;
+SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
 ROLLBACK;
 -- nor is a table that was altered by hand: that is an error, and no crash
 \set VERBOSITY sqlstate
