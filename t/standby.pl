@@ -124,62 +124,52 @@ my $warm = $standby->background_psql('postgres', on_error_stop => 0);
 my $old = $standby->background_psql('postgres', on_error_stop => 0);
 ask($old, 'BEGIN ISOLATION LEVEL REPEATABLE READ');
 
-sub both_say
-{
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my ($sql, $expected, $what) = @_;
-
-	is(scalar ask($warm, $sql), $expected, "$what: a warm session");
-	is(scalar ask($old, $sql), $expected, '... and an open transaction');
-	return;
-}
-
-both_say(check($first), 't', 'before');
-both_say(check($first, 'second'), 'f', 'no such app yet');
+both_say($warm, $old, check($first), 't', 'before');
+both_say($warm, $old, check($first, 'second'), 'f', 'no such app yet');
 
 my $later = new_key();
 change("SELECT idverify_create_app('test', 'second', '$later')");
-both_say(check($later, 'second'), 't', 'a new app');
+both_say($warm, $old, check($later, 'second'), 't', 'a new app');
 
 my $second = change("SELECT idverify_rotate('shop')");
-both_say(check($second), 't', 'rotated: the new secret');
-both_say(check($first), 't', 'within grace: the one before');
+both_say($warm, $old, check($second), 't', 'rotated: the new secret');
+both_say($warm, $old, check($first), 't', 'within grace: the one before');
 
 is(change("SELECT idverify_revoke('shop')"), '1', 'one secret is revoked');
-both_say(check($first), 'f', 'revoked: the one before');
-both_say(verdict($first), 'expired', '... is known to have expired');
-both_say(check($second), 't', '... the current one');
+both_say($warm, $old, check($first), 'f', 'revoked: the one before');
+both_say($warm, $old, verdict($first), 'expired', '... is known to have expired');
+both_say($warm, $old, check($second), 't', '... the current one');
 
 my $third = change("SELECT idverify_stage('shop')");
-both_say(check($third), 't', 'staged');
+both_say($warm, $old, check($third), 't', 'staged');
 change("SELECT idverify_promote('shop', grace => '0')");
-both_say(check($second), 'f', 'promoted without grace: the one before');
-both_say(check($third), 't', '... the one that was staged');
-both_say("SELECT idverify_sign('shop', 'visitor')", user_hash($third, 'visitor'), '... signs');
+both_say($warm, $old, check($second), 'f', 'promoted without grace: the one before');
+both_say($warm, $old, check($third), 't', '... the one that was staged');
+both_say($warm, $old, "SELECT idverify_sign('shop', 'visitor')", user_hash($third, 'visitor'), '... signs');
 
 my $fourth = change("SELECT idverify_rotate('shop', grace => '0')");
-both_say(check($third), 'f', 'rotated without grace: the one before');
-both_say(check($fourth), 't', '... the new one');
+both_say($warm, $old, check($third), 'f', 'rotated without grace: the one before');
+both_say($warm, $old, check($fourth), 't', '... the new one');
 
 # What is not committed is nobody's business.
 my $writer = $primary->background_psql('postgres', on_error_stop => 0);
 my $never = ask($writer, "BEGIN; SELECT idverify_rotate('shop', grace => '0')");
 change('CREATE TABLE something_else ()');
-both_say(check($fourth), 't', 'while a rotation is under way: the current one');
-both_say(check($never), 'f', '... the new one');
+both_say($warm, $old, check($fourth), 't', 'while a rotation is under way: the current one');
+both_say($warm, $old, check($never), 'f', '... the new one');
 ask($writer, 'ROLLBACK');
 $writer->quit;
 
 change("SET session_replication_role = replica; DELETE FROM idverify.apps WHERE app_key = 'second'");
-both_say(check($later, 'second'), 'f', 'deleted by hand');
-both_say(verdict($later, 'second'), 'unknown_app', '... it is unknown');
+both_say($warm, $old, check($later, 'second'), 'f', 'deleted by hand');
+both_say($warm, $old, verdict($later, 'second'), 'unknown_app', '... it is unknown');
 
 ask($old, 'ROLLBACK');
 my $sixth = new_key();
 change('DROP EXTENSION idverify; CREATE EXTENSION idverify;'
 	  . "SELECT idverify_create_app('test', 'shop', '$sixth')");
-both_say(check($fourth), 'f', 'the extension made anew: the old secret');
-both_say(check($sixth), 't', '... the new one');
+both_say($warm, $old, check($fourth), 'f', 'the extension made anew: the old secret');
+both_say($warm, $old, check($sixth), 't', '... the new one');
 
 #
 # Without the key ring

@@ -12,11 +12,13 @@ use Exporter 'import';
 use MIME::Base64;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Test::More;
 use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(
   ask
   attempt
+  both_say
   create_app
   disguises
   forms
@@ -139,6 +141,18 @@ sub ask
 	my $messages = $session->{stderr};
 	$session->{stderr} = '';
 	return wantarray ? ($output, $messages) : $output;
+}
+
+# What two sessions answer: one whose cache is warm, and one in a transaction that
+# is older than what happened.
+sub both_say
+{
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my ($warm, $old, $sql, $expected, $what) = @_;
+
+	is(scalar ask($warm, $sql), $expected, "$what: a warm session");
+	is(scalar ask($old, $sql), $expected, '... and an open transaction');
+	return;
 }
 
 # Try SQL in a session of its own, of which the first error ends it.
