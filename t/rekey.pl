@@ -68,8 +68,8 @@ is($node->safe_psql('postgres', $count_right), '121', '... in a new session neit
 my $first = "(SELECT id FROM idverify.apps WHERE app_key = 'app 3')";
 my $check = "SELECT idverify_check(app_key, 'visitor', user_hash) FROM claims WHERE app_key = 'app 3'";
 
-# The check's error, in a session that knew the app before and in a new one.
-sub both_say
+# That a check fails: in a session that knew the app before and in a new one.
+sub both_refuse
 {
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my ($expected, $what) = @_;
@@ -83,10 +83,10 @@ sub both_say
 }
 
 reload_ring("3:$three\n");
-both_say(qr/^F0000: the key ring has no key 2,/, 'the ring lacks the key');
+both_refuse(qr/^F0000: the key ring has no key 2,/, 'the ring lacks the key');
 is((attempt($node, 'SELECT idverify_rekey()'))[0], 'F0000', '... so rekey gives up');
 reload_ring("2:$three\n");
-both_say(qr/^F0000: key 2 of the key ring is not the one /, 'the ring has another key of that id');
+both_refuse(qr/^F0000: key 2 of the key ring is not the one /, 'the ring has another key of that id');
 is((attempt($node, 'SELECT idverify_rekey()'))[1], '0',
 	'... and rekey has nothing to do');
 reload_ring("3:$three\n2:$two\n");
@@ -115,7 +115,7 @@ for (
 	my ($what, $change) = @$_;
 
 	$node->safe_psql('postgres', sprintf $row, $change);
-	both_say(qr/^XX001: secret \d of app \d+ was altered, or moved from another row$/,
+	both_refuse(qr/^XX001: secret \d of app \d+ was altered, or moved from another row$/,
 		"altered: $what");
 	$node->safe_psql('postgres', $put_back);
 }
