@@ -46,7 +46,8 @@
  *		src/claim.c				floor 1		what a widget sent
  *		src/rows.c				floor 1		rows of our own tables
  *		src/probe.c				floor 1		... or found through an index
- *		src/statements.c		floor 1		statements, as a table's owner
+ *		src/statements.c		floor 1		statements, as a table's owner,
+ *		src/vouching.c			floor 1		... that vouch for a foreign key
  *		src/text.c				floor 1		text as UTF-8
  *		src/entry.c				floor 1		what all entry points share
  *

@@ -22,6 +22,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
@@ -180,6 +181,43 @@ by_right(const IdvContacts *contacts, IdvRow stored, TimestampTz made_at)
 }
 
 /*
+ * See that the target is still there, and still what has been pointed to.
+ *
+ * Our lock keeps everybody else away from it, but no trigger that the fold has
+ * fired; and moves have vouched for it to the foreign keys.
+ */
+static void
+check_target_stayed(IdvFold *fold, Datum id, IdvRow pointed_to)
+{
+	IdvContacts *contacts = fold->contacts;
+	IdvRow		now;
+	bool		stayed = idv_contacts_lock(&now, contacts, fold->app_id, id, false);
+	ListCell   *lc;
+
+	foreach(lc, idv_table_references(contacts->table))
+	{
+		IdvReference *reference = lfirst(lc);
+
+		for (int i = 0; stayed && i < reference->ncolumns; i++)
+		{
+			int			r = reference->referenced[i] - 1;
+			Form_pg_attribute att = TupleDescAttr(contacts->table->desc, r);
+
+			stayed = pointed_to.nulls[r] ||
+				(!now.nulls[r] &&
+				 datum_image_eq(now.values[r], pointed_to.values[r],
+								att->attbyval, att->attlen));
+		}
+	}
+	if (!stayed)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("contact \"%s\" did not stay what it was while another was folded into it",
+						idv_value_text(contacts->id_type, id)),
+				 errhint("Look for a trigger that deletes or changes it.")));
+}
+
+/*
  * Fold, once all is known.  Returns false if a claim wanted to fold a source
  * that is gone, or has become verified, in the meantime.
  */
@@ -247,6 +285,7 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
 	idv_repoint(fold, contacts->table, source, target, 0);
 	idv_check_nothing_left(contacts->table, source, target);
 	delete_source(fold, source_id);
+	check_target_stayed(fold, target_id, target);
 	idv_filling_write(contacts, fold->app_id, target_id, &rest);
 	idv_journal_end(&fold->journal);
 	CommandCounterIncrement();

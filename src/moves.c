@@ -142,6 +142,31 @@ write_updates(IdvMove *move, IdvWriting *writing)
 						writing->types);
 }
 
+/*
+ * May a move vouch for the foreign key that it goes along?
+ *
+ * It must be known what the key's columns will hold: just what the target has.
+ * (A trigger that may change it is asked for when the statement runs.)
+ */
+static bool
+may_vouch(const IdvTable *target, const IdvReference *reference)
+{
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(reference->table->desc,
+												 reference->columns[i] - 1);
+		Form_pg_attribute referenced = TupleDescAttr(target->desc,
+													 reference->referenced[i] - 1);
+
+		if (idv_move_column_type(reference, i) != referenced->atttypid ||
+			(column->atttypmod != -1 &&
+			 column->atttypmod != referenced->atttypmod) ||
+			column->attgenerated != '\0')
+			return false;
+	}
+	return OidIsValid(reference->key);
+}
+
 /* Refuse a table that some trigger has altered since it was described. */
 static void
 check_described(const IdvTable *table, Relation relation)
@@ -196,6 +221,8 @@ idv_move(IdvTable *table, IdvReference *reference, uint32 changed)
 	caller = MemoryContextSwitchTo(idv_table_context(reference->table));
 	move = palloc0(sizeof(IdvMove));
 	move->changed = changed;
+	if (may_vouch(table, reference))
+		move->vouched = reference->key;
 
 	relation = relation_open(reference->table->relation, NoLock);
 	check_described(reference->table, relation);

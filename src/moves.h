@@ -28,6 +28,12 @@ typedef struct IdvMove
 								 * keys.  Without plan: it may, or cannot */
 
 	/*
+	 * The foreign key that needs not look, for each row, whether the target
+	 * is there: a fold that has locked it knows.  Or none.
+	 */
+	Oid			vouched;
+
+	/*
 	 * What tells the moved rows apart afterwards: columns of a unique key,
 	 * less those that are moved.  Or all columns that are not, if there is no
 	 * key; then the one value returned is a record of them.

@@ -59,7 +59,7 @@ describe_foreign_key(IdvTable *table, HeapTuple tuple)
 		reference->referenced[i] = column_of_relative(table->relation,
 													  form->confrelid,
 													  confkey[i]);
-	reference->is_key = true;
+	reference->key = form->oid;
 	reference->table = idv_table(form->conrelid);
 	reference->self = idv_root_relation(form->conrelid) ==
 		idv_root_relation(table->relation);

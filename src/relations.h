@@ -42,7 +42,8 @@ typedef struct IdvReference
 {
 	IdvTable   *table;			/* the one that holds the columns */
 	bool		self;			/* it is the one pointed to */
-	bool		is_key;			/* by a foreign key, not by our own table */
+	Oid			key;			/* the foreign key; none: our own table says
+								 * so */
 	int			ncolumns;
 	AttrNumber	columns[INDEX_MAX_KEYS];
 	AttrNumber	referenced[INDEX_MAX_KEYS];

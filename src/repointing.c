@@ -266,7 +266,9 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 		dropped += drop_collisions(fold, reference->table, lfirst(lc),
 								   values, nulls, depth);
 
-	result = idv_statement_query(&move->update, values, nulls);
+	/* What a row is dropped for is not locked as the target is. */
+	result = idv_statement_move(&move->update, values, nulls,
+								depth == 0 ? move->vouched : InvalidOid);
 	moved += result->processed;
 	idv_journal_moved(&fold->journal, table, reference, move, false,
 					  from, to, result, depth);

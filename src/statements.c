@@ -29,6 +29,8 @@
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
 
+#include "vouching.h"
+
 /*
  * idv_become_owner
  *		Become the owner of a table; for InvalidOid stay who we are.
@@ -263,10 +265,14 @@ plan_of(const IdvStatement *statement)
 	return plan;
 }
 
-/* Run a statement, and send what it returns to a receiver. */
+/*
+ * Run a statement, and send what it returns to a receiver.
+ *
+ * vouched		a foreign key that needs not look, or InvalidOid
+ */
 static uint64
 run(const IdvStatement *statement, const Datum *values, const bool *nulls,
-	DestReceiver *receiver)
+	DestReceiver *receiver, Oid vouched)
 {
 	IdvCaller	before;
 	CachedPlan *plan;
@@ -290,6 +296,8 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 							GetActiveSnapshot(), InvalidSnapshot, receiver,
 							parameters(statement, values, nulls), NULL, 0);
 	ExecutorStart(query, 0);
+	if (OidIsValid(vouched))
+		idv_vouch(query->estate, vouched);
 #if PG_VERSION_NUM >= 180000
 	ExecutorRun(query, ForwardScanDirection, 0);
 #else
@@ -316,7 +324,7 @@ uint64
 idv_statement_run(const IdvStatement *statement,
 				  const Datum *values, const bool *nulls)
 {
-	return run(statement, values, nulls, None_Receiver);
+	return run(statement, values, nulls, None_Receiver, InvalidOid);
 }
 
 /*
@@ -343,7 +351,8 @@ idv_statement_first(const IdvStatement *statement,
 		.context = CurrentMemoryContext
 	};
 
-	uint64		processed = run(statement, values, nulls, &receiver.receiver);
+	uint64		processed = run(statement, values, nulls, &receiver.receiver,
+								InvalidOid);
 
 	if (!returns_the_same(statement,
 						  linitial(SPI_plan_get_plan_sources(statement->plan))))
@@ -359,6 +368,20 @@ IdvResult *
 idv_statement_query(const IdvStatement *statement,
 					const Datum *values, const bool *nulls)
 {
+	return idv_statement_move(statement, values, nulls, InvalidOid);
+}
+
+/*
+ * idv_statement_move
+ *		idv_statement_query() of an UPDATE that makes rows point to another.
+ *
+ * vouched		the foreign key of whose new row the caller knows, and sees
+ *				to it, that it is there; or InvalidOid
+ */
+IdvResult *
+idv_statement_move(const IdvStatement *statement,
+				   const Datum *values, const bool *nulls, Oid vouched)
+{
 	IdvResult  *result = palloc0(sizeof(IdvResult));
 	DestReceiver *receiver = CreateTuplestoreDestReceiver();
 	CachedPlanSource *source;
@@ -367,7 +390,7 @@ idv_statement_query(const IdvStatement *statement,
 	result->store = tuplestore_begin_heap(false, false, work_mem);
 	SetTuplestoreDestReceiverParams(receiver, result->store,
 									CurrentMemoryContext, false, NULL, NULL);
-	result->processed = run(statement, values, nulls, receiver);
+	result->processed = run(statement, values, nulls, receiver, vouched);
 	receiver->rDestroy(receiver);
 
 	/*

@@ -68,6 +68,9 @@ extern uint64 idv_statement_first(const IdvStatement *statement,
 								  IdvRow *first);
 extern IdvResult *idv_statement_query(const IdvStatement *statement,
 									  const Datum *values, const bool *nulls);
+extern IdvResult *idv_statement_move(const IdvStatement *statement,
+									 const Datum *values, const bool *nulls,
+									 Oid vouched);
 extern IdvResult *idv_statement_ask(IdvStatement *statement, const char *sql,
 									int nargs, const Oid *types,
 									const Datum *values);

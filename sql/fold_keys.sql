@@ -1,0 +1,170 @@
+--
+-- idverify_fold(): foreign keys to contacts hold, whatever else happens.
+--
+-- A fold has its target locked, so its foreign keys need not ask for each row
+-- whether the target is there.  Where that is not enough to know that they
+-- hold, they do ask, or the fold fails: no row is ever left pointing to nothing.
+--
+SET client_min_messages = warning;
+\set VERBOSITY sqlstate
+CREATE SCHEMA fold_keys;
+SET search_path = fold_keys, public;
+
+CREATE TABLE people (id bigint PRIMARY KEY, name text);
+CREATE TABLE notes (id serial PRIMARY KEY, person bigint NOT NULL REFERENCES people);
+CREATE VIEW dangling AS SELECT * FROM notes WHERE person NOT IN (SELECT id FROM people);
+INSERT INTO people SELECT n FROM generate_series(1, 9) n;
+INSERT INTO notes (person) SELECT 1 FROM generate_series(1, 100);
+
+-- a hundred rows are moved, and the target is not looked up a hundred times
+CREATE FUNCTION lookups() RETURNS bigint LANGUAGE sql RETURN (SELECT idx_scan FROM pg_stat_xact_user_tables WHERE relid = 'fold_keys.people'::regclass);
+CREATE FUNCTION fold_some(source bigint, target bigint, OUT moved bigint, OUT few_lookups boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	before bigint := lookups();
+BEGIN
+	SELECT f.moved INTO moved FROM idverify_fold(source, target, 'people') f WHERE relation = 'notes'::regclass;
+	few_lookups = lookups() - before < 20;
+END
+$$;
+SELECT * FROM fold_some(1, 2);
+SELECT person, count(*) FROM notes GROUP BY person;
+-- a bare UPDATE does
+CREATE FUNCTION update_some(OUT few_lookups boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	before bigint := lookups();
+BEGIN
+	UPDATE notes SET person = 3;
+	few_lookups = lookups() - before < 20;
+END
+$$;
+SELECT * FROM update_some();
+
+-- a trigger that makes the row point elsewhere: its key asks
+CREATE FUNCTION redirect() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.person = 77; RETURN NEW; END $$;
+CREATE TRIGGER redirect BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION redirect();
+SELECT * FROM idverify_fold(3::bigint, 4::bigint, 'people');  -- fail: 23503
+DROP TRIGGER redirect ON notes;
+
+-- triggers that take the target away: before a row points to it, and after
+CREATE FUNCTION remove_target() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM fold_keys.people WHERE id = 4; RETURN NULL; END $$;
+CREATE TRIGGER remove_target BEFORE UPDATE ON notes FOR EACH STATEMENT EXECUTE FUNCTION remove_target();
+SELECT * FROM idverify_fold(3::bigint, 4::bigint, 'people');  -- fail: 55000
+DROP TRIGGER remove_target ON notes;
+CREATE TRIGGER remove_target AFTER UPDATE ON notes FOR EACH STATEMENT EXECUTE FUNCTION remove_target();
+SELECT * FROM idverify_fold(3::bigint, 4::bigint, 'people');  -- fail: 23503
+DROP TRIGGER remove_target ON notes;
+-- ... or give it another id
+CREATE FUNCTION rename_target() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE fold_keys.people SET id = 44 WHERE id = 4; RETURN NULL; END $$;
+CREATE TRIGGER rename_target BEFORE UPDATE ON notes FOR EACH STATEMENT EXECUTE FUNCTION rename_target();
+SELECT * FROM idverify_fold(3::bigint, 4::bigint, 'people');  -- fail: 55000
+DROP TRIGGER rename_target ON notes;
+
+-- ... where no key points to it: a column that is only listed
+CREATE TABLE listed (person bigint);
+INSERT INTO listed VALUES (5);
+SELECT idverify_add_reference('people', 'listed', 'person');
+CREATE FUNCTION remove_six() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM fold_keys.people WHERE id = 6; RETURN NULL; END $$;
+CREATE TRIGGER remove_six AFTER UPDATE ON listed FOR EACH STATEMENT EXECUTE FUNCTION remove_six();
+SELECT * FROM idverify_fold(5::bigint, 6::bigint, 'people');  -- fail: 55000
+DELETE FROM idverify.contact_references WHERE relation = 'listed'::regclass;
+DROP TABLE listed;
+
+-- another key of the same column still asks
+CREATE TABLE members (id bigint PRIMARY KEY);
+INSERT INTO members VALUES (3), (5);
+ALTER TABLE notes ADD CONSTRAINT of_member FOREIGN KEY (person) REFERENCES members;
+SELECT * FROM idverify_fold(3::bigint, 4::bigint, 'people');  -- fail: 23503
+SELECT moved FROM idverify_fold(3::bigint, 5::bigint, 'people') WHERE relation = 'notes'::regclass;
+ALTER TABLE notes DROP CONSTRAINT of_member;
+
+-- a key that asks at COMMIT
+ALTER TABLE notes ALTER CONSTRAINT notes_person_fkey DEFERRABLE INITIALLY DEFERRED;
+BEGIN;
+INSERT INTO notes (person) VALUES (5);
+SELECT moved FROM idverify_fold(5::bigint, 6::bigint, 'people') WHERE relation = 'notes'::regclass;
+COMMIT;
+BEGIN;
+SELECT moved FROM idverify_fold(6::bigint, 7::bigint, 'people') WHERE relation = 'notes'::regclass;
+DELETE FROM people WHERE id = 7;
+COMMIT;  -- fail: 23503
+TABLE dangling;
+
+-- partitions, of which one has a trigger that makes rows point elsewhere
+CREATE TABLE parted (id serial, person bigint REFERENCES people, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (1) TO (51) PARTITION BY RANGE (id);
+CREATE TABLE parted_1_1 PARTITION OF parted_1 FOR VALUES FROM (1) TO (51);
+CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (51) TO (101);
+DELETE FROM notes;
+INSERT INTO parted (person) SELECT 6 FROM generate_series(1, 100);
+CREATE FUNCTION fold_parted(source bigint, target bigint, OUT moved bigint, OUT few_lookups boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	before bigint := lookups();
+BEGIN
+	SELECT f.moved INTO moved FROM idverify_fold(source, target, 'people') f WHERE relation = 'parted'::regclass;
+	few_lookups = lookups() - before < 20;
+END
+$$;
+SELECT * FROM fold_parted(6, 7);
+CREATE TRIGGER redirect BEFORE UPDATE ON parted_2 FOR EACH ROW EXECUTE FUNCTION redirect();
+SELECT * FROM idverify_fold(7::bigint, 8::bigint, 'people');  -- fail: 23503
+DROP TRIGGER redirect ON parted_2;
+-- ... and rows that change partition with their person
+CREATE TABLE by_person (id int, person bigint REFERENCES people, PRIMARY KEY (id, person)) PARTITION BY LIST (person);
+CREATE TABLE by_person_7 PARTITION OF by_person FOR VALUES IN (7);
+CREATE TABLE by_person_rest PARTITION OF by_person DEFAULT;
+INSERT INTO by_person VALUES (1, 7), (2, 7);
+CREATE TRIGGER redirect BEFORE INSERT ON by_person_rest FOR EACH ROW EXECUTE FUNCTION redirect();
+SELECT * FROM idverify_fold(7::bigint, 8::bigint, 'people');  -- fail: 23503
+DROP TRIGGER redirect ON by_person_rest;
+SELECT relation, moved FROM idverify_fold(7::bigint, 8::bigint, 'people') ORDER BY relation::text;
+SELECT tableoid::regclass, * FROM by_person ORDER BY id;
+DROP TABLE notes, parted, by_person, people CASCADE;
+
+-- a key that stores less than the target has: numbers that are rounded
+CREATE TABLE people (id numeric PRIMARY KEY);
+INSERT INTO people VALUES (1), (2.6), (4.4), (5);
+CREATE TABLE whole (person int REFERENCES people);
+INSERT INTO whole VALUES (1);
+SELECT * FROM idverify_fold(1::numeric, 2.6, 'people');  -- fail: 23503
+SELECT moved FROM idverify_fold(1::numeric, 5::numeric, 'people') WHERE relation = 'whole'::regclass;
+DROP TABLE whole;
+CREATE TABLE rounded (person numeric(5, 0) REFERENCES people);
+INSERT INTO rounded VALUES (5);
+SELECT * FROM idverify_fold(5::numeric, 4.4, 'people');  -- fail: 23503
+TABLE rounded;
+DROP TABLE rounded, people;
+
+-- a key of which a part is generated from the part that moves
+CREATE TABLE people (id bigint PRIMARY KEY, shard bigint NOT NULL, UNIQUE (shard, id));
+INSERT INTO people VALUES (1, 1), (11, 1), (2, 2);
+CREATE TABLE notes (person bigint, shard bigint GENERATED ALWAYS AS (person % 10) STORED, FOREIGN KEY (shard, person) REFERENCES people (shard, id));
+INSERT INTO notes VALUES (1);
+SELECT moved FROM idverify_fold(1::bigint, 11::bigint, 'people') WHERE relation = 'notes'::regclass;
+INSERT INTO people VALUES (12, 1);
+SELECT * FROM idverify_fold(11::bigint, 12::bigint, 'people');  -- fail: 23503
+TABLE notes;
+-- ... and a trigger that changes the other part of the target's key
+ALTER TABLE notes ALTER COLUMN shard DROP EXPRESSION;
+CREATE FUNCTION change_shard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE fold_keys.people SET shard = 3 WHERE id = 12; RETURN NULL; END $$;
+CREATE TRIGGER change_shard BEFORE UPDATE ON notes FOR EACH STATEMENT EXECUTE FUNCTION change_shard();
+SELECT * FROM idverify_fold(11::bigint, 12::bigint, 'people');  -- fail: 55000
+DROP TRIGGER change_shard ON notes;
+SELECT moved FROM idverify_fold(11::bigint, 12::bigint, 'people') WHERE relation = 'notes'::regclass;
+TABLE notes;
+DROP TABLE notes, people;
+
+-- what a dropped row leaves to the one that stays, which is not locked
+CREATE TABLE people (id bigint PRIMARY KEY);
+CREATE TABLE tags (id bigint PRIMARY KEY, person bigint REFERENCES people, tag text, UNIQUE (person, tag));
+CREATE TABLE remarks (tag_id bigint REFERENCES tags);
+INSERT INTO people VALUES (1), (2);
+INSERT INTO tags VALUES (1, 1, 'vip'), (2, 2, 'vip');
+INSERT INTO remarks VALUES (1);
+CREATE FUNCTION remove_tag() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM fold_keys.tags WHERE id = 2; RETURN NULL; END $$;
+CREATE TRIGGER remove_tag BEFORE UPDATE ON remarks FOR EACH STATEMENT EXECUTE FUNCTION remove_tag();
+SELECT * FROM idverify_fold(1::bigint, 2::bigint, 'people');  -- fail: 23503
+DROP TRIGGER remove_tag ON remarks;
+SELECT relation, moved, dropped FROM idverify_fold(1::bigint, 2::bigint, 'people') ORDER BY relation::text;
+TABLE remarks;
+
+DROP SCHEMA fold_keys CASCADE;

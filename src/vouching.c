@@ -1,0 +1,79 @@
+/*-------------------------------------------------------------------------
+ *
+ * vouching.c
+ *	  An UPDATE that vouches for a foreign key.
+ *
+ * For each row that points to another contact now, its foreign key asks
+ * whether that contact is there, and locks it: half of what a fold of many rows
+ * costs.  But a fold has locked it already, and is going to look at it once
+ * more when all is moved.  So the key needs not ask.
+ *
+ * What is promised is the same: a row that is written points to a row that is
+ * there, and stays until we commit.  For that
+ *
+ * - the key's columns must hold what the target's have, to the byte: src/moves.c
+ *	 sees to it for what is written, and here for what a trigger may make of it;
+ * - the target has to be there when all is done: src/folding.c.
+ *
+ * All that PostgreSQL does when the target is deleted or changed stays as it is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "vouching.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_constraint.h"
+#include "commands/trigger.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+/* Is a constraint this one, or that of a partition, which is part of it? */
+static bool
+is_part_of(Oid constraint, Oid whole)
+{
+	while (constraint != whole && OidIsValid(constraint))
+	{
+		HeapTuple	tuple = SearchSysCache1(CONSTROID,
+											ObjectIdGetDatum(constraint));
+
+		if (!HeapTupleIsValid(tuple))
+			return false;
+		constraint = ((Form_pg_constraint) GETSTRUCT(tuple))->conparentid;
+		ReleaseSysCache(tuple);
+	}
+	return constraint == whole;
+}
+
+/*
+ * idv_vouch
+ *		Let a foreign key not ask whether what the updated rows point to is there.
+ *
+ * estate		of an UPDATE that was started, and has not run yet
+ *
+ * Changes this execution's own copy of the triggers, and there nothing but the
+ * key's.  A row that goes to another partition is inserted there, and its key
+ * asks.
+ */
+void
+idv_vouch(EState *estate, Oid key)
+{
+	ListCell   *lc;
+
+	foreach(lc, estate->es_opened_result_relations)
+	{
+		TriggerDesc *triggers = ((ResultRelInfo *) lfirst(lc))->ri_TrigDesc;
+
+		/* It may yet make the row point elsewhere. */
+		if (triggers == NULL || triggers->trig_update_before_row)
+			continue;
+		for (int i = 0; i < triggers->numtriggers; i++)
+		{
+			Trigger    *trigger = &triggers->triggers[i];
+
+			if (trigger->tgfoid == F_RI_FKEY_CHECK_UPD &&
+				is_part_of(trigger->tgconstraint, key))
+				trigger->tgenabled = TRIGGER_DISABLED;
+		}
+	}
+}
