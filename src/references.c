@@ -59,7 +59,9 @@ describe_foreign_key(IdvTable *table, HeapTuple tuple)
 		reference->referenced[i] = column_of_relative(table->relation,
 													  form->confrelid,
 													  confkey[i]);
-	reference->key = form->oid;
+	/* The target may be in another part than the one that is pointed to. */
+	if (form->confrelid == table->relation)
+		reference->key = form->oid;
 	reference->table = idv_table(form->conrelid);
 	reference->self = idv_root_relation(form->conrelid) ==
 		idv_root_relation(table->relation);

@@ -42,8 +42,8 @@ typedef struct IdvReference
 {
 	IdvTable   *table;			/* the one that holds the columns */
 	bool		self;			/* it is the one pointed to */
-	Oid			key;			/* the foreign key; none: our own table says
-								 * so */
+	Oid			key;			/* the foreign key, if it is one to just the
+								 * table that is pointed to */
 	int			ncolumns;
 	AttrNumber	columns[INDEX_MAX_KEYS];
 	AttrNumber	referenced[INDEX_MAX_KEYS];
