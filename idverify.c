@@ -48,6 +48,7 @@
  *		src/probe.c				floor 1		... or found through an index
  *		src/statements.c		floor 1		statements, as a table's owner,
  *		src/vouching.c			floor 1		... that vouch for a foreign key
+ *		src/coerce.c			floor 1		values of other types
  *		src/text.c				floor 1		text as UTF-8
  *		src/entry.c				floor 1		what all entry points share
  *

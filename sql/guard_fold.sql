@@ -68,6 +68,51 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 INSERT INTO contacts VALUES (20, 'shop', 'victim', NULL, 'Forged', NULL, true) RETURNING *;
 
+-- other names for the columns: the fold knows those that the guard looks after
+SELECT app_key FROM idverify_create_app('Other', 'other', 'one secret for all of them', 'accept');
+UPDATE idverify.apps SET on_unverified = 'accept';
+CREATE TABLE people (
+	id		bigint PRIMARY KEY,
+	account	text,
+	uid		text,
+	mail	text,
+	sig		text,
+	trusted	boolean
+) PARTITION BY RANGE (id);
+CREATE TABLE people_all PARTITION OF people DEFAULT;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON people FOR EACH ROW EXECUTE FUNCTION
+	idverify_guard('app_key=account', 'external_id=uid', 'email=mail', 'user_hash=sig', 'is_verified=trusted');
+INSERT INTO people VALUES
+	(1, 'shop', NULL, 'm@m', hash('m@m')),
+	(2, 'shop', 'boss', NULL, NULL),
+	(3, 'other', 'oz', NULL, NULL),
+	(4, 'shop', 'eve', NULL, NULL);
+-- ... an unsigned id does not become a verified contact's
+SELECT count(*) > 0 AS folded FROM idverify_fold(2::bigint, 1::bigint, 'people');
+SELECT * FROM people ORDER BY id;
+-- ... a verified source is refused
+SELECT count(*) > 0 AS folded FROM idverify_fold(1::bigint, 4::bigint, 'people');  -- fail
+-- ... nor is one folded that is of another app, or the flag filled in
+SELECT count(*) > 0 AS folded FROM idverify_fold(3::bigint, 4::bigint, 'people');  -- fail
+SELECT fold_id AS forced FROM idverify_fold(1::bigint, 4::bigint, 'people', force => true) LIMIT 1 \gset
+SELECT * FROM people ORDER BY id;
+SELECT count(*) > 0 AS undone FROM idverify_unfold(:forced);
+
+-- what was taken over and has been signed since stays with who signed it
+INSERT INTO people VALUES (5, 'shop', NULL, NULL, NULL), (6, 'shop', 'frank', NULL, NULL);
+SELECT fold_id AS signed FROM idverify_fold(6::bigint, 5::bigint, 'people') LIMIT 1 \gset
+UPDATE people SET sig = hash('frank') WHERE id = 5;
+SELECT count(*) > 0 AS undone FROM idverify_unfold(:signed);
+SELECT * FROM people WHERE id IN (5, 6) ORDER BY id;
+
+-- a guard of one partition, of whose columns the fold does not know
+DROP TRIGGER guard ON people;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON people_all FOR EACH ROW EXECUTE FUNCTION
+	idverify_guard('app_key=account', 'external_id=uid', 'email=mail', 'user_hash=sig', 'is_verified=trusted');
+SELECT count(*) > 0 AS folded FROM idverify_fold(4::bigint, 1::bigint, 'people');  -- fail
+SELECT * FROM people ORDER BY id;
+DROP TABLE people;
+
 DROP TABLE messages, contacts;
 DROP FUNCTION keep_copy(), hash(text);
 DELETE FROM idverify.fold_rows;

@@ -14,20 +14,19 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/sysattr.h"
-#include "access/transam.h"
 #include "catalog/catalog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "coerce.h"
 #include "folding.h"
 #include "probe.h"
 
@@ -93,50 +92,61 @@ id_column(Relation relation)
 	return id;
 }
 
+/* Add the column that a guard trigger of ours has in the place of a role. */
+static Bitmapset *
+add_mapped(Bitmapset *columns, Oid relid, const Trigger *trigger,
+		   const char *role)
+{
+	size_t		len = strlen(role);
+	char	   *function = get_func_name(trigger->tgfoid);
+
+	if (function == NULL || strcmp(function, "idverify_guard") != 0)
+		return columns;
+	for (int a = 0; a < trigger->tgnargs; a++)
+	{
+		const char *argument = trigger->tgargs[a];
+		AttrNumber	column;
+
+		if (strncmp(argument, role, len) != 0 || argument[len] != '=')
+			continue;
+		column = get_attnum(relid, argument + len + 1);
+		if (column > 0)
+			columns = bms_add_member(columns, column);
+	}
+	return columns;
+}
+
 /*
- * What a signature stands for: external_id, email and user_hash, or whatever
- * columns the arguments of a guard trigger of ours put in their place.
+ * The columns of some roles: those that are named for them, and whatever
+ * columns the arguments of a guard trigger put in their place.
  */
 static Bitmapset *
-identity_columns(Relation relation)
+columns_of(Relation relation, const char *const *roles, int nroles)
 {
-	static const char *const roles[] = {"external_id", "email", "user_hash"};
 	Oid			relid = RelationGetRelid(relation);
 	Bitmapset  *columns = NULL;
 
-	for (int r = 0; r < (int) lengthof(roles); r++)
+	for (int r = 0; r < nroles; r++)
 	{
 		AttrNumber	column = get_attnum(relid, roles[r]);
 
 		if (column > 0)
 			columns = bms_add_member(columns, column);
-	}
-	for (int i = 0; relation->trigdesc && i < relation->trigdesc->numtriggers; i++)
-	{
-		Trigger    *trigger = &relation->trigdesc->triggers[i];
-		char	   *function = get_func_name(trigger->tgfoid);
-
-		if (function == NULL || strcmp(function, "idverify_guard") != 0)
-			continue;
-		for (int a = 0; a < trigger->tgnargs; a++)
-		{
-			for (int r = 0; r < (int) lengthof(roles); r++)
-			{
-				size_t		len = strlen(roles[r]);
-				const char *argument = trigger->tgargs[a];
-				AttrNumber	column;
-
-				if (strncmp(argument, roles[r], len) != 0 ||
-					argument[len] != '=')
-					continue;
-				column = get_attnum(relid, argument + len + 1);
-				if (column > 0)
-					columns = bms_add_member(columns, column);
-			}
-		}
+		for (int i = 0; relation->trigdesc && i < relation->trigdesc->numtriggers; i++)
+			columns = add_mapped(columns, relid,
+								 &relation->trigdesc->triggers[i], roles[r]);
 	}
 	return columns;
 }
+
+/* What a signature stands for. */
+static const char *const identity_roles[] = {"external_id", "email", "user_hash"};
+
+/* Whether there is one. */
+static const char *const flag_roles[] = {"is_verified"};
+
+/* Whose contact it is. */
+static const char *const app_roles[] = {"app_id", "app_key"};
 
 /* Refuse what cannot be a table of contacts. */
 static void
@@ -216,16 +226,16 @@ idv_contacts(Oid relid)
 	contacts->own = relid == idv_contacts_table();
 	contacts->id = id_column(relation);
 	contacts->id_type = getBaseType(get_atttype(relid, contacts->id));
-	contacts->app = column_of_type(relid, "app_id", InvalidOid);
-	if (contacts->app == 0)
-		contacts->app = column_of_type(relid, "app_key", InvalidOid);
-	contacts->is_verified = column_of_type(relid, "is_verified", BOOLOID);
+	contacts->apps = columns_of(relation, app_roles, lengthof(app_roles));
+	contacts->flags = columns_of(relation, flag_roles, lengthof(flag_roles));
 	contacts->custom_data = column_of_type(relid, "custom_data", JSONBOID);
 	contacts->created_at = column_of_type(relid, "created_at", InvalidOid);
-	contacts->identity = identity_columns(relation);
+	contacts->identity = columns_of(relation, identity_roles,
+									lengthof(identity_roles));
 	contacts->never_filled = get_primary_key_attnos(relid, true, &constraint);
 	if (contacts->own)
 	{
+		contacts->app = get_attnum(relid, "app_id");
 		contacts->external_id = get_attnum(relid, "external_id");
 		contacts->email = get_attnum(relid, "email");
 		contacts->email_verified = get_attnum(relid, "email_verified");
@@ -373,9 +383,16 @@ idv_contacts_lock(IdvRow *row, IdvContacts *contacts, int32 app_id, Datum id,
 bool
 idv_contacts_is_verified(const IdvContacts *contacts, IdvRow row)
 {
-	return contacts->is_verified != 0 &&
-		!row.nulls[contacts->is_verified - 1] &&
-		DatumGetBool(row.values[contacts->is_verified - 1]);
+	int			column = -1;
+
+	while ((column = bms_next_member(contacts->flags, column)) >= 0)
+	{
+		if (getBaseType(TupleDescAttr(contacts->table->desc,
+									  column - 1)->atttypid) == BOOLOID &&
+			!row.nulls[column - 1] && DatumGetBool(row.values[column - 1]))
+			return true;
+	}
+	return false;
 }
 
 /* How many triggers we are inside of. */
@@ -432,61 +449,4 @@ idv_fold_writes(Oid relation)
 	return OidIsValid(written_relation) &&
 		idv_root_relation(relation) == written_relation &&
 		trigger_depth() == written_depth + 1;
-}
-
-/*
- * idv_coerce
- *		A value as one of another type, as an assignment would make it.
- *
- * *fits is false if there is no such assignment.
- */
-Datum
-idv_coerce(Datum value, Oid from, Oid to, bool *fits)
-{
-	Oid			function;
-
-	from = getBaseType(from);
-	to = getBaseType(to);
-	*fits = true;
-	if (from == to)
-		return value;
-	switch (find_coercion_pathway(to, from, COERCION_ASSIGNMENT, &function))
-	{
-		case COERCION_PATH_RELABELTYPE:
-			return value;
-		case COERCION_PATH_FUNC:
-			/* Somebody's own cast would run with our rights. */
-			if (function >= FirstUnpinnedObjectId)
-			{
-				*fits = false;
-				return (Datum) 0;
-			}
-			/* A length coercion takes more arguments; without one it is off. */
-			return OidFunctionCall3(function, value, Int32GetDatum(-1),
-									BoolGetDatum(false));
-		case COERCION_PATH_COERCEVIAIO:
-			{
-				Oid			output;
-				Oid			input;
-				Oid			ioparam;
-				bool		is_varlena;
-
-				/* So would the checks of a domain within a type. */
-				if (to >= FirstUnpinnedObjectId &&
-					(get_typtype(to) != TYPTYPE_BASE ||
-					 OidIsValid(get_element_type(to))))
-				{
-					*fits = false;
-					return (Datum) 0;
-				}
-				getTypeOutputInfo(from, &output, &is_varlena);
-				getTypeInputInfo(to, &input, &ioparam);
-				return OidInputFunctionCall(input,
-											OidOutputFunctionCall(output, value),
-											ioparam, -1);
-			}
-		default:
-			*fits = false;
-			return (Datum) 0;
-	}
 }

@@ -20,11 +20,12 @@ typedef struct IdvContacts
 	bool		own;			/* idverify.contacts */
 	AttrNumber	id;
 	Oid			id_type;		/* below domains */
-	AttrNumber	app;			/* app_id or app_key */
-	AttrNumber	is_verified;
+	Bitmapset  *apps;			/* app_id, app_key: the guard's, too */
+	Bitmapset  *flags;			/* is_verified: likewise */
+	AttrNumber	app;			/* this and the rest: of our own alone */
 	AttrNumber	external_id;
 	AttrNumber	email;
-	AttrNumber	email_verified; /* this and the rest: of our own alone */
+	AttrNumber	email_verified;
 	AttrNumber	visitor;
 	AttrNumber	shop;
 	AttrNumber	updated_at;
@@ -52,6 +53,5 @@ extern bool idv_contacts_is_verified(const IdvContacts *contacts, IdvRow row);
 extern void idv_contacts_write(IdvContacts *contacts,
 							   const IdvStatement *statement,
 							   const Datum *values, const bool *nulls);
-extern Datum idv_coerce(Datum value, Oid from, Oid to, bool *fits);
 
 #endif							/* IDV_CONTACT_ROWS_H */

@@ -126,7 +126,8 @@ may_fill(const IdvContacts *contacts, AttrNumber column, IdvRow source,
 
 	if (att->attisdropped || att->attgenerated != '\0' ||
 		att->attidentity != '\0' ||
-		column == contacts->id || column == contacts->app ||
+		column == contacts->id || bms_is_member(column, contacts->apps) ||
+		bms_is_member(column, contacts->flags) ||
 		bms_is_member(column - FirstLowInvalidHeapAttributeNumber,
 					  contacts->never_filled))
 		return false;

@@ -50,22 +50,24 @@ report_no_contact(const IdvContacts *contacts, Datum id)
 static void
 check_same_app(const IdvContacts *contacts, IdvRow source, IdvRow target)
 {
-	int			app = contacts->app - 1;
-	Form_pg_attribute att;
+	int			column = -1;
 
-	if (contacts->app == 0)
-		return;
-	att = TupleDescAttr(contacts->table->desc, app);
-	if (source.nulls[app] == target.nulls[app] &&
-		(source.nulls[app] ||
-		 strcmp(idv_value_text(att->atttypid, source.values[app]),
-				idv_value_text(att->atttypid, target.values[app])) == 0))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("contacts of different apps cannot be folded"),
-			 errdetail("Column \"%s\" of the two differs.",
-					   NameStr(att->attname))));
+	while ((column = bms_next_member(contacts->apps, column)) >= 0)
+	{
+		int			app = column - 1;
+		Form_pg_attribute att = TupleDescAttr(contacts->table->desc, app);
+
+		if (source.nulls[app] == target.nulls[app] &&
+			(source.nulls[app] ||
+			 strcmp(idv_value_text(att->atttypid, source.values[app]),
+					idv_value_text(att->atttypid, target.values[app])) == 0))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("contacts of different apps cannot be folded"),
+				 errdetail("Column \"%s\" of the two differs.",
+						   NameStr(att->attname))));
+	}
 }
 
 /* A column of our own contacts for the journal, if it is to be in there. */

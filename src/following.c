@@ -14,6 +14,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
+#include "coerce.h"
 #include "contact_rows.h"
 #include "journal.h"
 #include "probe.h"

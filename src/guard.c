@@ -314,6 +314,32 @@ guard_update(const IdvColumns *columns, IdvRow *row, const IdvRow *old)
 }
 
 /*
+ * See that a fold gives no verified contact another identity.
+ *
+ * It knows the columns of a guard that hangs on its table, and does not do so.
+ * A guard that hangs on a partition alone may have other ones.
+ */
+static void
+check_fold(const IdvColumns *columns, const TriggerData *trigger)
+{
+	IdvRow		row;
+	IdvRow		old;
+
+	idv_columns_read(&row, columns, trigger->tg_newslot);
+	idv_columns_read(&old, columns, trigger->tg_trigslot);
+	if (is_verified(&old) &&
+		(is_changed(columns, IDV_ROLE_APP_KEY, &row, &old) ||
+		 is_changed(columns, IDV_ROLE_EXTERNAL_ID, &row, &old) ||
+		 is_changed(columns, IDV_ROLE_EMAIL, &row, &old)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a fold would give a verified contact in %s another identity",
+						RelationGetRelationName(trigger->tg_relation)),
+				 errhint("Create trigger \"%s\" on the partitioned table, so that the fold knows its columns.",
+						 trigger->tg_trigger->tgname)));
+}
+
+/*
  * idverify_guard() returns trigger
  *
  * BEFORE INSERT OR UPDATE, for each row of somebody's contacts table.
@@ -332,11 +358,16 @@ idverify_guard(PG_FUNCTION_ARGS)
 	IdvRow		given;
 	IdvRow		wanted;
 
+	columns = idv_columns(fcinfo->flinfo, trigger);
+
 	/* A fold knows who is verified; an unfold puts back what was. */
 	if (idv_fold_writes(RelationGetRelid(trigger->tg_relation)))
+	{
+		if (!inserting)
+			check_fold(columns, trigger);
 		return PointerGetDatum(tuple);
+	}
 
-	columns = idv_columns(fcinfo->flinfo, trigger);
 	idv_columns_read(&given, columns,
 					 inserting ? trigger->tg_trigslot : trigger->tg_newslot);
 	wanted = given;

@@ -18,6 +18,7 @@
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
+#include "coerce.h"
 #include "moves.h"
 
 /*

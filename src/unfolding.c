@@ -248,6 +248,11 @@ take_back_fills(IdvUnfold *unfold, Datum target_id, IdvRow target)
 
 		if (column <= 0 || target.nulls[column - 1])
 			continue;
+
+		/* It has been signed since, and the flag would stand for nothing. */
+		if (!contacts->own && bms_is_member(column, contacts->identity) &&
+			idv_contacts_is_verified(contacts, target))
+			continue;
 		current = idv_value_text(TupleDescAttr(table->desc, column - 1)->atttypid,
 								 target.values[column - 1]);
 		if (strcmp(current, after) == 0)
