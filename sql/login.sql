@@ -108,6 +108,28 @@ SELECT external_id FROM idverify.contacts WHERE id = :ann;
 SELECT FROM idverify_unfold(:forced);
 SELECT id, contact_id = :ann AS ann, contact_id = :bob AS bob FROM unnest(ARRAY['ann', 'bob']) id, idverify_identify('shop', signed(id)) ORDER BY id;
 
+-- ... and one folded by hand into a contact that nobody has signed for: what
+-- that one has comes to the person when they are back, and all can be undone
+SELECT contact_id AS nobody, visitor AS tablet FROM idverify_identify('shop', '{}') \gset
+INSERT INTO messages (contact_id, body) VALUES (:nobody, 'it is me, bob');
+SELECT fold_id AS forced FROM idverify_fold(:bob::bigint, :nobody::bigint, force => true) LIMIT 1 \gset
+SELECT contact_id AS again, is_verified, created, fold_id AS back FROM idverify_identify('shop', signed('bob')) \gset
+\echo verified: :is_verified, created: :created
+SELECT external_id, is_verified, said FROM chat WHERE id IN (:bob, :nobody, :again);
+SELECT idverify_resolve(:bob::bigint) = :again AS resolved;
+SELECT contact_id = :again AS same, created, fold_id FROM idverify_identify('shop', signed('bob'));
+SELECT FROM idverify_unfold(:forced);
+SELECT FROM idverify_unfold(:back);
+DELETE FROM idverify.contacts WHERE id = :again;
+SELECT FROM idverify_unfold(:forced);
+SELECT external_id, is_verified, said FROM chat WHERE id IN (:bob, :nobody);
+-- the same where the browser is the one of that contact: one fold
+SELECT fold_id AS forced FROM idverify_fold(:bob::bigint, :nobody::bigint, force => true) LIMIT 1 \gset
+SELECT contact_id AS again, created, fold_id > :forced AS folded FROM idverify_identify('shop', signed('bob'), :'tablet') \gset
+\echo created: :created, folded: :folded
+SELECT external_id, is_verified, said FROM chat WHERE id IN (:bob, :nobody, :again);
+SELECT count(*) FROM idverify.folds WHERE id > :forced;
+
 DROP VIEW chat;
 DROP TABLE messages;
 DROP FUNCTION signed, hash;

@@ -154,27 +154,33 @@ hold_app(const IdvIdentification *call)
  * Find the contact of a signed identity.
  *
  * If there is none, it may have been folded by hand into another verified one:
- * then its identity leads there.
+ * then its identity leads there.  Or into one that is not: then that one is to
+ * be folded into the contact that has to be made; heir->id is 0 if there is none.
  */
 static bool
-find_verified(IdvContact *contact, const IdvIdentification *call)
+find_verified(IdvContact *contact, IdvContact *heir,
+			  const IdvIdentification *call)
 {
 	int32		app_id = call->app.id;
 	Datum		external_id = call->claimed.field[IDV_EXTERNAL_ID].value;
 	Datum		email = call->claimed.field[IDV_EMAIL].value;
 	int64		become;
 
+	heir->id = 0;
 	if (call->by_email ?
 		idv_contact_find(contact, app_id, IDV_BY_EMAIL_ALONE, email) ||
 		idv_contact_find(contact, app_id, IDV_BY_VERIFIED_EMAIL, email) :
 		idv_contact_find(contact, app_id, IDV_BY_EXTERNAL_ID, external_id))
 		return true;
 
-	return (call->by_email ?
-			idv_fold_of_email(app_id, email, &become) :
-			idv_fold_of_external_id(app_id, external_id, &become)) &&
-		idv_contact_find(contact, app_id, IDV_BY_ID, Int64GetDatum(become)) &&
-		contact->is_verified;
+	if (!(call->by_email ?
+		  idv_fold_of_email(app_id, email, &become) :
+		  idv_fold_of_external_id(app_id, external_id, &become)) ||
+		!idv_contact_find(contact, app_id, IDV_BY_ID, Int64GetDatum(become)))
+		return false;
+	if (!contact->is_verified)
+		*heir = *contact;
+	return contact->is_verified;
 }
 
 /*
@@ -236,6 +242,7 @@ identify_verified(IdvIdentification *call)
 {
 	IdvContact	own;
 	IdvContact	alone;
+	IdvContact	heir;
 	IdvContact	contact;
 	bool		has_own = find_own_contact(&own, call);
 
@@ -243,7 +250,7 @@ identify_verified(IdvIdentification *call)
 	{
 		CHECK_FOR_INTERRUPTS();
 
-		if (!find_verified(&contact, call))
+		if (!find_verified(&contact, &heir, call))
 		{
 			call->created = add_verified(&contact, call, has_own ? &own : NULL);
 			if (!call->created)
@@ -254,6 +261,8 @@ identify_verified(IdvIdentification *call)
 			fold_into_new(&own, &contact, call);
 		else if (has_own)
 			fold_in(&own, &contact, call, 0);
+		if (heir.id != 0)
+			fold_in(&heir, &contact, call, 0);
 		if (!call->by_email && call->email_signed &&
 			idv_contact_find(&alone, call->app.id, IDV_BY_EMAIL_ALONE,
 							 call->claimed.field[IDV_EMAIL].value))
