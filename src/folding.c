@@ -43,6 +43,8 @@ report_no_contact(const IdvContacts *contacts, Datum id)
 			 errmsg("contact \"%s\" does not exist in %s",
 					idv_value_text(contacts->id_type, id),
 					contacts->table->name),
+			 contacts->own ?
+			 errhint("If it was folded, idverify_resolve tells into which one. A contact in a table of your own needs the table's name as third argument.") :
 			 errhint("If it was folded, idverify_resolve tells into which one.")));
 }
 

@@ -96,7 +96,9 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("contact \"%s\" does not exist in %s, nor what it was folded into",
-						idv_value_text(id_type, id), contacts->table->name)));
+						idv_value_text(id_type, id), contacts->table->name),
+				 contacts->own ? 0 :
+				 errhint("If the table was renamed, correct its name in idverify.folds.")));
 
 	/* The caller may have said 5 where ids are bigint. */
 	followed = idv_coerce(followed, contacts->id_type, id_type, &fits);

@@ -165,7 +165,7 @@ report_rejected(const IdvColumns *columns, const IdvRow *row,
 					pnstrdup(app_key.bytes, app_key.len),
 					idv_verdict_labels[verdict]),
 			 errdetail("The app rejects claims that do not verify."),
-			 errhint("Leave external_id and email empty for an anonymous contact."),
+			 errhint("Pass the user_hash that was made of the value, or leave external_id and email empty for an anonymous contact."),
 			 errhidestmt(true)));
 }
 

@@ -196,7 +196,7 @@ explain(IdvRingStatus status, int bad_line)
 	static const char *const faults[] = {
 		[IDV_RING_BAD_LINE] = "is neither id:64-hex, nor a comment, nor blank",
 		[IDV_RING_REPEATED_ID] = "repeats the id of an earlier line",
-		[IDV_RING_TOO_MANY] = "has one key too many",
+		[IDV_RING_TOO_MANY] = "has one key more than the " CppAsString2(IDV_RING_MAX_KEYS) " that a ring can hold",
 		[IDV_RING_LIBRARY] = "could not be made ready for use",
 	};
 
@@ -369,7 +369,10 @@ idv_keyring_report_missing(void)
 			 configured ?
 			 errdetail_log("The key ring is \"%s\".", key_file) : 0,
 			 !configured ?
-			 errhint("To make a key ring, %s", MAKE_A_RING) :
+			 errhint("If secrets are sealed already, set idverify.key_file to the file with their keys: a new one would not open them. Only if there never was a key ring, %s",
+					 MAKE_A_RING) :
+			 !is_absolute_path(key_file) ?
+			 errhint("The path is relative, so that it is taken from the data directory, where a key ring must not be. Set idverify.key_file to an absolute path.") :
 			 is_missing ?
 			 errhint("If secrets are sealed already, restore the file from its copy: a new one would not open them. Only if there never was a key ring, %s",
 					 MAKE_A_RING) :

@@ -175,7 +175,8 @@ check_confirmation(NullableDatum confirm, const LockedApp *app)
 				 confirm.isnull ?
 				 errmsg("rotating the secret of this app has to be confirmed") :
 				 errmsg("the confirmation is wrong"),
-				 errhint("Pass confirm => '%s'.", wanted)));
+				 errhint("Pass confirm => '%s'. A grace window is passed as grace => '1 hour', say.",
+						 wanted)));
 }
 
 /*

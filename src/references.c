@@ -125,6 +125,9 @@ report_lost_reference(Oid contacts, Oid relation, const char *column)
 			 errmsg("column \"%s\" of %s, which is listed as pointing to %s, cannot be used",
 					column, idv_relation_name(relation),
 					idv_relation_name(contacts)),
+			 name == NULL ?
+			 errhint("DELETE FROM idverify.contact_references WHERE relation = %u;",
+					 relation) :
 			 errhint("Correct or delete its row in idverify.contact_references.")));
 }
 

@@ -330,7 +330,8 @@ report_in_the_way(const IdvUnfold *unfold, ErrorData *error)
 					unfold->id),
 			 errdetail("%s%s%s", error->message, error->detail ? ": " : "",
 					   error->detail ? error->detail : ""),
-			 errhint("Move it out of the way first.")));
+			 errhint("Change or delete the row that the detail names. If it is a contact of the same person, fold it into contact \"%s\".",
+					 unfold->target_id)));
 }
 
 /*

@@ -64,6 +64,8 @@ mkdir $home or die;
 refused('no ring at all', 'there is no key ring: idverify.key_file is not set');
 
 my (undef, undef, $told) = attempt($node, creation());
+like($told, qr/HINT:  If secrets are sealed already, set idverify\.key_file to /,
+	'... and one that exists is not to be replaced');
 my ($lines) = $told =~ /^HINT:  [^\n]*:\n(.*?)^LOCATION:/ms;
 my $waiting = $node->background_psql('postgres', on_error_stop => 0);
 like((ask($waiting, creation()))[1], qr/there is no key ring/,
@@ -248,6 +250,8 @@ for ([ 'in the data directory', "$data/ring" ],
 	reload($node);
 	refused("refused: $what", "could not use the key ring: $backed_up", $path);
 }
+like((attempt($node, creation()))[2], qr/HINT:  The path is relative/,
+	'... whose hint says what it is relative to');
 unlink "$data/ring";
 $node->append_conf('postgresql.conf', "idverify.key_file = '$ring'");
 put($good, 0600);
