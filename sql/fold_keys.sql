@@ -18,15 +18,15 @@ INSERT INTO notes (person) SELECT 1 FROM generate_series(1, 100);
 
 -- a hundred rows are moved, and the target is not looked up a hundred times
 CREATE FUNCTION lookups() RETURNS bigint LANGUAGE sql RETURN (SELECT idx_scan FROM pg_stat_xact_user_tables WHERE relid = 'fold_keys.people'::regclass);
-CREATE FUNCTION fold_some(source bigint, target bigint, OUT moved bigint, OUT few_lookups boolean) LANGUAGE plpgsql AS $$
+CREATE FUNCTION fold_some(source bigint, target bigint, along regclass, OUT moved bigint, OUT few_lookups boolean) LANGUAGE plpgsql AS $$
 DECLARE
 	before bigint := lookups();
 BEGIN
-	SELECT f.moved INTO moved FROM idverify_fold(source, target, 'people') f WHERE relation = 'notes'::regclass;
+	SELECT f.moved INTO moved FROM idverify_fold(source, target, 'people') f WHERE relation = along;
 	few_lookups = lookups() - before < 20;
 END
 $$;
-SELECT * FROM fold_some(1, 2);
+SELECT * FROM fold_some(1, 2, 'notes');
 SELECT person, count(*) FROM notes GROUP BY person;
 -- a bare UPDATE does
 CREATE FUNCTION update_some(OUT few_lookups boolean) LANGUAGE plpgsql AS $$
@@ -96,15 +96,7 @@ CREATE TABLE parted_1_1 PARTITION OF parted_1 FOR VALUES FROM (1) TO (51);
 CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (51) TO (101);
 DELETE FROM notes;
 INSERT INTO parted (person) SELECT 6 FROM generate_series(1, 100);
-CREATE FUNCTION fold_parted(source bigint, target bigint, OUT moved bigint, OUT few_lookups boolean) LANGUAGE plpgsql AS $$
-DECLARE
-	before bigint := lookups();
-BEGIN
-	SELECT f.moved INTO moved FROM idverify_fold(source, target, 'people') f WHERE relation = 'parted'::regclass;
-	few_lookups = lookups() - before < 20;
-END
-$$;
-SELECT * FROM fold_parted(6, 7);
+SELECT * FROM fold_some(6, 7, 'parted');
 CREATE TRIGGER redirect BEFORE UPDATE ON parted_2 FOR EACH ROW EXECUTE FUNCTION redirect();
 SELECT * FROM idverify_fold(7::bigint, 8::bigint, 'people');  -- fail: 23503
 DROP TRIGGER redirect ON parted_2;
