@@ -135,7 +135,42 @@ DO $$ BEGIN
 	INSERT INTO contacts (region, app_key, external_id, email, name, is_verified)
 		SELECT region, app_key, external_id, email, 'forged', true FROM contacts WHERE external_id = 'new';
 END $$;
--- ... or of one whose move somebody's trigger stopped
+-- ... not even where the transaction that follows counts from the start again
+DO $$ BEGIN
+	BEGIN
+		UPDATE contacts SET region = 'mars' WHERE external_id = 'new';
+	EXCEPTION WHEN OTHERS THEN
+		RAISE NOTICE '%', SQLERRM;
+	END;
+	COMMIT;
+	BEGIN
+		INSERT INTO contacts (region, app_key, external_id, email, name, is_verified)
+			SELECT region, app_key, external_id, email, 'forged', true FROM contacts WHERE external_id = 'new';
+	EXCEPTION WHEN OTHERS THEN
+		RAISE NOTICE '%', SQLERRM;
+	END;
+END $$;
+-- ... or of one whose move was taken back
+BEGIN;
+SAVEPOINT moved;
+UPDATE contacts SET region = CASE region WHEN 'us' THEN 'eu' ELSE 'us' END, name = 'back again' WHERE external_id = 'new';
+ROLLBACK TO moved;
+INSERT INTO contacts (region, app_key, external_id, email, name, is_verified)
+	SELECT region, app_key, external_id, email, 'forged', true FROM contacts WHERE external_id = 'new';
+COMMIT;
+-- ... or of one whose move somebody's trigger changed its mind about
+RESET ROLE;
+CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.region := OLD.region; RETURN NEW; END';
+CREATE TRIGGER zzz_stay BEFORE UPDATE ON contacts FOR EACH ROW EXECUTE FUNCTION stay();
+SET ROLE regress_guard_app;
+DO $$ BEGIN
+	UPDATE contacts SET region = CASE region WHEN 'us' THEN 'eu' ELSE 'us' END WHERE external_id = 'new';
+	INSERT INTO contacts (region, app_key, external_id, email, name, is_verified)
+		SELECT region, app_key, external_id, email, 'forged', true FROM contacts WHERE external_id = 'new';
+END $$;
+RESET ROLE;
+DROP FUNCTION stay() CASCADE;
+-- ... or of one whose move somebody's trigger stopped: in this statement, another, or a part of one
 RESET ROLE;
 CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER stop BEFORE DELETE ON contacts FOR EACH ROW EXECUTE FUNCTION stop();
@@ -148,25 +183,46 @@ COMMIT;
 DO $$ BEGIN
 	UPDATE contacts SET region = CASE region WHEN 'us' THEN 'eu' ELSE 'us' END WHERE external_id = 'new';
 	INSERT INTO contacts (region, app_key, external_id, email, name, is_verified)
+		SELECT region, app_key, external_id, email, 'forged', true FROM contacts WHERE external_id = 'new';
+END $$;
+DO $$ BEGIN
+	UPDATE contacts SET region = CASE region WHEN 'us' THEN 'eu' ELSE 'us' END WHERE external_id = 'new';
+	INSERT INTO contacts (region, app_key, external_id, email, name, is_verified)
 		SELECT region, app_key, 'victim', email, 'forged', true FROM contacts WHERE external_id = 'new';
 END $$;
+WITH stopped AS (
+	UPDATE contacts SET region = CASE region WHEN 'us' THEN 'eu' ELSE 'us' END WHERE external_id = 'new' RETURNING 1)
+INSERT INTO contacts (region, app_key, external_id, email, name, is_verified)
+	SELECT region, app_key, external_id, email, 'forged', true FROM contacts
+	 WHERE external_id = 'new' AND NOT EXISTS (SELECT FROM stopped);
 RESET ROLE;
--- ... nor does it pass into another table
+DROP FUNCTION stop() CASCADE;
+-- Where somebody's trigger loses the row on its way, just that row may follow,
+-- once, into no other table.
 CREATE TABLE others (LIKE contacts) PARTITION BY LIST (region);
 CREATE TABLE others_all PARTITION OF others DEFAULT;
 CREATE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON others
 	FOR EACH ROW EXECUTE FUNCTION idverify_guard();
+CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER lose BEFORE INSERT ON contacts FOR EACH ROW WHEN (NEW.name = 'lost') EXECUTE FUNCTION lose();
 GRANT SELECT, INSERT ON others TO regress_guard_app;
 SET ROLE regress_guard_app;
 DO $$ BEGIN
-	UPDATE contacts SET region = CASE region WHEN 'us' THEN 'eu' ELSE 'us' END WHERE external_id = 'new';
-	INSERT INTO others (region, app_key, external_id, email, name, is_verified)
-		SELECT region, app_key, external_id, email, 'forged', true FROM contacts WHERE external_id = 'new';
+	UPDATE contacts SET region = CASE region WHEN 'us' THEN 'eu' ELSE 'us' END, name = 'lost' WHERE external_id = 'good us drop';
+	INSERT INTO contacts (region, app_key, external_id, email, name, is_verified) VALUES
+		('us', 'drop', 'victim', 'mail', 'not it', true);
+	INSERT INTO others (region, app_key, external_id, email, name, is_verified) VALUES
+		('us', 'drop', 'good us drop', 'mail', 'elsewhere', true);
+	INSERT INTO contacts (region, app_key, external_id, email, name, is_verified) VALUES
+		('us', 'drop', 'good us drop', 'mail', 'follows', true),
+		('us', 'drop', 'good us drop', 'mail', 'follows twice', true);
 END $$;
 SELECT name, external_id, is_verified FROM others;
+SELECT name, external_id, is_verified FROM contacts
+ WHERE external_id = 'good us drop' OR name IN ('not it', 'follows twice') ORDER BY name;
 RESET ROLE;
 DROP TABLE others;
-DROP FUNCTION stop() CASCADE;
+DROP FUNCTION lose() CASCADE;
 SET ROLE regress_guard_app;
 SELECT name, external_id, email, is_verified FROM contacts
  WHERE name IN ('moved again', 'stays', 'forged') ORDER BY name;

@@ -9,20 +9,30 @@
  * verified contact would be dropped for having moved.
  *
  * So the UPDATE leaves word of a row that it saw leave its partition, and the
- * INSERT that finds such word, about just this row, lets it pass.  Word must
- * not be left of rows that stay: an INSERT could use it to pass as verified.
+ * INSERT that finds such word, about just this row, lets it pass.
+ *
+ * Word alone must not be believed: it outlives a move that failed or that a
+ * trigger stopped, and whoever may INSERT could then pass as the contact that
+ * stayed.  The INSERT looks at what the UPDATE found.  A tuple that has been
+ * moved away says so, and who did it.  Word is good for one row, so that there
+ * are never more verified contacts than before.
  *
  *-------------------------------------------------------------------------
  */
 #include "moving.h"
 
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/partition.h"
+#include "catalog/pg_am.h"
 #include "executor/executor.h"
-#include "utils/datum.h"
+#include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 /* What a partition holds, made ready to be asked about a tuple. */
 struct IdvBounds
@@ -32,13 +42,14 @@ struct IdvBounds
 	TupleTableSlot *slot;
 };
 
-/* A row that is on its way, if statement is that of now. */
+/* Word of a row that is on its way, or that stayed after all. */
 typedef struct MovingRow
 {
+	bool		valid;
 	MemoryContext context;		/* what row points to */
-	TimestampTz statement;
-	SubTransactionId subtransaction;
 	Oid			root;
+	Oid			partition;		/* what it was to leave, and */
+	ItemPointerData tid;		/* ... where it was there */
 	IdvRow		row;
 } MovingRow;
 
@@ -101,6 +112,35 @@ is_outside(IdvBounds *bounds, HeapTuple tuple)
 }
 
 /*
+ * Has the row that there is word of been moved away, by this transaction?
+ *
+ * Not by one that is over, nor by a subtransaction that was rolled back: these
+ * are not current.  A table that is no heap does not tell, and whatever is not
+ * certain is judged.
+ */
+static bool
+has_left(void)
+{
+	Relation	partition = try_table_open(moving.partition, AccessShareLock);
+	HeapTupleData tuple = {.t_self = moving.tid};
+	Buffer		buffer;
+	bool		left = false;
+
+	if (partition == NULL)
+		return false;
+	if (partition->rd_rel->relam == HEAP_TABLE_AM_OID &&
+		ItemPointerGetBlockNumber(&tuple.t_self) < RelationGetNumberOfBlocks(partition) &&
+		heap_fetch(partition, SnapshotAny, &tuple, &buffer, false))
+	{
+		left = HeapTupleHeaderIndicatesMovedPartitions(tuple.t_data) &&
+			TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(tuple.t_data));
+		ReleaseBuffer(buffer);
+	}
+	table_close(partition, AccessShareLock);
+	return left;
+}
+
+/*
  * idv_moving_leaves
  *		Take note if an updated row is about to leave its partition.
  *
@@ -119,7 +159,7 @@ idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
 		return;
 
 	/* Not valid before it is complete */
-	moving.statement = 0;
+	moving.valid = false;
 	if (moving.context == NULL)
 		moving.context = AllocSetContextCreate(TopMemoryContext,
 											   "idverify moving row",
@@ -127,19 +167,21 @@ idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
 	MemoryContextReset(moving.context);
 
 	moving.root = get_root(columns, partition);
-	moving.subtransaction = GetCurrentSubTransactionId();
+	moving.partition = RelationGetRelid(partition);
+	moving.tid = trigger->tg_trigtuple->t_self;
 	before = MemoryContextSwitchTo(moving.context);
 	for (int i = 0; i < (int) lengthof(telling); i++)
 	{
 		const IdvColumn *column = &columns->of[telling[i]];
 		NullableDatum value = row->of[telling[i]];
 
-		if (!value.isnull)
-			value.value = datumCopy(value.value, column->by_value, column->len);
+		/* Whole: what it points to in a toast table may be gone by then. */
+		if (!value.isnull && !column->by_value)
+			value.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(value.value));
 		moving.row.of[telling[i]] = value;
 	}
 	MemoryContextSwitchTo(before);
-	moving.statement = GetCurrentStatementStartTimestamp();
+	moving.valid = true;
 }
 
 /*
@@ -152,10 +194,7 @@ bool
 idv_moving_arrives(IdvColumns *columns, TriggerData *trigger,
 				   const IdvRow *row)
 {
-	if (moving.statement == 0 ||
-		moving.statement != GetCurrentStatementStartTimestamp() ||
-		moving.subtransaction != GetCurrentSubTransactionId() ||
-		!trigger->tg_relation->rd_rel->relispartition)
+	if (!moving.valid || !trigger->tg_relation->rd_rel->relispartition)
 		return false;
 
 	for (int i = 0; i < (int) lengthof(telling); i++)
@@ -164,6 +203,6 @@ idv_moving_arrives(IdvColumns *columns, TriggerData *trigger,
 	if (moving.root != get_root(columns, trigger->tg_relation))
 		return false;
 
-	moving.statement = 0;
-	return true;
+	moving.valid = false;
+	return has_left();
 }
