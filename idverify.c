@@ -70,7 +70,7 @@
 
 #include "src/keyring.h"
 #include "src/relations.h"
-#include "src/secrets.h"
+#include "src/rows.h"
 
 PG_MODULE_MAGIC;
 
@@ -83,7 +83,7 @@ void
 _PG_init(void)
 {
 	idv_keyring_init();
-	idv_secrets_init();
+	idv_rows_init();
 	idv_relations_init();
 
 	MarkGUCPrefixReserved("idverify");

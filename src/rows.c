@@ -13,6 +13,8 @@
  * A catalog scan does all of this.  Without a snapshot of ours it takes the
  * latest one, and there is no permission check, because there is no query.
  *
+ * Whoever keeps what was read is told here when it may no longer be so.
+ *
  *-------------------------------------------------------------------------
  */
 #include "rows.h"
@@ -20,6 +22,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_trigger.h"
@@ -28,6 +31,7 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -75,6 +79,68 @@ typedef struct OurTable
 static OurTable apps = {"apps", "apps_app_key_key", InvalidOid};
 static OurTable secrets = {"secrets", "secrets_pkey", InvalidOid};
 
+bool		idv_rows_are_stale = false;
+
+/*
+ * The subtransaction in which we last read what could be of our own making, and
+ * not committed; InvalidSubTransactionId if we did not.
+ */
+static SubTransactionId read_in = InvalidSubTransactionId;
+
+/*
+ * Relcache callback: relation relid changed, or all did if it is InvalidOid.
+ */
+static void
+note_change(Datum arg pg_attribute_unused(), Oid relid)
+{
+	if (!OidIsValid(relid) || relid == apps.oid || relid == secrets.oid)
+		idv_rows_are_stale = true;
+}
+
+/*
+ * Transaction callback: what we read of our own making may be undone.
+ *
+ * The triggers on our tables run after their statement.  One that fails has
+ * sent no invalidation, and what it had changed can have been read meanwhile,
+ * by a function that it called.
+ */
+static void
+note_end(XactEvent event, void *arg pg_attribute_unused())
+{
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		event != XACT_EVENT_PREPARE)
+		return;
+	if (event != XACT_EVENT_COMMIT && read_in != InvalidSubTransactionId)
+		idv_rows_are_stale = true;
+	read_in = InvalidSubTransactionId;
+}
+
+/*
+ * Subtransaction callback: likewise.
+ *
+ * Those that began later have higher numbers, and have ended before.
+ */
+static void
+note_subtransaction_end(SubXactEvent event, SubTransactionId ended,
+						SubTransactionId parent pg_attribute_unused(),
+						void *arg pg_attribute_unused())
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB && read_in >= ended)
+		idv_rows_are_stale = true;
+}
+
+/*
+ * idv_rows_init
+ *		Listen for changes.  Called once, when the module is loaded.
+ */
+void
+idv_rows_init(void)
+{
+	CacheRegisterRelcacheCallback(note_change, (Datum) 0);
+	RegisterXactCallback(note_end, NULL);
+	RegisterSubXactCallback(note_subtransaction_end, NULL);
+}
+
 /*
  * Open one of our tables.
  *
@@ -84,6 +150,8 @@ static OurTable secrets = {"secrets", "secrets_pkey", InvalidOid};
 static Relation
 open_our_table(OurTable *ours)
 {
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		read_in = GetCurrentSubTransactionId();
 	for (;;)
 	{
 		Relation	table;
@@ -222,24 +290,13 @@ has_tireless_trigger(Relation table)
 }
 
 /*
- * idv_rows_are_of
- *		Is relid one of the tables that we have read from?
- *
- * Looks nothing up, so that it can be called in an invalidation callback.
- */
-bool
-idv_rows_are_of(Oid relid)
-{
-	return relid == apps.oid || relid == secrets.oid;
-}
-
-/*
  * idv_rows_forget_tables
  *		Look the tables up again when they are next read.
  */
 void
 idv_rows_forget_tables(void)
 {
+	idv_rows_are_stale = false;
 	apps.oid = InvalidOid;
 	secrets.oid = InvalidOid;
 }

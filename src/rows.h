@@ -61,7 +61,13 @@ typedef struct IdvSecretRow
 	TimestampTz expires_at;		/* DT_NOEND unless state is previous */
 } IdvSecretRow;
 
-extern bool idv_rows_are_of(Oid relid);
+/*
+ * May what was read no longer be so?  Set by callbacks, which can run in the
+ * middle of anything; cleared by idv_rows_forget_tables().
+ */
+extern bool idv_rows_are_stale;
+
+extern void idv_rows_init(void);
 extern void idv_rows_forget_tables(void);
 extern Oid	idv_rows_table(const char *name);
 extern void idv_rows_lock_app(int32 app_id, LOCKMODE mode);

@@ -9,8 +9,10 @@
  *
  * - Triggers on both tables send a relcache invalidation for their table.  It
  *	 travels with the commit record, to standbys too.
- * - Our callback takes note, and nothing else: it can run in the middle of
- *	 anything.
+ * - Callbacks of rows.c take note, and nothing else: they can run in the middle
+ *	 of anything.
+ * - What was read inside a transaction that writes, and then is rolled back, is
+ *	 stale too: triggers that never came to run have told nobody.
  * - Each look-up first accepts what invalidations there are.  A transaction
  *	 that stays open would otherwise trust a revoked secret to its end.
  * - What was read while an invalidation came in is read again.
@@ -114,37 +116,11 @@ static appslots_hash *slots = NULL;
 static dlist_head apps_by_recency = DLIST_STATIC_INIT(apps_by_recency);
 static int	cache_weight = 0;	/* apps plus secrets */
 
-/* Set by our callback; cleared by forgetting everything. */
-static bool cache_is_stale = false;
-
 /* The number of the key ring that everything kept was opened with. */
 static uint64 ring_seen = 0;
 
 /* A key that no app has, for when there is nothing to compare with. */
 static IdvHmac *nobodys_key = NULL;
-
-/*
- * Relcache callback: relation relid changed, or all did if it is InvalidOid.
- *
- * This can run in the middle of anything, including code that is holding an
- * IdvApp.  So take note, and let the next look-up do the work.
- */
-static void
-note_change(Datum arg pg_attribute_unused(), Oid relid)
-{
-	if (!OidIsValid(relid) || idv_rows_are_of(relid))
-		cache_is_stale = true;
-}
-
-/*
- * idv_secrets_init
- *		Listen for changes.  Called once, when the module is loaded.
- */
-void
-idv_secrets_init(void)
-{
-	CacheRegisterRelcacheCallback(note_change, (Datum) 0);
-}
 
 /* Wipe an app's secrets and forget it. */
 static void
@@ -163,7 +139,6 @@ forget_app(IdvApp *app)
 static void
 forget_all(void)
 {
-	cache_is_stale = false;
 	ring_seen = idv_keyring_number();
 	idv_rows_forget_tables();
 	while (!dlist_is_empty(&apps_by_recency))
@@ -274,7 +249,7 @@ load_app(IdvText app_key)
 		known = idv_rows_app(&row, app_key);
 		rows = known ? idv_rows_secrets(row.id) : NIL;
 		watched = idv_rows_are_watched();
-		if (!cache_is_stale)
+		if (!idv_rows_are_stale)
 			break;
 		CHECK_FOR_INTERRUPTS();
 		forget_all();
@@ -352,7 +327,7 @@ idv_app_get(IdvText app_key)
 		make_cache();
 
 	AcceptInvalidationMessages();
-	if (unlikely(cache_is_stale || idv_keyring_number() != ring_seen))
+	if (unlikely(idv_rows_are_stale || idv_keyring_number() != ring_seen))
 		forget_all();
 
 	slot = appslots_lookup(slots, app_key);

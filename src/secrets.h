@@ -26,7 +26,6 @@ typedef enum IdvMatch
 	IDV_MATCH_EXPIRED			/* one whose grace is over did */
 } IdvMatch;
 
-extern void idv_secrets_init(void);
 extern const IdvApp *idv_app_get(IdvText app_key);
 extern bool idv_app_is_known(const IdvApp *app);
 extern bool idv_app_has_secrets(const IdvApp *app);
