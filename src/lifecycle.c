@@ -35,7 +35,7 @@
 #include "rows.h"
 #include "sealed.h"
 
-/* How many rows idverify_rekey() holds in memory at a time. */
+/* How many rows idverify_rekey() reads at a time. */
 #define REKEY_BATCH			100
 
 IDV_ENTRY(idverify_rotate);
@@ -335,7 +335,7 @@ idverify_purge(PG_FUNCTION_ARGS pg_attribute_unused())
 }
 
 /*
- * Seal the secret of a row, in idverify_rekey()'s cursor, under the ring's
+ * Seal the secret of a row, as idverify_rekey() reads it, under the ring's
  * first key.
  */
 static void
@@ -382,35 +382,35 @@ reseal(HeapTuple tuple, TupleDesc desc)
 Datum
 idverify_rekey(PG_FUNCTION_ARGS pg_attribute_unused())
 {
-	Oid			types[] = {INT4OID};
-	Datum		values[1];
+	Oid			types[] = {INT4OID, INT4OID, INT4OID};
+	Datum		values[] = {0, Int32GetDatum(PG_INT32_MIN),
+	Int32GetDatum(PG_INT32_MIN)};
 	int32		resealed = 0;
-	Portal		cursor;
 
 	PreventCommandIfReadOnly("idverify_rekey()");
 	values[0] = Int32GetDatum((int32) idv_keyring_needed()->keys[0].id);
 	SPI_connect();
 
-	cursor = SPI_cursor_open_with_args(NULL,
-									   "SELECT app_id, generation, sealed, key_id"
-									   " FROM idverify.secrets WHERE key_id <> $1"
-									   " ORDER BY app_id, generation"
-									   " FOR NO KEY UPDATE",
-									   1, types, values, NULL, false, 0);
-	for (;;)
+	/* Each batch goes on after the last row of the one before. */
+	while (idv_run("SELECT app_id, generation, sealed, key_id"
+				   " FROM idverify.secrets WHERE key_id <> $1"
+				   " AND (app_id, generation) > ($2, $3)"
+				   " ORDER BY app_id, generation"
+				   " LIMIT " CppAsString2(REKEY_BATCH)
+				   " FOR NO KEY UPDATE",
+				   lengthof(types), types, values) > 0)
 	{
-		SPITupleTable *batch;
+		SPITupleTable *batch = SPI_tuptable;
+		HeapTuple	last = batch->vals[batch->numvals - 1];
+		bool		isnull;
 
-		SPI_cursor_fetch(cursor, true, REKEY_BATCH);
-		batch = SPI_tuptable;
-		if (SPI_processed == 0)
-			break;
 		for (uint64 i = 0; i < batch->numvals; i++)
 			reseal(batch->vals[i], batch->tupdesc);
 		resealed += (int32) batch->numvals;
+		values[1] = SPI_getbinval(last, batch->tupdesc, 1, &isnull);
+		values[2] = SPI_getbinval(last, batch->tupdesc, 2, &isnull);
 		SPI_freetuptable(batch);
 	}
-	SPI_cursor_close(cursor);
 
 	SPI_finish();
 	PG_RETURN_INT32(resealed);

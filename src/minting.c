@@ -17,6 +17,7 @@
 #include "common/int.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "core/hex.h"
@@ -28,17 +29,28 @@
  * idv_run
  *		Run one statement whose parameters are not null.
  *
+ * Under the latest snapshot, whatever the isolation level: a secret that was
+ * staged after a REPEATABLE READ transaction began verifies, so that one has to
+ * be able to revoke it.
+ *
  * Returns how many rows it touched or returned.
  */
 uint64
 idv_run(const char *sql, int nargs, Oid *types, Datum *values)
 {
-	int			result = SPI_execute_with_args(sql, nargs, types, values,
-											   NULL, false, 0);
+	SPIPlanPtr	plan = SPI_prepare(sql, nargs, types);
+	int			result;
 
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s",
+			 SPI_result_code_string(SPI_result));
+
+	result = SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
+								  InvalidSnapshot, false, true, 0);
 	if (result < 0)
-		elog(ERROR, "SPI_execute_with_args failed: %s",
+		elog(ERROR, "SPI_execute_snapshot failed: %s",
 			 SPI_result_code_string(result));
+	SPI_freeplan(plan);
 	return SPI_processed;
 }
 

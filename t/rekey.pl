@@ -51,9 +51,16 @@ my $old_keys = 'SELECT count(*) FROM idverify.secrets WHERE key_id =';
 
 is(ask($warm, $count_right), '121', 'all secrets open under the one key');
 
+ask($warm, 'BEGIN ISOLATION LEVEL REPEATABLE READ');
+is(ask($warm, "$old_keys 1"), '122', '... as the rows say');
+$node->safe_psql('postgres', "SELECT idverify_create_app('test', 'late')");
+
 reload_ring("2:$two\n1:$one\n");
 is(ask($warm, $count_right), '121', 'they open by the second key of the ring, too');
-is(ask($warm, 'SELECT idverify_rekey()'), '122', 'rekey seals them all under the first');
+is(ask($warm, 'SELECT idverify_rekey()'), '123',
+	'rekey seals them all under the first, also one that is newer than its snapshot');
+ask($warm, 'COMMIT');
+$node->safe_psql('postgres', "DELETE FROM idverify.apps WHERE app_key = 'late'");
 is(ask($warm, "$old_keys 1"), '0', '... as the rows say');
 is(ask($warm, 'SELECT idverify_rekey()'), '0', 'a second time there is nothing to do');
 
