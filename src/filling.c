@@ -282,6 +282,22 @@ idv_filling_json(const IdvContacts *contacts, IdvRow before,
 	return json.data;
 }
 
+/*
+ * Forget the statement that was prepared first.
+ *
+ * Which columns are filled is up to visitors, so there may be any number.
+ */
+static void
+forget_fill(IdvContacts *contacts)
+{
+	Fill	   *oldest = linitial(contacts->fills);
+
+	contacts->fills = list_delete_first(contacts->fills);
+	idv_table_forget(&oldest->update, contacts->table);
+	bms_free(oldest->columns);
+	pfree(oldest);
+}
+
 /* The statement that writes just these columns. */
 static Fill *
 prepare_fill(IdvContacts *contacts, const Bitmapset *columns)
@@ -321,10 +337,9 @@ prepare_fill(IdvContacts *contacts, const Bitmapset *columns)
 					 idv_operator_name(idv_equal_operator(contacts->id_type,
 														  contacts->id_type)));
 
-	/* Those that are forgotten are freed with the rest of the table's. */
-	caller = MemoryContextSwitchTo(idv_table_context(table));
 	if (list_length(contacts->fills) >= FILLS_KEPT)
-		contacts->fills = list_delete_first(contacts->fills);
+		forget_fill(contacts);
+	caller = MemoryContextSwitchTo(idv_table_context(table));
 	prepared = palloc0(sizeof(Fill));
 	prepared->columns = bms_copy(columns);
 	idv_table_statement(&prepared->update, table, sql.data, nargs, types);

@@ -173,6 +173,20 @@ idv_table_statement(IdvStatement *statement, IdvTable *table, const char *sql,
 }
 
 /*
+ * idv_table_forget
+ *		Forget a statement that was prepared with idv_table_statement().
+ *
+ * It may be running: its plan lives until it has.
+ */
+void
+idv_table_forget(IdvStatement *statement, IdvTable *table)
+{
+	idv_statement_free(statement);
+	table->home->statements = list_delete_ptr(table->home->statements,
+											  statement);
+}
+
+/*
  * idv_relation_name
  *		The name of a relation, qualified and quoted.
  */

@@ -60,6 +60,7 @@ extern bool idv_tables_changed(IdvTable *table);
 extern MemoryContext idv_table_context(const IdvTable *table);
 extern void idv_table_statement(IdvStatement *statement, IdvTable *table,
 								const char *sql, int nargs, const Oid *types);
+extern void idv_table_forget(IdvStatement *statement, IdvTable *table);
 extern char *idv_table_columns(const IdvTable *table, const char *alias);
 extern IdvRow idv_table_row(const IdvTable *table, const IdvResult *result,
 							int first);
