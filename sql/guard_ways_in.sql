@@ -196,6 +196,13 @@ INSERT INTO contacts (region, app_key, external_id, email, name, is_verified)
 	SELECT region, app_key, external_id, email, 'forged', true FROM contacts
 	 WHERE external_id = 'new' AND NOT EXISTS (SELECT FROM stopped);
 RESET ROLE;
+-- ... nor is anything asked of a place that is gone
+BEGIN;
+UPDATE contacts SET region = CASE region WHEN 'us' THEN 'eu' ELSE 'us' END WHERE external_id = 'new';
+TRUNCATE contacts;
+INSERT INTO contacts (region, app_key, external_id, email, name, is_verified)
+	VALUES ('us', 'drop', 'new', 'mail', 'forged', true) RETURNING external_id, is_verified;
+ROLLBACK;
 DROP FUNCTION stop() CASCADE;
 -- Where somebody's trigger loses the row on its way, just that row may follow,
 -- once, into no other table.
@@ -231,6 +238,37 @@ SELECT name, external_id, email, is_verified FROM contacts
 INSERT INTO contacts_us_drop (region, app_key, external_id, user_hash) VALUES
 	('us', 'drop', 'direct', hash('direct')), ('us', 'drop', 'forged', 'x')
 	RETURNING *;
+RESET ROLE;
+DROP TABLE contacts;
+
+-- Another row may take the place of one whose move failed, and move away.
+CREATE TABLE contacts (region text, app_key text, external_id text, email text, name text, user_hash text, is_verified boolean)
+	PARTITION BY LIST (region);
+CREATE TABLE contacts_eu PARTITION OF contacts FOR VALUES IN ('eu');
+CREATE TABLE contacts_us PARTITION OF contacts FOR VALUES IN ('us');
+CREATE INDEX ON contacts (name);
+CREATE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON contacts
+	FOR EACH ROW EXECUTE FUNCTION idverify_guard();
+GRANT SELECT, INSERT, UPDATE ON contacts TO regress_guard_app;
+SET ROLE regress_guard_app;
+INSERT INTO contacts (region, app_key, external_id, user_hash) VALUES ('eu', 'drop', 'alice', hash('alice'));
+UPDATE contacts SET region = 'mars';  -- fail
+UPDATE contacts SET name = 'stays';
+RESET ROLE;
+VACUUM (INDEX_CLEANUP ON) contacts_eu;
+SET ROLE regress_guard_app;
+INSERT INTO contacts (region, app_key, name) VALUES ('eu', 'drop', 'takes the place');
+BEGIN;
+UPDATE contacts SET region = 'us' WHERE name = 'takes the place';
+INSERT INTO contacts (region, app_key, external_id, name, is_verified) VALUES ('us', 'drop', 'alice', 'forged', true);
+COMMIT;
+-- Rows move, too, that this transaction itself has locked before.
+BEGIN;
+SELECT name FROM contacts WHERE name = 'stays' FOR KEY SHARE;
+SAVEPOINT moved;
+UPDATE contacts SET region = 'us', name = 'moved' WHERE name = 'stays';
+COMMIT;
+SELECT name, external_id, is_verified FROM contacts ORDER BY name;
 RESET ROLE;
 DROP TABLE contacts;
 

@@ -49,7 +49,8 @@ typedef struct MovingRow
 	MemoryContext context;		/* what row points to */
 	Oid			root;
 	Oid			partition;		/* what it was to leave, and */
-	ItemPointerData tid;		/* ... where it was there */
+	ItemPointerData tid;		/* ... where it was there, and */
+	TransactionId xmin;			/* ... who had stored it */
 	IdvRow		row;
 } MovingRow;
 
@@ -114,6 +115,9 @@ is_outside(IdvBounds *bounds, HeapTuple tuple)
 /*
  * Has the row that there is word of been moved away, by this transaction?
  *
+ * Its place may have been taken by another row since.  That one was stored by
+ * another transaction: what one has deleted is not removed before it is over.
+ *
  * Not by one that is over, nor by a subtransaction that was rolled back: these
  * are not current.  A table that is no heap does not tell, and whatever is not
  * certain is judged.
@@ -132,7 +136,8 @@ has_left(void)
 		ItemPointerGetBlockNumber(&tuple.t_self) < RelationGetNumberOfBlocks(partition) &&
 		heap_fetch(partition, SnapshotAny, &tuple, &buffer, false))
 	{
-		left = HeapTupleHeaderIndicatesMovedPartitions(tuple.t_data) &&
+		left = HeapTupleHeaderGetRawXmin(tuple.t_data) == moving.xmin &&
+			HeapTupleHeaderIndicatesMovedPartitions(tuple.t_data) &&
 			TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(tuple.t_data));
 		ReleaseBuffer(buffer);
 	}
@@ -169,6 +174,7 @@ idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
 	moving.root = get_root(columns, partition);
 	moving.partition = RelationGetRelid(partition);
 	moving.tid = trigger->tg_trigtuple->t_self;
+	moving.xmin = HeapTupleHeaderGetRawXmin(trigger->tg_trigtuple->t_data);
 	before = MemoryContextSwitchTo(moving.context);
 	for (int i = 0; i < (int) lengthof(telling); i++)
 	{
