@@ -26,6 +26,7 @@
  *		src/following.c			floor 2		... where folds lead,
  *		src/repointing.c		floor 2		... all that points to it,
  *		src/steps.c				floor 2		... the same backwards,
+ *		src/moving_back.c		floor 2		... and for many rows at once,
  *		src/filling.c			floor 2		... what the one takes over,
  *		src/journal.c			floor 2		... and what is written down
  *		src/contact_rows.c		floor 2		rows of anybody's contacts

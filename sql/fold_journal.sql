@@ -41,6 +41,57 @@ SELECT * FROM idverify_unfold(:first) ORDER BY relation::text;
 TABLE carts ORDER BY id;
 TABLE items ORDER BY id;
 
+-- folded under one setting and taken back under another: ids, rows without a
+-- key, and values that were filled in are found again. Triggers see what the
+-- session has set, except for how text is read: lc_monetary, xmloption, array_nulls.
+CREATE TABLE dated (id timestamptz PRIMARY KEY, name text, created_at timestamptz, token bytea, names text[], due interval, share float8);
+CREATE TABLE visits (who timestamptz REFERENCES dated, at timestamptz, token bytea, names text[], due interval, share float8);
+INSERT INTO dated VALUES
+	('2020-01-01 00:00Z', 'first', '2019-07-01 12:00Z', '\x00ff5c', '{NULL,"NULL",x}', '-1 mon +2 days -3:04:05.6', 1.0 / 3),
+	('2021-01-01 00:00Z', NULL, '2021-07-01 12:00Z', NULL, NULL, NULL, NULL);
+INSERT INTO visits SELECT id, created_at, token, names, due, share FROM dated, generate_series(1, 2);
+CREATE TABLE dated_before AS TABLE dated;
+CREATE TABLE visits_before AS TABLE visits;
+CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO fold_journal.seen VALUES (pg_catalog.current_setting(pg_catalog.current_setting('fold_journal.setting')));
+	RETURN NEW;
+END $$;
+CREATE TABLE seen (value text);
+CREATE TRIGGER see BEFORE INSERT OR UPDATE ON dated FOR EACH ROW EXECUTE FUNCTION see();
+CREATE TRIGGER see BEFORE UPDATE ON visits FOR EACH ROW EXECUTE FUNCTION see();
+CREATE FUNCTION there_and_back(setting text, there text, back text, OUT resolves boolean, OUT differ bigint, OUT saw text) LANGUAGE plpgsql AS $$
+DECLARE
+	before text := current_setting(setting);
+	fold bigint;
+BEGIN
+	PERFORM set_config('fold_journal.setting', setting, false), set_config(setting, there, false);
+	SELECT min(fold_id) INTO fold FROM idverify_fold(timestamptz '2020-01-01 00:00Z', timestamptz '2021-01-01 00:00Z', 'dated');
+	PERFORM set_config(setting, back, false);
+	TRUNCATE seen;
+	resolves := idverify_resolve(timestamptz '2020-01-01 00:00Z', 'dated') = '2021-01-01 00:00Z';
+	PERFORM idverify_unfold(fold);
+	PERFORM set_config(setting, before, false);
+	WITH before AS (SELECT x::text FROM dated_before x UNION ALL SELECT x::text FROM visits_before x),
+		now AS (SELECT x::text FROM dated x UNION ALL SELECT x::text FROM visits x)
+	SELECT count(*) INTO differ FROM ((TABLE before EXCEPT ALL TABLE now) UNION ALL (TABLE now EXCEPT ALL TABLE before)) d;
+	SELECT string_agg(DISTINCT value, ', ') INTO saw FROM seen;
+END $$;
+SELECT t.*, b.* FROM (VALUES
+	('TimeZone', 'UTC', 'Asia/Tokyo'),
+	('TimeZone', 'America/St_Johns', 'Etc/UTC'),
+	('TimeZone', 'Europe/London', 'Europe/Berlin'),
+	('bytea_output', 'hex', 'escape'),
+	('bytea_output', 'escape', 'hex'),
+	('array_nulls', 'on', 'off'),
+	('DateStyle', 'ISO, MDY', 'SQL, DMY'),
+	('DateStyle', 'German, DMY', 'Postgres, MDY'),
+	('IntervalStyle', 'postgres', 'sql_standard'),
+	('IntervalStyle', 'iso_8601', 'postgres_verbose'),
+	('extra_float_digits', '1', '-5'),
+	('extra_float_digits', '-5', '0')
+	) AS t(setting, there, back), there_and_back(setting, there, back) b;
+
 DROP SCHEMA fold_journal CASCADE;
 DELETE FROM idverify.fold_rows WHERE app_id = 0;
 DELETE FROM idverify.folds WHERE app_id = 0;

@@ -37,6 +37,7 @@ follow(IdvContacts *contacts, int32 app_id, Datum *id)
 		Datum		key[2] = {*id, Int32GetDatum(app_id)};
 		IdvResult  *result;
 		bool		found = false;
+		int			level;
 
 		if ((app_id != 0 || !contacts->own) &&
 			idv_statement_run(&contacts->look, key, NULL) > 0)
@@ -49,7 +50,9 @@ follow(IdvContacts *contacts, int32 app_id, Datum *id)
 		 * latest alone could be planned to walk through the journal
 		 * backwards.
 		 */
+		level = idv_exact_text_begin();
 		values[1] = CStringGetTextDatum(idv_value_text(contacts->id_type, *id));
+		idv_exact_text_end(level);
 		values[2] = Int64GetDatum(last);
 		values[3] = Int32GetDatum(app_id);
 		result = idv_statement_ask(&read_hop,

@@ -42,6 +42,7 @@ typedef struct IdvJournal
 	StringInfoData steps;		/* those in the head, as JSON */
 } IdvJournal;
 
+extern int	idv_exact_reading_begin(void);
 extern int	idv_exact_text_begin(void);
 extern void idv_exact_text_end(int level);
 extern char *idv_value_text(Oid type, Datum value);

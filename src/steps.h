@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "contact_rows.h"
+#include "folding.h"
 #include "relations.h"
 
 /* A fold that is being undone. */
@@ -30,10 +31,13 @@ typedef struct IdvUnfold
 
 	/* The last statement that moved rows back; often the next step's too. */
 	char	   *sql;
+	char	   *places_sql;
 	IdvStatement move_back;
+	IdvStatement places;		/* of rows without a key: where they are */
 	IdvStatement still_there;	/* rows that it should have moved */
 } IdvUnfold;
 
+extern IdvFolded *idv_undone_line(IdvUnfold *unfold, Oid relation);
 extern Oid	idv_journaled_relation(const IdvUnfold *unfold, const char *name);
 extern char *idv_column_type(const IdvTable *table, AttrNumber column);
 extern void idv_put_back(IdvUnfold *unfold, IdvTable *table, Datum row);

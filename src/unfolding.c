@@ -34,6 +34,7 @@
 
 #include "contact_rows.h"
 #include "journal.h"
+#include "moving_back.h"
 #include "relations.h"
 #include "steps.h"
 
@@ -212,6 +213,18 @@ without_merged(Datum current, Datum before, Datum after)
 	return left;
 }
 
+/* What the target has in a column, as the journal would write it. */
+static char *
+current_text(const IdvTable *table, IdvRow target, AttrNumber column)
+{
+	int			level = idv_exact_text_begin();
+	char	   *text = idv_value_text(TupleDescAttr(table->desc, column - 1)->atttypid,
+									  target.values[column - 1]);
+
+	idv_exact_text_end(level);
+	return text;
+}
+
 /* Give back what the target took over, where it still has it. */
 static void
 take_back_fills(IdvUnfold *unfold, Datum target_id, IdvRow target)
@@ -244,7 +257,6 @@ take_back_fills(IdvUnfold *unfold, Datum target_id, IdvRow target)
 		char	   *name = TextDatumGetCString(result->values[0]);
 		AttrNumber	column = get_attnum(table->relation, name);
 		char	   *after = TextDatumGetCString(result->values[2]);
-		char	   *current;
 
 		if (column <= 0 || target.nulls[column - 1])
 			continue;
@@ -253,9 +265,7 @@ take_back_fills(IdvUnfold *unfold, Datum target_id, IdvRow target)
 		if (!contacts->own && bms_is_member(column, contacts->identity) &&
 			idv_contacts_is_verified(contacts, target))
 			continue;
-		current = idv_value_text(TupleDescAttr(table->desc, column - 1)->atttypid,
-								 target.values[column - 1]);
-		if (strcmp(current, after) == 0)
+		if (strcmp(current_text(table, target, column), after) == 0)
 		{
 			nulls[nargs] = result->nulls[1];
 			values[nargs] = result->nulls[1] ? (Datum) 0 :
@@ -352,7 +362,7 @@ idv_unfold(List **undone, int64 fold_id)
 	unfold.context = context;
 	SPI_connect();
 	open_fold(&unfold);
-	level = idv_exact_text_begin();
+	level = idv_exact_reading_begin();
 	PG_TRY();
 	{
 		undo(&unfold);
@@ -360,8 +370,7 @@ idv_unfold(List **undone, int64 fold_id)
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(context);
-		idv_statement_free(&unfold.move_back);
-		idv_statement_free(&unfold.still_there);
+		idv_move_back_end(&unfold);
 		{
 			ErrorData  *error = CopyErrorData();
 
@@ -371,8 +380,7 @@ idv_unfold(List **undone, int64 fold_id)
 	}
 	PG_END_TRY();
 	idv_exact_text_end(level);
-	idv_statement_free(&unfold.move_back);
-	idv_statement_free(&unfold.still_there);
+	idv_move_back_end(&unfold);
 	SPI_finish();
 	*undone = unfold.undone;
 }
