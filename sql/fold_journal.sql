@@ -92,6 +92,39 @@ SELECT t.*, b.* FROM (VALUES
 	('extra_float_digits', '-5', '0')
 	) AS t(setting, there, back), there_and_back(setting, there, back) b;
 
+-- an unfold that fails leaves nothing in the session's memory
+CREATE TABLE held (person int REFERENCES people, note text);
+CREATE TABLE kept (id int PRIMARY KEY, person int REFERENCES people);
+CREATE TABLE dropped (person int UNIQUE REFERENCES people);
+INSERT INTO held VALUES (8, 'a'), (8, 'b');
+INSERT INTO kept VALUES (1, 8);
+INSERT INTO dropped VALUES (8), (9);
+UPDATE people SET name = NULL WHERE id = 9;
+SELECT min(fold_id) AS fold FROM idverify_fold(8, 9, 'people') \gset
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE check_violation; END $$;
+CREATE FUNCTION plans() RETURNS bigint LANGUAGE sql AS $$
+	SELECT count(*) FROM pg_backend_memory_contexts WHERE name IN ('CachedPlan', 'CachedPlanSource', 'CachedPlanQuery', 'SPI Plan');
+$$;
+CREATE FUNCTION plans_left(event text, relation text, fold bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	counted bigint[] := '{}';
+BEGIN
+	EXECUTE format('CREATE TRIGGER refuse BEFORE %s ON %s FOR EACH ROW EXECUTE FUNCTION refuse()', event, relation);
+	FOR n IN 1..20 LOOP
+		BEGIN
+			PERFORM idverify_unfold(fold);
+			RAISE 'it did not fail';
+		EXCEPTION WHEN object_not_in_prerequisite_state THEN
+		END;
+		counted[n] := plans();
+	END LOOP;
+	EXECUTE format('DROP TRIGGER refuse ON %s', relation);
+	RETURN counted[20] - counted[10];
+END $$;
+SELECT event, relation, plans_left(event, relation, :fold)
+	FROM (VALUES ('UPDATE', 'people'), ('INSERT', 'people'), ('UPDATE', 'held'), ('UPDATE', 'kept'), ('INSERT', 'dropped')) t(event, relation);
+SELECT count(*) FROM idverify_unfold(:fold);
+
 DROP SCHEMA fold_journal CASCADE;
 DELETE FROM idverify.fold_rows WHERE app_id = 0;
 DELETE FROM idverify.folds WHERE app_id = 0;

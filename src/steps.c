@@ -119,7 +119,6 @@ void
 idv_put_back(IdvUnfold *unfold, IdvTable *table, Datum row)
 {
 	static const Oid types[] = {JSONBOID};
-	IdvStatement statement = {.plan = NULL};
 	StringInfoData columns;
 	StringInfoData values;
 	JsonbContainer *object = &DatumGetJsonbP(row)->root;
@@ -141,18 +140,18 @@ idv_put_back(IdvUnfold *unfold, IdvTable *table, Datum row)
 						 values.len == 0 ? "" : ", ",
 						 quote_literal_cstr(name), idv_column_type(table, i + 1));
 	}
-	idv_statement_prepare(&statement, table->owner,
+	idv_statement_prepare(&unfold->once, table->owner,
 						  psprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s",
 								   table->name, columns.data, values.data),
 						  lengthof(types), types);
 	if (table == unfold->contacts->table)
-		idv_contacts_write(unfold->contacts, &statement, &row, NULL);
-	else if (idv_statement_run(&statement, &row, NULL) != 1)
+		idv_contacts_write(unfold->contacts, &unfold->once, &row, NULL);
+	else if (idv_statement_run(&unfold->once, &row, NULL) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("row of %s was not put back", table->name),
 				 errhint("Look for a trigger on the table that returns NULL.")));
-	idv_statement_free(&statement);
+	idv_statement_free(&unfold->once);
 	idv_undone_line(unfold, table->relation)->dropped++;
 }
 

@@ -35,6 +35,8 @@ typedef struct IdvUnfold
 	IdvStatement move_back;
 	IdvStatement places;		/* of rows without a key: where they are */
 	IdvStatement still_there;	/* rows that it should have moved */
+
+	IdvStatement once;			/* one that is for nothing else */
 } IdvUnfold;
 
 extern IdvFolded *idv_undone_line(IdvUnfold *unfold, Oid relation);

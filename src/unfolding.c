@@ -237,7 +237,6 @@ take_back_fills(IdvUnfold *unfold, Datum target_id, IdvRow target)
 	Datum	   *values = palloc(sizeof(Datum) * (table->desc->natts + 2));
 	bool	   *nulls = palloc0(sizeof(bool) * (table->desc->natts + 2));
 	int			first = nargs;
-	IdvStatement statement = {.plan = NULL};
 	StringInfoData sql;
 	IdvResult  *result;
 
@@ -295,10 +294,10 @@ take_back_fills(IdvUnfold *unfold, Datum target_id, IdvRow target)
 					 idv_column_name(table, contacts->id),
 					 idv_operator_name(idv_equal_operator(contacts->id_type,
 														  contacts->id_type)));
-	idv_statement_prepare(&statement, table->owner, sql.data, nargs, all_types);
-	statement.ours = contacts->own;
-	idv_contacts_write(contacts, &statement, values, nulls);
-	idv_statement_free(&statement);
+	idv_statement_prepare(&unfold->once, table->owner, sql.data, nargs, all_types);
+	unfold->once.ours = contacts->own;
+	idv_contacts_write(contacts, &unfold->once, values, nulls);
+	idv_statement_free(&unfold->once);
 }
 
 /* Take a fold back, once it is open. */
@@ -345,6 +344,18 @@ report_in_the_way(const IdvUnfold *unfold, ErrorData *error)
 }
 
 /*
+ * Forget the statements of an unfold, whether it failed or not.
+ *
+ * They would outlive the transaction; so each is in here from its beginning.
+ */
+static void
+free_statements(IdvUnfold *unfold)
+{
+	idv_move_back_end(unfold);
+	idv_statement_free(&unfold->once);
+}
+
+/*
  * idv_unfold
  *		Take a fold back.
  *
@@ -370,7 +381,7 @@ idv_unfold(List **undone, int64 fold_id)
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(context);
-		idv_move_back_end(&unfold);
+		free_statements(&unfold);
 		{
 			ErrorData  *error = CopyErrorData();
 
@@ -380,7 +391,7 @@ idv_unfold(List **undone, int64 fold_id)
 	}
 	PG_END_TRY();
 	idv_exact_text_end(level);
-	idv_move_back_end(&unfold);
+	free_statements(&unfold);
 	SPI_finish();
 	*undone = unfold.undone;
 }
