@@ -108,7 +108,7 @@ begin_journal(IdvFold *fold, IdvRow source, IdvRow target,
 	idv_exact_text_end(level);
 	head.visitor = kept_value(contacts->visitor, source, true);
 	head.external_id = kept_value(contacts->external_id, source, verified);
-	head.email = kept_value(contacts->email, source, verified &&
+	head.email = kept_value(contacts->email, source, verified && contacts->own &&
 							DatumGetBool(source.values[contacts->email_verified - 1]));
 	head.forced = (how & IDV_FOLD_FORCE) != 0;
 	head.folded_at = now;
