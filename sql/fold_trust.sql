@@ -142,6 +142,50 @@ RESET ROLE;
 DROP TRIGGER alter_tags ON trust.chats;
 SELECT count(*) FROM trust.people;
 
+-- what would outlive the statement, to run as the superuser who folds: refused
+SET ROLE regress_trust_owner;
+CREATE TABLE trust.buyers (id int PRIMARY KEY);
+CREATE TABLE trust.orders (id int PRIMARY KEY, buyer int REFERENCES trust.buyers DEFERRABLE INITIALLY DEFERRED,
+	nr int, UNIQUE (buyer, nr) DEFERRABLE INITIALLY DEFERRED);
+CREATE TABLE trust.log (id serial PRIMARY KEY);
+CREATE FUNCTION trust.later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM trust.note(); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER later AFTER INSERT ON trust.log DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trust.later();
+CREATE FUNCTION trust.leave() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE current_setting('trust.leave');
+	RETURN NEW;
+END $$;
+CREATE TRIGGER leave BEFORE UPDATE ON trust.orders FOR EACH ROW EXECUTE FUNCTION trust.leave();
+INSERT INTO trust.buyers VALUES (1), (2);
+INSERT INTO trust.orders VALUES (1, 1, 1), (2, 1, 2), (3, 2, 1);
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION idverify_fold TO regress_trust_owner;
+SET trust.leave = 'DECLARE held CURSOR WITH HOLD FOR SELECT trust.note()';
+SELECT * FROM idverify_fold(1, 2, 'trust.buyers');  -- fail: 42501
+SET trust.leave = 'CREATE TEMP VIEW buyers AS SELECT trust.note()';
+SELECT * FROM idverify_fold(1, 2, 'trust.buyers');  -- fail: 42501
+SET trust.leave = 'PREPARE report AS SELECT trust.note()';
+SELECT * FROM idverify_fold(1, 2, 'trust.buyers');  -- fail: 42501
+SET trust.leave = 'INSERT INTO trust.log DEFAULT VALUES';
+SELECT * FROM idverify_fold(1, 2, 'trust.buyers');  -- fail: 42501
+SET trust.leave = 'SELECT 1';
+-- what is deferred of the table itself, fires at once
+CREATE CONSTRAINT TRIGGER later AFTER UPDATE OR INSERT ON trust.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trust.later();
+SELECT min(fold_id) AS fold, sum(moved) AS moved, sum(dropped) AS dropped FROM idverify_fold(1, 2, 'trust.buyers') \gset
+SELECT :moved AS moved, :dropped AS dropped;
+SELECT * FROM idverify_unfold(:fold) ORDER BY relation::text;
+TABLE trust.trapped;
+-- who owns the tables, and folds, may leave what they like to themselves
+SET ROLE regress_trust_owner;
+DROP TRIGGER later ON trust.orders;
+SET trust.leave = 'DECLARE held CURSOR WITH HOLD FOR SELECT trust.note()';
+SELECT relation, moved, dropped FROM idverify_fold(1, 2, 'trust.buyers') ORDER BY relation::text;
+FETCH held;
+CLOSE held;
+RESET ROLE;
+RESET trust.leave;
+TABLE trust.trapped;
+
 -- the extension's own tables are no contacts, and do not point to any
 SET ROLE regress_trust_admin;
 CREATE TABLE trap.flags (id boolean PRIMARY KEY);

@@ -9,6 +9,12 @@
  * the caller needs none.  The caller's security flags are or-ed, not replaced.
  * There is no PG_TRY: when a (sub)transaction aborts it restores the user.
  *
+ * But an owner's code could leave something for later, when the session's user
+ * is the session's user again: a cursor WITH HOLD, whose query runs at the commit;
+ * a deferred trigger, before PostgreSQL 18; a temporary view in the way of a table.
+ * If that user is a superuser, and the owner is none, the statement is a
+ * security-restricted operation, in which the server refuses all of these.
+ *
  * Under the latest snapshot, whatever the isolation level: a REPEATABLE READ
  * transaction must not leave behind the rows that were committed after it
  * began.  SPI can do this (SPI_execute_snapshot), but it collects the rows in
@@ -32,6 +38,20 @@
 #include "vouching.h"
 
 /*
+ * Could the owner of a table want to be who has called us all?
+ *
+ * Not the owner of the function that has called: that is who checks out what the
+ * owner leaves behind.
+ */
+static bool
+endangers_caller(Oid owner)
+{
+	Oid			caller = GetOuterUserId();
+
+	return owner != caller && superuser_arg(caller) && !superuser_arg(owner);
+}
+
+/*
  * idv_become_owner
  *		Become the owner of a table; for InvalidOid stay who we are.
  *
@@ -46,7 +66,9 @@ idv_become_owner(IdvCaller *caller, Oid owner)
 		return;
 	SetUserIdAndSecContext(owner,
 						   caller->sec_context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS);
+						   SECURITY_NOFORCE_RLS |
+						   (endangers_caller(owner) ?
+							SECURITY_RESTRICTED_OPERATION : 0));
 	caller->guc_level = NewGUCNestLevel();
 }
 
@@ -296,6 +318,8 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 							GetActiveSnapshot(), InvalidSnapshot, receiver,
 							parameters(statement, values, nulls), NULL, 0);
 	ExecutorStart(query, 0);
+	if (InSecurityRestrictedOperation())
+		idv_defer_nothing(query->estate);
 	if (OidIsValid(vouched))
 		idv_vouch(query->estate, vouched);
 #if PG_VERSION_NUM >= 180000

@@ -1,7 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * vouching.c
- *	  An UPDATE that vouches for a foreign key.
+ *	  What the triggers of a fold's statement need not do, or not later.
+ *
+ * Changed is an execution's own copy of them, and nothing else.
  *
  * For each row that points to another contact now, its foreign key asks
  * whether that contact is there, and locks it: half of what a fold of many rows
@@ -75,5 +77,30 @@ idv_vouch(EState *estate, Oid key)
 				is_part_of(trigger->tgconstraint, key))
 				trigger->tgenabled = TRIGGER_DISABLED;
 		}
+	}
+}
+
+/*
+ * idv_defer_nothing
+ *		Let nothing that a statement fires wait for the commit.
+ *
+ * estate		of a statement that was started, and has not run yet
+ *
+ * A deferred trigger is an error in a security-restricted operation, and many
+ * databases defer all their foreign keys.  Now they are checked when the
+ * statement is over, which is no harm: we delete nothing before all that
+ * pointed to it points elsewhere.
+ */
+void
+idv_defer_nothing(EState *estate)
+{
+	ListCell   *lc;
+
+	foreach(lc, estate->es_opened_result_relations)
+	{
+		TriggerDesc *triggers = ((ResultRelInfo *) lfirst(lc))->ri_TrigDesc;
+
+		for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+			triggers->triggers[i].tgdeferrable = false;
 	}
 }

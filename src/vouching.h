@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * vouching.h
- *	  An UPDATE that vouches for a foreign key.
+ *	  What the triggers of a fold's statement need not do, or not later.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,5 +13,6 @@
 #include "nodes/execnodes.h"
 
 extern void idv_vouch(EState *estate, Oid key);
+extern void idv_defer_nothing(EState *estate);
 
 #endif							/* IDV_VOUCHING_H */
