@@ -221,6 +221,67 @@ drop_collisions(IdvFold *fold, IdvTable *table, const IdvStatement *collision,
 	return dropped;
 }
 
+/* Was an error one of a unique index of the table whose rows are moved? */
+static bool
+is_taken(const ErrorData *error, const IdvTable *table)
+{
+	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION ||
+		error->schema_name == NULL || error->table_name == NULL)
+		return false;
+
+	/*
+	 * A partition has another name, and this is no time to look it up.  If it
+	 * was some trigger that wrote elsewhere after all, the log tells.
+	 */
+	return strcmp(table->from, table->name) == 0 ||
+		strcmp(quote_qualified_identifier(error->schema_name,
+										  error->table_name),
+			   table->name) == 0;
+}
+
+/*
+ * Move rows, once those are dropped that cannot be.
+ *
+ * Another transaction may have inserted one since that is equal to one of ours;
+ * the index waits until that is committed, and then there is no way on but from
+ * the beginning.  A subtransaction, from which we could try again ourselves,
+ * would cost every fold more than this rare error costs.  So it is one that
+ * drivers and applications know how to try again, 40001; and it does not quote
+ * a row, which a visitor's login would be shown.
+ */
+static IdvResult *
+move_rows(const IdvMove *move, const IdvTable *table, const Datum *values,
+		  const bool *nulls, Oid vouched)
+{
+	MemoryContext context = CurrentMemoryContext;
+	IdvResult  *result;
+
+	PG_TRY();
+	{
+		result = idv_statement_move(&move->update, values, nulls, vouched);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (!is_taken(error, table))
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not move rows of %s, because another transaction has just written one like them",
+						table->name),
+				 errdetail_log("%s%s%s", error->message,
+							   error->detail ? ": " : "",
+							   error->detail ? error->detail : ""),
+				 errhint("Try again.")));
+	}
+	PG_END_TRY();
+	return result;
+}
+
 /* Move what points to one row along one reference. */
 static void
 move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
@@ -268,8 +329,8 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 								   values, nulls, depth);
 
 	/* What a row is dropped for is not locked as the target is. */
-	result = idv_statement_move(&move->update, values, nulls,
-								depth == 0 ? move->vouched : InvalidOid);
+	result = move_rows(move, reference->table, values, nulls,
+					   depth == 0 ? move->vouched : InvalidOid);
 	moved += result->processed;
 	idv_journal_moved(&fold->journal, table, reference, move, false,
 					  from, to, result, depth);
