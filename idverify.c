@@ -29,6 +29,7 @@
  *		src/moving_back.c		floor 2		... and for many rows at once,
  *		src/filling.c			floor 2		... what the one takes over,
  *		src/journal.c			floor 2		... and what is written down
+ *		src/exact.c				floor 2		... as text that every session reads
  *		src/contact_rows.c		floor 2		rows of anybody's contacts
  *		src/moves.c				floor 2		statements that repoint rows
  *		src/collisions.c		floor 2		... that find what is in their way,

@@ -46,12 +46,15 @@ TABLE items ORDER BY id;
 -- session has set, except for how text is read: lc_monetary, xmloption, array_nulls.
 CREATE TABLE dated (id timestamptz PRIMARY KEY, name text, created_at timestamptz, token bytea, names text[], due interval, share float8);
 CREATE TABLE visits (who timestamptz REFERENCES dated, at timestamptz, token bytea, names text[], due interval, share float8);
+CREATE TABLE daily (day timestamptz PRIMARY KEY, who timestamptz REFERENCES dated);
 INSERT INTO dated VALUES
 	('2020-01-01 00:00Z', 'first', '2019-07-01 12:00Z', '\x00ff5c', '{NULL,"NULL",x}', '-1 mon +2 days -3:04:05.6', 1.0 / 3),
 	('2021-01-01 00:00Z', NULL, '2021-07-01 12:00Z', NULL, NULL, NULL, NULL);
 INSERT INTO visits SELECT id, created_at, token, names, due, share FROM dated, generate_series(1, 2);
+INSERT INTO daily SELECT '2022-04-03 02:00Z', min(id) FROM dated;
 CREATE TABLE dated_before AS TABLE dated;
 CREATE TABLE visits_before AS TABLE visits;
+CREATE TABLE daily_before AS TABLE daily;
 CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	INSERT INTO fold_journal.seen VALUES (pg_catalog.current_setting(pg_catalog.current_setting('fold_journal.setting')));
@@ -72,8 +75,8 @@ BEGIN
 	resolves := idverify_resolve(timestamptz '2020-01-01 00:00Z', 'dated') = '2021-01-01 00:00Z';
 	PERFORM idverify_unfold(fold);
 	PERFORM set_config(setting, before, false);
-	WITH before AS (SELECT x::text FROM dated_before x UNION ALL SELECT x::text FROM visits_before x),
-		now AS (SELECT x::text FROM dated x UNION ALL SELECT x::text FROM visits x)
+	WITH before AS (SELECT x::text FROM dated_before x UNION ALL SELECT x::text FROM visits_before x UNION ALL SELECT x::text FROM daily_before x),
+		now AS (SELECT x::text FROM dated x UNION ALL SELECT x::text FROM visits x UNION ALL SELECT x::text FROM daily x)
 	SELECT count(*) INTO differ FROM ((TABLE before EXCEPT ALL TABLE now) UNION ALL (TABLE now EXCEPT ALL TABLE before)) d;
 	SELECT string_agg(DISTINCT value, ', ') INTO saw FROM seen;
 END $$;

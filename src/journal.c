@@ -24,18 +24,13 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "pgtime.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/bytea.h"
-#include "utils/float.h"
 #include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-#include "utils/xml.h"
 
 /* How many keys there are in one step. */
 #define KEYS_PER_STEP		1000
@@ -46,89 +41,6 @@
 static IdvStatement insert_fold;
 static IdvStatement insert_moved;
 static IdvStatement insert_dropped;
-
-static void
-set_option(int *level, const char *name, const char *value)
-{
-	if (*level == 0)
-		*level = NewGUCNestLevel();
-	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
-/* Is the session's time zone one that is always that of Greenwich? */
-static bool
-is_utc(void)
-{
-	long		offset;
-
-	return pg_get_timezone_offset(session_timezone, &offset) && offset == 0;
-}
-
-/*
- * idv_exact_reading_begin
- *		From here on text that was written exactly is read for what it is.
- *
- * Whatever else it may have been written under, it says what it means: a time
- * has its offset from UTC, each part of an interval its sign.  So this can hold
- * while somebody's triggers run, which have hardly a use for these settings;
- * for others, such as the time zone, they have.
- *
- * Returns what idv_exact_text_end() is to be given.  An error undoes it too.
- */
-int
-idv_exact_reading_begin(void)
-{
-	int			level = 0;
-
-	/* Each of these, and to go back, costs more than asking first. */
-	if (strcmp(GetConfigOption("lc_monetary", false, false), "C") != 0)
-		set_option(&level, "lc_monetary", "C");
-	if (xmloption != XMLOPTION_CONTENT)
-		set_option(&level, "xmloption", "content");
-	if (!Array_nulls)
-		set_option(&level, "array_nulls", "on");
-	return level;
-}
-
-/*
- * idv_exact_text_begin
- *		From here on text is written, and read, independent of the session.
- *
- * Not only for the sake of those who read it.  Rows without a key, and values
- * that were filled in, are found again by their text: the same value has to
- * give the same text in every session.
- *
- * Returns what idv_exact_text_end() is to be given.  An error undoes it too.
- */
-int
-idv_exact_text_begin(void)
-{
-	int			level = idv_exact_reading_begin();
-
-	if (!is_utc())
-		set_option(&level, "TimeZone", "UTC");
-	if (DateStyle != USE_ISO_DATES)
-		set_option(&level, "DateStyle", "ISO");
-	if (IntervalStyle != INTSTYLE_POSTGRES)
-		set_option(&level, "IntervalStyle", "postgres");
-	if (extra_float_digits < 1)
-		set_option(&level, "extra_float_digits", "1");
-	if (bytea_output != BYTEA_OUTPUT_HEX)
-		set_option(&level, "bytea_output", "hex");
-	return level;
-}
-
-/*
- * idv_exact_text_end
- *		Go back to the session's settings.
- */
-void
-idv_exact_text_end(int level)
-{
-	if (level != 0)
-		AtEOXact_GUC(false, level);
-}
 
 /*
  * idv_value_text
@@ -309,6 +221,31 @@ describe_change(char **names, char **old_values, char **new_values,
 }
 
 /*
+ * Is all that is written down of a move written the same under all settings?
+ *
+ * Most keys are.  To pin the settings, once per move, would cost a login more
+ * than one in a hundred of its instructions where the time zone is not UTC.
+ */
+static bool
+is_exact_move(const IdvTable *target, const IdvReference *reference,
+			  const IdvMove *move)
+{
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		if (!idv_is_exact(TupleDescAttr(target->desc,
+										reference->referenced[i] - 1)->atttypid))
+			return false;
+	}
+	for (int i = 0; i < move->nkeys; i++)
+	{
+		if (!idv_is_exact(TupleDescAttr(reference->table->desc,
+										move->keys[i] - 1)->atttypid))
+			return false;
+	}
+	return true;
+}
+
+/*
  * idv_journal_moved
  *		Write down the rows that a move returned, and use it up.
  *
@@ -347,7 +284,7 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
 							  lengthof(types), types);
 
-	level = idv_exact_text_begin();
+	level = is_exact_move(target, reference, move) ? 0 : idv_exact_text_begin();
 	ncolumns = describe_change(names, old_values, new_values, target,
 							   reference, move, to_nothing, from, to);
 	for (int i = 0; i < move->nkeys; i++)

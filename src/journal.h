@@ -13,6 +13,7 @@
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
 #include "contact_rows.h"
+#include "exact.h"
 #include "moves.h"
 #include "relations.h"
 
@@ -42,9 +43,6 @@ typedef struct IdvJournal
 	StringInfoData steps;		/* those in the head, as JSON */
 } IdvJournal;
 
-extern int	idv_exact_reading_begin(void);
-extern int	idv_exact_text_begin(void);
-extern void idv_exact_text_end(int level);
 extern char *idv_value_text(Oid type, Datum value);
 extern char *idv_row_json(const IdvTable *table, IdvRow row);
 
