@@ -255,28 +255,37 @@ idv_contacts(Oid relid)
  * idv_contacts_app_id
  *		The app that a contact of ours belongs to, or 0: there is no contact.
  *
- * 0 for every contact of a table that is not ours.
+ * is_verified		output: is it verified, as long as it is not locked
+ *
+ * 0, and false, for every contact of a table that is not ours.
  */
 int32
-idv_contacts_app_id(IdvContacts *contacts, Datum id)
+idv_contacts_app_id(IdvContacts *contacts, Datum id, bool *is_verified)
 {
 	Oid			types[] = {INT8OID};
 	IdvRow		row;
 	int			found;
 
+	*is_verified = false;
 	if (!contacts->own)
 		return 0;
 	found = idv_probe(&probe_app, 0, id, &row);
 	if (found == 1)
+	{
+		*is_verified = idv_contacts_is_verified(contacts, row);
 		return DatumGetInt32(row.values[contacts->app - 1]);
+	}
 	if (found == 0)
 		return 0;
 	if (read_app.plan == NULL)
 		idv_statement_prepare(&read_app, InvalidOid,
-							  "SELECT app_id FROM idverify.contacts WHERE id = $1",
+							  "SELECT app_id, is_verified FROM idverify.contacts"
+							  " WHERE id = $1",
 							  1, types);
-	return idv_statement_first(&read_app, &id, NULL, &row) == 0 ? 0 :
-		DatumGetInt32(row.values[0]);
+	if (idv_statement_first(&read_app, &id, NULL, &row) == 0)
+		return 0;
+	*is_verified = DatumGetBool(row.values[1]);
+	return DatumGetInt32(row.values[0]);
 }
 
 /*

@@ -41,7 +41,8 @@ typedef struct IdvContacts
 } IdvContacts;
 
 extern IdvContacts *idv_contacts(Oid relation);
-extern int32 idv_contacts_app_id(IdvContacts *contacts, Datum id);
+extern int32 idv_contacts_app_id(IdvContacts *contacts, Datum id,
+								 bool *is_verified);
 extern Datum idv_contacts_id(const IdvContacts *contacts, Datum id, Oid type);
 extern Datum idv_contacts_id_from_text(const IdvContacts *contacts,
 									   char *text);

@@ -3,7 +3,9 @@
  * folding.c
  *	  Fold one contact into another.
  *
- * First the two contacts are locked, then one statement runs for each column
+ * First the two contacts are locked, in one order everywhere: of ours the
+ * verified one before the other, and two of a kind by their ids.  Contacts of
+ * somebody's own are locked by their ids alone.  Then one statement runs for each column
  * that points to the source, each with a fresh snapshot.  Whoever inserts a
  * row that points to the source takes a lock on it too: either they came
  * first, then we have waited for them and see the row; or they wait for us,
@@ -233,7 +235,7 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
 			  const IdvNewContact *made, int how)
 {
 	IdvContacts *contacts = fold->contacts;
-	bool		source_first = idv_contacts_compare(contacts, source_id, target_id) < 0;
+	bool		source_first = fold->source_first;
 	bool		by_claim = (how & IDV_FOLD_BY_CLAIM) != 0;
 	IdvRow		source;
 	IdvRow		target;
@@ -243,7 +245,7 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
 	IdvFilling	rest;
 	TimestampTz now;
 
-	/* In the order of their ids, so that folds that cross do not deadlock. */
+	/* In that one order, so that folds that cross do not deadlock. */
 	if (made != NULL)
 	{
 		IdvRow		row = {made->values, made->nulls};
@@ -374,6 +376,20 @@ begin(IdvFold *fold, Oid contacts)
 }
 
 /*
+ * Settle which of the two contacts is locked first.
+ *
+ * Whether they are verified is only known for ours.  If a claim says so, it
+ * may no longer be true once they are locked; that is then seen to.
+ */
+static void
+settle_order(IdvFold *fold, Datum source, bool source_verified,
+			 Datum target, bool target_verified)
+{
+	fold->source_first = source_verified != target_verified ? source_verified :
+		idv_contacts_compare(fold->contacts, source, target) < 0;
+}
+
+/*
  * idv_fold
  *		Fold the source into the target.
  *
@@ -391,14 +407,17 @@ idv_fold(List **folded, Oid contacts, Oid id_type,
 {
 	IdvFold		fold;
 	int64		fold_id;
+	bool		source_verified;
+	bool		target_verified = false;
 
 	begin(&fold, contacts);
 	source = idv_contacts_id(fold.contacts, source, id_type);
 	target = idv_contacts_id(fold.contacts, target, id_type);
-	fold.app_id = idv_contacts_app_id(fold.contacts, source);
+	fold.app_id = idv_contacts_app_id(fold.contacts, source, &source_verified);
 	if (fold.contacts->own)
 	{
-		int32		app_id = idv_contacts_app_id(fold.contacts, target);
+		int32		app_id = idv_contacts_app_id(fold.contacts, target,
+												 &target_verified);
 
 		if (app_id == 0)
 			report_no_contact(fold.contacts, target);
@@ -410,6 +429,7 @@ idv_fold(List **folded, Oid contacts, Oid id_type,
 					 errmsg("contacts of different apps cannot be folded"),
 					 errdetail("Column \"app_id\" of the two differs.")));
 	}
+	settle_order(&fold, source, source_verified, target, target_verified);
 	fold_id = run_fold(folded, &fold, source, target, NULL, how);
 	SPI_finish();
 	return fold_id;
@@ -417,7 +437,10 @@ idv_fold(List **folded, Oid contacts, Oid id_type,
 
 /*
  * idv_fold_own
- *		idv_fold() for idverify.contacts, where the caller knows the app.
+ *		idv_fold() by claim: into a verified contact, of an app that the
+ *		caller knows.
+ *
+ * The source is verified, too, if the fold is forced, and only then.
  */
 int64
 idv_fold_own(List **folded, int32 app_id, int64 source, int64 target, int how)
@@ -427,6 +450,9 @@ idv_fold_own(List **folded, int32 app_id, int64 source, int64 target, int how)
 
 	begin(&fold, idv_contacts_table());
 	fold.app_id = app_id;
+	how |= IDV_FOLD_BY_CLAIM;
+	settle_order(&fold, Int64GetDatum(source), (how & IDV_FOLD_FORCE) != 0,
+				 Int64GetDatum(target), true);
 	fold_id = run_fold(folded, &fold, Int64GetDatum(source),
 					   Int64GetDatum(target), NULL, how);
 	SPI_finish();
@@ -435,7 +461,7 @@ idv_fold_own(List **folded, int32 app_id, int64 source, int64 target, int how)
 
 /*
  * idv_fold_into_new
- *		idv_fold_own() by claim, into a contact that was just made.
+ *		idv_fold_own() into a contact that was just made.
  */
 int64
 idv_fold_into_new(List **folded, int32 app_id, int64 source,
@@ -450,4 +476,22 @@ idv_fold_into_new(List **folded, int32 app_id, int64 source,
 					   Int64GetDatum(target->id), target, IDV_FOLD_BY_CLAIM);
 	SPI_finish();
 	return fold_id;
+}
+
+/*
+ * idv_fold_lock_own
+ *		Lock a contact of ours as a fold does, before it.
+ *
+ * A contact that is gone is not locked.
+ */
+void
+idv_fold_lock_own(int32 app_id, int64 id, bool as_source)
+{
+	IdvFold		fold;
+	IdvRow		row;
+
+	begin(&fold, idv_contacts_table());
+	(void) idv_contacts_lock(&row, fold.contacts, app_id, Int64GetDatum(id),
+							 as_source);
+	SPI_finish();
 }

@@ -35,14 +35,19 @@ extern int64 idv_fold(List **folded, Oid contacts, Oid id_type,
 					  Datum source, Datum target, int how);
 
 /*
- * The same for contacts of ours whose app is known: one statement less.  It
- * locks both rows in the order of their ids, so hold no lock on either.
+ * The same by claim, for contacts of ours whose app is known.
+ *
+ * It locks both rows, the verified one first and two of a kind by their ids.
+ * Who is going to fold several contacts locks all of them first, in that
+ * order, and holds no other: a fold alone keeps to it, but not one after
+ * another.
  */
 extern int64 idv_fold_own(List **folded, int32 app_id, int64 source,
 						  int64 target, int how);
+extern void idv_fold_lock_own(int32 app_id, int64 id, bool as_source);
 
 /*
- * The same by claim, into a contact that this very call has made: nobody else
+ * The same into a contact that this very call has made: nobody else
  * sees it, so it is neither locked nor read.
  *
  * The caller may have given it the source's created_at already, so that there

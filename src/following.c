@@ -88,6 +88,7 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
 	MemoryContext context = CurrentMemoryContext;
 	IdvContacts *contacts;
 	Datum		followed;
+	bool		is_verified;
 	bool		fits;
 	int16		length;
 	bool		by_value;
@@ -95,7 +96,8 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
 	SPI_connect();
 	contacts = idv_contacts(relation);
 	followed = idv_contacts_id(contacts, id, id_type);
-	if (!follow(contacts, idv_contacts_app_id(contacts, followed), &followed))
+	if (!follow(contacts,
+				idv_contacts_app_id(contacts, followed, &is_verified), &followed))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("contact \"%s\" does not exist in %s, nor what it was folded into",

@@ -10,8 +10,8 @@
  *
  * Nothing is written that is there already.  What has to be written is first
  * locked and looked at once more, because a hundred requests for one person
- * may be under way.  Contacts are locked in one order everywhere: those of a
- * fold by id, in folding.c, before any other change.
+ * may be under way.  Contacts are locked in one order everywhere, that of
+ * folding.c, before any other change (login.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -33,6 +33,7 @@
 #include "contacts.h"
 #include "entry.h"
 #include "folding.h"
+#include "login.h"
 #include "notice.h"
 #include "profile.h"
 #include "secrets.h"
@@ -208,40 +209,11 @@ add_verified(IdvContact *contact, const IdvIdentification *call,
 						   IDV_BY_EXTERNAL_ID);
 }
 
-/* Fold a contact into that of the signed identity. */
-static void
-fold_in(const IdvContact *source, const IdvContact *target,
-		IdvIdentification *call, int how)
-{
-	List	   *folded = NIL;
-	int64		fold_id;
-
-	if (source->id == target->id)
-		return;
-	fold_id = idv_fold_own(&folded, call->app.id, source->id, target->id,
-						   how | IDV_FOLD_BY_CLAIM);
-	if (call->fold_id == 0)
-		call->fold_id = fold_id;
-}
-
-/* Fold the visitor's own contact into one that was just made. */
-static void
-fold_into_new(const IdvContact *own, const IdvContact *contact,
-			  IdvIdentification *call)
-{
-	IdvNewContact target = {contact->id, contact->row.values,
-	contact->row.nulls, call->now};
-	List	   *folded = NIL;
-
-	call->fold_id = idv_fold_into_new(&folded, call->app.id, own->id, &target);
-}
-
 /* Answer a claim that is verified. */
 static void
 identify_verified(IdvIdentification *call)
 {
 	IdvContact	own;
-	IdvContact	alone;
 	IdvContact	heir;
 	IdvContact	contact;
 	bool		has_own = find_own_contact(&own, call);
@@ -257,16 +229,8 @@ identify_verified(IdvIdentification *call)
 				continue;
 		}
 
-		if (has_own && call->created)
-			fold_into_new(&own, &contact, call);
-		else if (has_own)
-			fold_in(&own, &contact, call, 0);
-		if (heir.id != 0)
-			fold_in(&heir, &contact, call, 0);
-		if (!call->by_email && call->email_signed &&
-			idv_contact_find(&alone, call->app.id, IDV_BY_EMAIL_ALONE,
-							 call->claimed.field[IDV_EMAIL].value))
-			fold_in(&alone, &contact, call, IDV_FOLD_FORCE);
+		idv_login(call, &contact, has_own ? &own : NULL,
+				  heir.id != 0 ? &heir : NULL);
 
 		/* A contact that was just made has all of it already. */
 		if (call->created || update_contact(&contact, call, idv_set_verified_claim))

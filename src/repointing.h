@@ -20,6 +20,7 @@ typedef struct IdvFold
 {
 	IdvContacts *contacts;
 	int32		app_id;
+	bool		source_first;	/* is the source locked before the target? */
 	IdvJournal	journal;
 	List	   *folded;			/* of IdvFolded */
 	MemoryContext context;		/* where that is */
