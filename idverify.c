@@ -19,6 +19,7 @@
  *		src/moving.c			floor 3		rows that change partition under it
  *		src/columns.c			floor 3		the columns that it looks after
  *
+ *		src/login.c				floor 2		what a login folds
  *		src/profile.c			floor 2		what a claim makes of a contact
  *		src/contacts.c			floor 2		rows of our contacts
  *		src/folding.c			floor 2		one contact into another,
@@ -27,6 +28,7 @@
  *		src/repointing.c		floor 2		... all that points to it,
  *		src/steps.c				floor 2		... the same backwards,
  *		src/moving_back.c		floor 2		... and for many rows at once,
+ *		src/made.c				floor 2		... if that was just made,
  *		src/filling.c			floor 2		... what the one takes over,
  *		src/journal.c			floor 2		... and what is written down
  *		src/exact.c				floor 2		... as text that every session reads

@@ -4,12 +4,12 @@
  *	  Fold one contact into another.
  *
  * First the two contacts are locked, in one order everywhere: of ours the
- * verified one before the other, and two of a kind by their ids.  Contacts of
- * somebody's own are locked by their ids alone.  Then one statement runs for each column
- * that points to the source, each with a fresh snapshot.  Whoever inserts a
- * row that points to the source takes a lock on it too: either they came
- * first, then we have waited for them and see the row; or they wait for us,
- * and then there is no source any more.
+ * verified one before the other, and two of a kind by their ids; of somebody's
+ * own by their ids alone.  Then one statement runs for each column that points
+ * to the source, each with a fresh snapshot.  Whoever inserts a row that points
+ * to the source takes a lock on it too: either they came first, then we have
+ * waited for them and see the row; or they wait for us, and then there is no
+ * source any more.
  *
  * The source is deleted when nothing points to it, so there is nothing that
  * its deletion could cascade to; and it is deleted before the target takes
@@ -32,6 +32,7 @@
 #include "contact_rows.h"
 #include "filling.h"
 #include "journal.h"
+#include "made.h"
 #include "relations.h"
 #include "repointing.h"
 
@@ -144,52 +145,6 @@ delete_source(IdvFold *fold, Datum id)
 }
 
 /*
- * What is left to write of a filling into a contact that was just made.
- *
- * It may have its new created_at already; then nothing has to be updated for
- * that alone.  Or it has one of a source that is not folded after all.
- */
-static IdvFilling
-rest_of_filling(IdvFilling *filling, const IdvContacts *contacts,
-				IdvRow stored, IdvRow before)
-{
-	int			i = contacts->created_at - 1;
-	bool		fills = bms_is_member(i + 1, filling->columns);
-	IdvFilling	rest = *filling;
-	Datum		wanted = fills ? filling->after.values[i] : before.values[i];
-
-	if (DatumGetTimestampTz(wanted) == DatumGetTimestampTz(stored.values[i]))
-	{
-		rest.columns = bms_del_member(bms_copy(filling->columns), i + 1);
-		if (fills && bms_num_members(filling->columns) == 2)
-		{
-			/* The other one is updated_at. */
-			filling->columns = bms_make_singleton(i + 1);
-			rest.columns = NULL;
-		}
-	}
-	else if (!fills)
-	{
-		rest.columns = bms_add_member(bms_copy(filling->columns), i + 1);
-		rest.after.values[i] = wanted;
-		rest.after.nulls[i] = false;
-	}
-	return rest;
-}
-
-/* The row of a contact that was just made, as it would be without the source. */
-static IdvRow
-by_right(const IdvContacts *contacts, IdvRow stored, TimestampTz made_at)
-{
-	int			natts = contacts->table->desc->natts;
-	IdvRow		row = {palloc(sizeof(Datum) * natts), stored.nulls};
-
-	memcpy(row.values, stored.values, sizeof(Datum) * natts);
-	row.values[contacts->created_at - 1] = TimestampTzGetDatum(made_at);
-	return row;
-}
-
-/*
  * See that the target is still there, and still what has been pointed to.
  *
  * Our lock keeps everybody else away from it, but no trigger that the fold has
@@ -226,54 +181,97 @@ check_target_stayed(IdvFold *fold, Datum id, IdvRow pointed_to)
 				 errhint("Look for a trigger that deletes or changes it.")));
 }
 
+/* What became of a fold. */
+typedef enum Outcome
+{
+	FOLDED,
+	NOT_FOLDED,					/* the source is gone, or became verified */
+	TARGET_GONE
+} Outcome;
+
 /*
- * Fold, once all is known.  Returns false if a claim wanted to fold a source
- * that is gone, or has become verified, in the meantime.
+ * Lock the source and the target, in that one order, so that folds that cross
+ * do not deadlock.
+ *
+ * By claim it is no error if one is gone: somebody else has folded it since the
+ * caller looked.
  */
-static bool
+static Outcome
+lock_both(IdvFold *fold, IdvRow *source, IdvRow *target,
+		  Datum source_id, Datum target_id, int how)
+{
+	IdvContacts *contacts = fold->contacts;
+	bool		by_claim = (how & IDV_FOLD_BY_CLAIM) != 0;
+	bool		found = false;
+
+	for (int turn = 0; turn < 2; turn++)
+	{
+		if ((turn == 0) == fold->source_first)
+		{
+			found = idv_contacts_lock(source, contacts, fold->app_id,
+									  source_id, true);
+			if (!found && !by_claim)
+				report_no_contact(contacts, source_id);
+		}
+		else if (!idv_contacts_lock(target, contacts, fold->app_id,
+									target_id, false))
+		{
+			if (by_claim)
+				return TARGET_GONE;
+			report_no_contact(contacts, target_id);
+		}
+	}
+	if (!found || (by_claim && (how & IDV_FOLD_FORCE) == 0 &&
+				   idv_contacts_is_verified(contacts, *source)))
+		return NOT_FOLDED;
+	return FOLDED;
+}
+
+/*
+ * The same where the target was just made: nobody else sees it.
+ *
+ * If there is nothing to fold into it, it gets the age back that it has by
+ * right.
+ */
+static Outcome
+lock_for_new(IdvFold *fold, IdvRow *source, IdvRow *target, IdvRow *before,
+			 Datum source_id, const IdvNewContact *made)
+{
+	IdvContacts *contacts = fold->contacts;
+	IdvRow		row = {made->values, made->nulls};
+	IdvFilling	filling = {0};
+	IdvFilling	rest;
+
+	*target = idv_table_numbered(contacts->table, row);
+	*before = idv_made_by_right(contacts, *target, made->made_at);
+	if (idv_contacts_lock(source, contacts, fold->app_id, source_id, true) &&
+		!idv_contacts_is_verified(contacts, *source))
+		return FOLDED;
+	filling.after = *before;
+	rest = idv_made_rest(&filling, contacts, *target, *before);
+	idv_filling_write(contacts, fold->app_id, Int64GetDatum(made->id), &rest);
+	return NOT_FOLDED;
+}
+
+/* Fold, once all is known; made is the target if it was just made. */
+static Outcome
 fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
 			  const IdvNewContact *made, int how)
 {
 	IdvContacts *contacts = fold->contacts;
-	bool		source_first = fold->source_first;
-	bool		by_claim = (how & IDV_FOLD_BY_CLAIM) != 0;
 	IdvRow		source;
 	IdvRow		target;
-	IdvRow		before = {NULL, NULL};
-	bool		found;
-	IdvFilling	filling = {0};
+	IdvRow		before;
+	Outcome		outcome;
+	IdvFilling	filling;
 	IdvFilling	rest;
 	TimestampTz now;
 
-	/* In that one order, so that folds that cross do not deadlock. */
-	if (made != NULL)
-	{
-		IdvRow		row = {made->values, made->nulls};
-
-		target = idv_table_numbered(contacts->table, row);
-	}
-	else if (!source_first &&
-			 !idv_contacts_lock(&target, contacts, fold->app_id, target_id, false))
-		report_no_contact(contacts, target_id);
-	found = idv_contacts_lock(&source, contacts, fold->app_id, source_id, true);
-	if (!found && !by_claim)
-		report_no_contact(contacts, source_id);
-	if (made != NULL)
-		before = by_right(contacts, target, made->made_at);
-	if (!found || (by_claim && (how & IDV_FOLD_FORCE) == 0 &&
-				   idv_contacts_is_verified(contacts, source)))
-	{
-		if (made != NULL)
-		{
-			filling.after = before;
-			rest = rest_of_filling(&filling, contacts, target, before);
-			idv_filling_write(contacts, fold->app_id, target_id, &rest);
-		}
-		return false;
-	}
-	if (made == NULL && source_first &&
-		!idv_contacts_lock(&target, contacts, fold->app_id, target_id, false))
-		report_no_contact(contacts, target_id);
+	outcome = made != NULL ?
+		lock_for_new(fold, &source, &target, &before, source_id, made) :
+		lock_both(fold, &source, &target, source_id, target_id, how);
+	if (outcome != FOLDED)
+		return outcome;
 
 	if (made == NULL)
 		before = target;
@@ -287,9 +285,10 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
 				 errhint("To fold a verified contact into another say force => true.")));
 
 	now = GetCurrentTimestamp();
-	filling = idv_filling(contacts, source, before, by_claim, now);
+	filling = idv_filling(contacts, source, before,
+						  (how & IDV_FOLD_BY_CLAIM) != 0, now);
 	rest = made == NULL ? filling :
-		rest_of_filling(&filling, contacts, target, before);
+		idv_made_rest(&filling, contacts, target, before);
 	begin_journal(fold, source, before, &filling, source_id, target_id, how, now);
 	idv_repoint(fold, contacts->table, source, target, 0);
 	idv_check_nothing_left(contacts->table, source, target);
@@ -298,7 +297,7 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
 	idv_filling_write(contacts, fold->app_id, target_id, &rest);
 	idv_journal_end(&fold->journal);
 	CommandCounterIncrement();
-	return true;
+	return FOLDED;
 }
 
 /*
@@ -307,18 +306,18 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
  * Also where it fails.  Nobody else knows of this subtransaction: left open, it
  * would be taken for the one of the statement or block that catches the error.
  */
-static bool
+static Outcome
 try_out(IdvFold *fold, Datum source_id, Datum target_id, int how)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	bool		done;
+	Outcome		outcome;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		done = fold_contacts(fold, source_id, target_id, NULL, how);
+		outcome = fold_contacts(fold, source_id, target_id, NULL, how);
 	}
 	PG_CATCH();
 	{
@@ -336,7 +335,7 @@ try_out(IdvFold *fold, Datum source_id, Datum target_id, int how)
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-	return done;
+	return outcome;
 }
 
 /* Run a fold of contacts of one app. */
@@ -344,7 +343,7 @@ static int64
 run_fold(List **folded, IdvFold *fold, Datum source, Datum target,
 		 const IdvNewContact *made, int how)
 {
-	bool		done;
+	Outcome		outcome;
 
 	*folded = NIL;
 	if (idv_contacts_compare(fold->contacts, source, target) == 0)
@@ -352,11 +351,11 @@ run_fold(List **folded, IdvFold *fold, Datum source, Datum target,
 	fold->journal.app_id = fold->app_id;
 	fold->journal.off = (how & IDV_FOLD_DRY_RUN) != 0;
 	if (fold->journal.off)
-		done = try_out(fold, source, target, how);
+		outcome = try_out(fold, source, target, how);
 	else
-		done = fold_contacts(fold, source, target, made, how);
-	if (!done)
-		return 0;
+		outcome = fold_contacts(fold, source, target, made, how);
+	if (outcome != FOLDED)
+		return outcome == TARGET_GONE ? IDV_FOLD_TARGET_GONE : 0;
 	*folded = fold->folded;
 	return fold->journal.fold_id;
 }
@@ -398,8 +397,7 @@ settle_order(IdvFold *fold, Datum source, bool source_verified,
  * folded		output: a list of IdvFolded, in the caller's context
  *
  * Returns the fold's id, or 0 if there is none: of a dry run; where the two
- * are the same; by claim, where the source is gone or has become verified
- * since the caller looked.
+ * are the same.
  */
 int64
 idv_fold(List **folded, Oid contacts, Oid id_type,
@@ -441,6 +439,9 @@ idv_fold(List **folded, Oid contacts, Oid id_type,
  *		caller knows.
  *
  * The source is verified, too, if the fold is forced, and only then.
+ *
+ * Returns 0, too, where the source is gone, or has become verified, since the
+ * caller looked; and IDV_FOLD_TARGET_GONE where the target is gone.
  */
 int64
 idv_fold_own(List **folded, int32 app_id, int64 source, int64 target, int how)
@@ -482,16 +483,18 @@ idv_fold_into_new(List **folded, int32 app_id, int64 source,
  * idv_fold_lock_own
  *		Lock a contact of ours as a fold does, before it.
  *
- * A contact that is gone is not locked.
+ * Returns false if it is gone.
  */
-void
+bool
 idv_fold_lock_own(int32 app_id, int64 id, bool as_source)
 {
 	IdvFold		fold;
 	IdvRow		row;
+	bool		found;
 
 	begin(&fold, idv_contacts_table());
-	(void) idv_contacts_lock(&row, fold.contacts, app_id, Int64GetDatum(id),
-							 as_source);
+	found = idv_contacts_lock(&row, fold.contacts, app_id, Int64GetDatum(id),
+							  as_source);
 	SPI_finish();
+	return found;
 }

@@ -31,6 +31,10 @@ typedef struct IdvFolded
 #define IDV_FOLD_BY_CLAIM	4	/* because a visitor logged in: what was
 								 * claimed unsigned does not become identity */
 
+/* No fold's id: somebody has folded the target, and what it has become is to
+ * be looked for again. */
+#define IDV_FOLD_TARGET_GONE	(-1)
+
 extern int64 idv_fold(List **folded, Oid contacts, Oid id_type,
 					  Datum source, Datum target, int how);
 
@@ -44,7 +48,7 @@ extern int64 idv_fold(List **folded, Oid contacts, Oid id_type,
  */
 extern int64 idv_fold_own(List **folded, int32 app_id, int64 source,
 						  int64 target, int how);
-extern void idv_fold_lock_own(int32 app_id, int64 id, bool as_source);
+extern bool idv_fold_lock_own(int32 app_id, int64 id, bool as_source);
 
 /*
  * The same into a contact that this very call has made: nobody else

@@ -229,8 +229,9 @@ identify_verified(IdvIdentification *call)
 				continue;
 		}
 
-		idv_login(call, &contact, has_own ? &own : NULL,
-				  heir.id != 0 ? &heir : NULL);
+		if (!idv_login(call, &contact, has_own ? &own : NULL,
+					   heir.id != 0 ? &heir : NULL))
+			continue;
 
 		/* A contact that was just made has all of it already. */
 		if (call->created || update_contact(&contact, call, idv_set_verified_claim))

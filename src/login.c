@@ -11,8 +11,8 @@
 
 #include "folding.h"
 
-/* Fold a contact into that of the signed identity. */
-static void
+/* Fold a contact into that of the signed identity.  False if that is gone. */
+static bool
 fold_in(const IdvContact *source, const IdvContact *target,
 		IdvIdentification *call, int how)
 {
@@ -20,8 +20,11 @@ fold_in(const IdvContact *source, const IdvContact *target,
 	int64		fold_id = idv_fold_own(&folded, call->app.id, source->id,
 									   target->id, how);
 
+	if (fold_id == IDV_FOLD_TARGET_GONE)
+		return false;
 	if (call->fold_id == 0)
 		call->fold_id = fold_id;
+	return true;
 }
 
 /* Fold the visitor's own contact into one that was just made. */
@@ -39,9 +42,9 @@ fold_into_new(const IdvContact *own, const IdvContact *contact,
 /*
  * Lock two contacts of a kind, either of which may be NULL: the lower id first.
  *
- * All but the target are locked as sources.
+ * All but the target are locked as sources.  Returns false if that is gone.
  */
-static void
+static bool
 lock_two(int32 app_id, const IdvContact *one, const IdvContact *other,
 		 const IdvContact *target)
 {
@@ -54,9 +57,12 @@ lock_two(int32 app_id, const IdvContact *one, const IdvContact *other,
 	}
 	for (size_t i = 0; i < lengthof(ordered); i++)
 	{
-		if (ordered[i] != NULL)
-			idv_fold_lock_own(app_id, ordered[i]->id, ordered[i] != target);
+		if (ordered[i] != NULL &&
+			!idv_fold_lock_own(app_id, ordered[i]->id, ordered[i] != target) &&
+			ordered[i] == target)
+			return false;
 	}
+	return true;
 }
 
 /*
@@ -73,8 +79,11 @@ lock_two(int32 app_id, const IdvContact *one, const IdvContact *other,
  * other do not: the second would wait for a contact whose turn was before those
  * of the first, while somebody holds it who waits for one of these.  So where
  * there are several, all are locked first.
+ *
+ * Returns false if contact is gone: then the signed identity leads elsewhere.
+ * That shows before any other lock is taken, but perhaps that of the third.
  */
-void
+bool
 idv_login(IdvIdentification *call, const IdvContact *contact,
 		  const IdvContact *own, const IdvContact *heir)
 {
@@ -92,16 +101,16 @@ idv_login(IdvIdentification *call, const IdvContact *contact,
 	if ((own != NULL) + (heir != NULL) + (alone != NULL) > 1)
 	{
 		/* Nobody else sees a contact that was just made. */
-		lock_two(call->app.id, call->created ? NULL : contact, alone, contact);
-		lock_two(call->app.id, own, heir, contact);
+		if (!lock_two(call->app.id, call->created ? NULL : contact, alone, contact))
+			return false;
+		(void) lock_two(call->app.id, own, heir, contact);
 	}
 
 	if (own != NULL && call->created)
 		fold_into_new(own, contact, call);
-	else if (own != NULL)
-		fold_in(own, contact, call, 0);
-	if (heir != NULL)
-		fold_in(heir, contact, call, 0);
-	if (alone != NULL)
-		fold_in(alone, contact, call, IDV_FOLD_FORCE);
+	else if (own != NULL && !fold_in(own, contact, call, 0))
+		return false;
+	if (heir != NULL && !fold_in(heir, contact, call, 0))
+		return false;
+	return alone == NULL || fold_in(alone, contact, call, IDV_FOLD_FORCE);
 }

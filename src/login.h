@@ -13,7 +13,7 @@
 #include "contacts.h"
 #include "profile.h"
 
-extern void idv_login(IdvIdentification *call, const IdvContact *contact,
+extern bool idv_login(IdvIdentification *call, const IdvContact *contact,
 					  const IdvContact *own, const IdvContact *heir);
 
 #endif							/* IDV_LOGIN_H */
