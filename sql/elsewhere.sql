@@ -45,6 +45,38 @@ ALTER TABLE idverify.contacts ALTER name TYPE bigint USING NULL;
 SELECT contact_id FROM idverify_identify('elsewhere', :'ada');  -- fail
 ROLLBACK;
 \set VERBOSITY terse
+-- ... in a session, too, that has never asked before
+\c -
+BEGIN;
+ALTER TABLE idverify.contacts ALTER name TYPE bigint USING 12345;
+SELECT contact_id FROM idverify_identify('elsewhere', :'ada');  -- fail
+ROLLBACK;
+BEGIN;
+ALTER TABLE idverify.contacts ALTER name TYPE bigint USING 12345;
+SELECT contact_id FROM idverify_identify('elsewhere', :'bob');  -- fail
+ROLLBACK;
+BEGIN;
+ALTER TABLE idverify.contacts ALTER shop TYPE bigint USING 12345;
+SELECT FROM idverify_fold(:eve_is::bigint, :ada_is::bigint);  -- fail
+ROLLBACK;
+SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
+-- a column of somebody's own may come and go, also while we look
+SELECT created FROM idverify_identify('elsewhere');
+BEGIN;
+ALTER TABLE idverify.contacts ADD COLUMN shoe_size int DEFAULT 42;
+SELECT created FROM idverify_identify('elsewhere');
+SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
+SELECT visitor AS loud FROM idverify_identify('elsewhere', '{"name": "Loud"}') \gset
+SELECT created, fold_id IS NOT NULL AS folded FROM idverify_identify('elsewhere',
+	jsonb_build_object('external_id', 'lou', 'user_hash', idverify_sign('elsewhere', 'lou')), :'loud');
+SELECT name, shoe_size FROM idverify.contacts WHERE external_id = 'lou';
+ALTER TABLE idverify.contacts DROP COLUMN shoe_size;
+SELECT created FROM idverify_identify('elsewhere');
+SELECT visitor AS loud FROM idverify_identify('elsewhere', '{"name": "Loud"}') \gset
+SELECT created, fold_id IS NOT NULL AS folded FROM idverify_identify('elsewhere',
+	jsonb_build_object('external_id', 'liz', 'user_hash', idverify_sign('elsewhere', 'liz')), :'loud');
+SELECT name FROM idverify.contacts WHERE external_id = 'liz';
+ROLLBACK;
 BEGIN;
 SET LOCAL allow_system_table_mods = on;
 CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass);
@@ -81,5 +113,5 @@ SELECT contact_id = :ada_is AS ada, created FROM idverify_identify('elsewhere', 
 ROLLBACK;
 
 DROP VIEW elsewhere_asked;
-DELETE FROM idverify.contacts WHERE id IN (:ada_is, :bob_is, :eve_is);
+DELETE FROM idverify.contacts WHERE app_id = (SELECT id FROM idverify.apps WHERE app_key = 'elsewhere');
 DELETE FROM idverify.apps WHERE app_key = 'elsewhere';

@@ -29,6 +29,7 @@
 #include "coerce.h"
 #include "folding.h"
 #include "probe.h"
+#include "rows.h"
 
 /* The table of contacts that a statement of ours writes just now, and how
  * many triggers that statement is inside of. */
@@ -61,6 +62,17 @@ column_of_type(Oid relation, const char *name, Oid type)
 	if (column <= 0 ||
 		(OidIsValid(type) && getBaseType(get_atttype(relation, column)) != type))
 		return 0;
+	return column;
+}
+
+/* A column of our own contacts, of the type that we have given it. */
+static AttrNumber
+own_column(Oid relation, const char *name, Oid type)
+{
+	AttrNumber	column = column_of_type(relation, name, type);
+
+	if (column == 0)
+		idv_report_not_as_installed();
 	return column;
 }
 
@@ -235,13 +247,14 @@ idv_contacts(Oid relid)
 	contacts->never_filled = get_primary_key_attnos(relid, true, &constraint);
 	if (contacts->own)
 	{
-		contacts->app = get_attnum(relid, "app_id");
-		contacts->external_id = get_attnum(relid, "external_id");
-		contacts->email = get_attnum(relid, "email");
-		contacts->email_verified = get_attnum(relid, "email_verified");
-		contacts->visitor = get_attnum(relid, "visitor");
-		contacts->shop = get_attnum(relid, "shop");
-		contacts->updated_at = get_attnum(relid, "updated_at");
+		contacts->app = own_column(relid, "app_id", INT4OID);
+		contacts->external_id = own_column(relid, "external_id", TEXTOID);
+		contacts->email = own_column(relid, "email", TEXTOID);
+		contacts->email_verified = own_column(relid, "email_verified", BOOLOID);
+		contacts->visitor = own_column(relid, "visitor", UUIDOID);
+		contacts->shop = own_column(relid, "shop", TEXTOID);
+		contacts->created_at = own_column(relid, "created_at", TIMESTAMPTZOID);
+		contacts->updated_at = own_column(relid, "updated_at", TIMESTAMPTZOID);
 	}
 	relation_close(relation, NoLock);
 	prepare_lookups(contacts);

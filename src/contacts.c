@@ -21,6 +21,7 @@
 #include "utils/timestamp.h"
 
 #include "probe.h"
+#include "rows.h"
 
 #define MAX_PARAMETERS	19
 
@@ -30,6 +31,8 @@ typedef struct Statement
 	const char *sql;
 	int			nargs;
 	Oid			types[MAX_PARAMETERS];
+	const Oid  *returned;		/* what we read of its result */
+	int			nreturned;
 	IdvStatement prepared;
 	IdvProbe	probe;			/* the same question, if an index can answer */
 } Statement;
@@ -61,46 +64,57 @@ static const Oid contact_types[] = {
 	[UPDATED_AT] = TIMESTAMPTZOID,[LAST_SEEN_AT] = TIMESTAMPTZOID
 };
 
-#define CONTACT_TYPES	.types = contact_types, .ntypes = lengthof(contact_types)
+#define A_CONTACT	.returned = contact_types,.nreturned = lengthof(contact_types)
+#define OF_CONTACTS	.types = contact_types,.ntypes = lengthof(contact_types)
+
+/* What is read of a contact that was added; its columns are the fold's. */
+static const Oid added_types[] = {INT8OID};
 
 static Statement finders[] = {
 	[IDV_BY_ID] = {
 		.sql = CONTACT " AND id = $2",
 		.nargs = 2,
+		A_CONTACT,
 		.types = {INT4OID, INT8OID},
 		.probe = {.table = "contacts",.index = "contacts_pkey",.equal = F_INT8EQ,
-		CONTACT_TYPES}
+		OF_CONTACTS}
 	},
 	[IDV_BY_ID_TO_CHANGE] = {
 		.sql = CONTACT " AND id = $2 FOR NO KEY UPDATE",
 		.nargs = 2,
+		A_CONTACT,
 		.types = {INT4OID, INT8OID}
 	},
 	[IDV_BY_VISITOR] = {
 		.sql = CONTACT " AND visitor = $2",
 		.nargs = 2,
+		A_CONTACT,
 		.types = {INT4OID, UUIDOID},
 		.probe = {.table = "contacts",.index = "contacts_visitor",.equal = F_UUID_EQ,
-		CONTACT_TYPES}
+		OF_CONTACTS}
 	},
 	[IDV_BY_EXTERNAL_ID] = {
 		.sql = CONTACT " AND external_id = $2 AND is_verified",
 		.nargs = 2,
+		A_CONTACT,
 		.types = {INT4OID, TEXTOID},
 		.probe = {.table = "contacts",.index = "contacts_verified_external_id",.equal = F_TEXTEQ,
-		CONTACT_TYPES}
+		OF_CONTACTS}
 	},
 	[IDV_BY_EMAIL_ALONE] = {
 		.sql = CONTACT " AND lower(email) = lower($2)"
 		" AND is_verified AND external_id IS NULL",
 		.nargs = 2,
+		A_CONTACT,
 		.types = {INT4OID, TEXTOID},
-		.probe = {.table = "contacts",.index = "contacts_verified_email_alone",.equal = F_TEXTEQ,.lowered = true}
+		.probe = {.table = "contacts",.index = "contacts_verified_email_alone",.equal = F_TEXTEQ,.lowered = true,
+		OF_CONTACTS}
 	},
 	[IDV_BY_VERIFIED_EMAIL] = {
 		.sql = CONTACT " AND lower(email) = lower($2)"
 		" AND is_verified AND email_verified LIMIT 2",
 		.nargs = 2,
+		A_CONTACT,
 		.types = {INT4OID, TEXTOID}
 	},
 };
@@ -119,7 +133,9 @@ static Statement finders[] = {
 	.nargs = 16, \
 	.types = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, \
 		TEXTOID, BOOLOID, BOOLOID, TIMESTAMPTZOID, JSONBOID, JSONBOID, \
-		UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID} \
+		UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}, \
+	.returned = added_types, \
+	.nreturned = lengthof(added_types) \
 }
 
 static Statement adders[] = {
@@ -156,14 +172,38 @@ static Statement spent_visitor = {
 	.probe = {.table = "folds",.index = "folds_visitor",.equal = F_UUID_EQ}
 };
 
+/*
+ * See that a statement returns what we are going to read, now and whenever it is
+ * run: a DBA may have altered the table before this session began.
+ *
+ * What follows the columns that are read may come and go.
+ */
+static void
+expect_as_installed(Statement *statement)
+{
+	IdvStatement *prepared = &statement->prepared;
+	int			n = statement->nreturned;
+
+	if (prepared->nreturned < n ||
+		memcmp(prepared->returned, statement->returned, sizeof(Oid) * n) != 0)
+	{
+		idv_statement_free(prepared);
+		idv_report_not_as_installed();
+	}
+	prepared->nreturned = n;
+}
+
 /* Run a statement.  Returns how many rows it touched or returned. */
 static uint64
 run(Statement *statement, const Datum *values, const bool *nulls,
 	IdvRow *first)
 {
 	if (statement->prepared.plan == NULL)
+	{
 		idv_statement_prepare(&statement->prepared, InvalidOid, statement->sql,
 							  statement->nargs, statement->types);
+		expect_as_installed(statement);
+	}
 	return idv_statement_first(&statement->prepared, values, nulls, first);
 }
 

@@ -446,3 +446,17 @@ idv_report_unknown_app(IdvText app_key)
 					pnstrdup(app_key.bytes, shown)),
 			 errhint("The view idverify.app_status lists the apps.")));
 }
+
+/*
+ * idv_report_not_as_installed
+ *		Raise the error that a table of ours is not what we have made it.
+ *		55000.
+ */
+void
+idv_report_not_as_installed(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("a table in schema idverify is not as it was installed"),
+			 errhint("Give its columns the names and types back that they had.")));
+}

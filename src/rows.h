@@ -75,6 +75,7 @@ extern bool idv_rows_app(IdvAppRow *app, IdvText app_key);
 extern List *idv_rows_secrets(int32 app_id);
 extern bool idv_rows_are_watched(void);
 extern IdvText idv_app_key_argument(NullableDatum app_key);
+extern void idv_report_not_as_installed(void) __attribute__((noreturn));
 extern void idv_report_unknown_app(IdvText app_key) __attribute__((noreturn));
 
 #endif							/* IDV_ROWS_H */

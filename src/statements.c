@@ -35,6 +35,7 @@
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
 
+#include "rows.h"
 #include "vouching.h"
 
 /*
@@ -106,7 +107,11 @@ idv_report_altered(void)
 static bool
 returns_the_same(const IdvStatement *statement, const CachedPlanSource *source)
 {
-	for (int i = 0; source->resultDesc && i < source->resultDesc->natts; i++)
+	int			natts = source->resultDesc == NULL ? 0 : source->resultDesc->natts;
+
+	if (natts < statement->nreturned)
+		return false;
+	for (int i = 0; i < statement->nreturned; i++)
 	{
 		if (TupleDescAttr(source->resultDesc, i)->atttypid !=
 			statement->returned[i])
@@ -126,6 +131,7 @@ note_returned(IdvStatement *statement)
 	natts = source->resultDesc == NULL ? 0 : source->resultDesc->natts;
 	statement->returned = MemoryContextAlloc(source->context,
 											 sizeof(Oid) * Max(natts, 1));
+	statement->nreturned = natts;
 	for (int i = 0; i < natts; i++)
 		statement->returned[i] = TupleDescAttr(source->resultDesc, i)->atttypid;
 }
@@ -380,7 +386,11 @@ idv_statement_first(const IdvStatement *statement,
 
 	if (!returns_the_same(statement,
 						  linitial(SPI_plan_get_plan_sources(statement->plan))))
+	{
+		if (statement->ours)
+			idv_report_not_as_installed();
 		idv_report_altered();
+	}
 	return processed;
 }
 

@@ -24,7 +24,8 @@ typedef struct IdvStatement
 	SPIPlanPtr	plan;			/* NULL: not prepared yet */
 	Oid			owner;			/* InvalidOid: the current user */
 	bool		ours;			/* on a table of ours, by a key */
-	Oid		   *returned;		/* the types of its result */
+	Oid		   *returned;		/* the types of its result, or of the first */
+	int			nreturned;		/* columns of it: those that are read */
 } IdvStatement;
 
 /* One row: its columns in order, or those of a table by their numbers. */
