@@ -148,14 +148,18 @@ CREATE UNIQUE INDEX contacts_visitor
 	WHERE visitor IS NOT NULL;
 
 -- One signed identity is one contact.
+--
+-- Of an email only A to Z are lowered, by the rules of "C": others merge what
+-- is not the same (K and the Kelvin sign), and change with the database's
+-- locale, or with the next release of the library that has them.
 CREATE UNIQUE INDEX contacts_verified_external_id
 	ON idverify.contacts (app_id, external_id)
 	WHERE is_verified;
 CREATE UNIQUE INDEX contacts_verified_email_alone
-	ON idverify.contacts (app_id, lower(email))
+	ON idverify.contacts (app_id, lower(email COLLATE "C"))
 	WHERE is_verified AND external_id IS NULL;
 CREATE INDEX contacts_verified_email
-	ON idverify.contacts (app_id, lower(email))
+	ON idverify.contacts (app_id, lower(email COLLATE "C"))
 	WHERE email_verified;
 
 COMMENT ON TABLE idverify.contacts IS 'people, verified or not, by app';
@@ -217,7 +221,7 @@ CREATE INDEX folds_visitor ON idverify.folds (app_id, visitor)
 	WHERE visitor IS NOT NULL;
 CREATE INDEX folds_external_id ON idverify.folds (app_id, external_id)
 	WHERE external_id IS NOT NULL AND undone_at IS NULL;
-CREATE INDEX folds_email ON idverify.folds (app_id, lower(email))
+CREATE INDEX folds_email ON idverify.folds (app_id, lower(email COLLATE "C"))
 	WHERE email IS NOT NULL AND undone_at IS NULL;
 
 COMMENT ON TABLE idverify.folds IS 'journal: which contact was folded into which';

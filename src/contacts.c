@@ -54,6 +54,8 @@ enum
 	" last_claim, created_at, updated_at, last_seen_at" \
 	" FROM idverify.contacts WHERE app_id = $1"
 
+#define SAME_EMAIL "lower(email COLLATE \"C\") = lower($2 COLLATE \"C\")"
+
 static const Oid contact_types[] = {
 	[APP_ID] = INT4OID,[ID] = INT8OID,[EXTERNAL_ID] = TEXTOID,
 	[EMAIL] = TEXTOID,[EMAIL_VERIFIED] = BOOLOID,[NAME] = TEXTOID,
@@ -102,7 +104,7 @@ static Statement finders[] = {
 		OF_CONTACTS}
 	},
 	[IDV_BY_EMAIL_ALONE] = {
-		.sql = CONTACT " AND lower(email) = lower($2)"
+		.sql = CONTACT " AND " SAME_EMAIL
 		" AND is_verified AND external_id IS NULL",
 		.nargs = 2,
 		A_CONTACT,
@@ -111,7 +113,7 @@ static Statement finders[] = {
 		OF_CONTACTS}
 	},
 	[IDV_BY_VERIFIED_EMAIL] = {
-		.sql = CONTACT " AND lower(email) = lower($2)"
+		.sql = CONTACT " AND " SAME_EMAIL
 		" AND is_verified AND email_verified LIMIT 2",
 		.nargs = 2,
 		A_CONTACT,
@@ -141,7 +143,7 @@ static Statement finders[] = {
 static Statement adders[] = {
 	[IDV_BY_VISITOR] = ADD("(app_id, visitor) WHERE visitor IS NOT NULL"),
 	[IDV_BY_EXTERNAL_ID] = ADD("(app_id, external_id) WHERE is_verified"),
-	[IDV_BY_EMAIL_ALONE] = ADD("(app_id, lower(email))"
+	[IDV_BY_EMAIL_ALONE] = ADD("(app_id, lower(email COLLATE \"C\"))"
 							   " WHERE is_verified AND external_id IS NULL"),
 };
 

@@ -192,7 +192,8 @@ idv_fold_of_email(int32 app_id, Datum email, int64 *contact)
 
 	return follow_signed(&read_email,
 						 "SELECT id, source_id FROM idverify.folds"
-						 " WHERE app_id = $1 AND lower(email) = lower($2)"
+						 " WHERE app_id = $1"
+						 " AND lower(email COLLATE \"C\") = lower($2 COLLATE \"C\")"
 						 " AND external_id IS NULL AND email IS NOT NULL"
 						 " AND undone_at IS NULL",
 						 &probe, app_id, email, contact);

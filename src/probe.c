@@ -23,6 +23,7 @@
 #include "access/xact.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -94,7 +95,7 @@ make_keys(ScanKeyData keys[2], const IdvProbe *probe, Relation index,
 	Oid			collation = index->rd_indcollation[probe->alone ? 0 : 1];
 
 	if (probe->lowered)
-		value = DirectFunctionCall1Coll(lower, collation, value);
+		value = DirectFunctionCall1Coll(lower, C_COLLATION_OID, value);
 	if (!probe->alone)
 	{
 		ScanKeyInit(&keys[n], n + 1, BTEqualStrategyNumber, F_INT4EQ,

@@ -22,7 +22,7 @@ typedef struct IdvProbe
 	RegProcedure equal;			/* of the value; app_id is the column before
 								 * it */
 	bool		alone;			/* it is the only column: no app_id */
-	bool		lowered;		/* it is lower() of what is sought */
+	bool		lowered;		/* it is lower() of what is sought, A to Z */
 	bool		lock;			/* lock the row, in this mode */
 	LockTupleMode mode;
 	const Oid  *types;			/* what the table's first columns have to be; */
