@@ -38,6 +38,29 @@ SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
 CREATE UNIQUE INDEX contacts_verified_external_id ON idverify.contacts (external_id, app_id) WHERE is_verified;
 SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
 ROLLBACK;
+-- ... nor one of more rows, or of fewer, or of another column: what somebody
+-- claimed unsigned is not found
+\c -
+BEGIN;
+UPDATE idverify.apps SET on_unverified = 'accept' WHERE app_key = 'elsewhere';
+ALTER INDEX idverify.contacts_verified_external_id RENAME TO another;
+CREATE INDEX contacts_verified_external_id ON idverify.contacts (app_id, external_id);
+SELECT is_verified, verdict FROM idverify_identify('elsewhere', '{"external_id": "victor"}');
+SELECT is_verified, verdict, created FROM idverify_identify('elsewhere',
+	jsonb_build_object('external_id', 'victor', 'user_hash', idverify_sign('elsewhere', 'victor')));
+SELECT is_verified, count(*) FROM idverify.contacts WHERE external_id = 'victor' GROUP BY 1 ORDER BY 1;
+-- (without the right one under another name: who found nobody would fail to add)
+DROP VIEW elsewhere_asked;
+DROP INDEX idverify.another, idverify.contacts_verified_external_id;
+CREATE INDEX contacts_verified_external_id ON idverify.contacts (app_id, external_id) WHERE is_verified AND name IS NOT NULL;
+SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
+DROP INDEX idverify.contacts_verified_external_id;
+CREATE INDEX contacts_verified_external_id ON idverify.contacts (app_id, name) WHERE is_verified;
+SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
+DROP INDEX idverify.contacts_verified_email_alone;
+CREATE INDEX contacts_verified_email_alone ON idverify.contacts (app_id, upper(email COLLATE "C")) WHERE is_verified AND external_id IS NULL;
+SELECT contact_id = :bob_is AS bob FROM idverify_identify('elsewhere', :'bob');
+ROLLBACK;
 -- nor is a table that was altered by hand: that is an error, and no crash
 \set VERBOSITY sqlstate
 BEGIN;

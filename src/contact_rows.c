@@ -38,18 +38,18 @@ static int	written_depth;
 
 /* Read the app of a contact of ours. */
 static IdvStatement read_app;
-static const IdvProbe probe_app = {
-	.table = "contacts",.index = "contacts_id_key",.equal = F_INT8EQ,
+static IdvProbe probe_app = {
+	.table = "contacts",.index = "contacts_id_key",.columns = "id",.equal = F_INT8EQ,
 	.alone = true
 };
 
 /* Lock contacts of ours. */
-static const IdvProbe probe_source = {
-	.table = "contacts",.index = "contacts_pkey",.equal = F_INT8EQ,
+static IdvProbe probe_source = {
+	.table = "contacts",.index = "contacts_pkey",.columns = "app_id, id",.equal = F_INT8EQ,
 	.lock = true,.mode = LockTupleExclusive
 };
-static const IdvProbe probe_target = {
-	.table = "contacts",.index = "contacts_pkey",.equal = F_INT8EQ,
+static IdvProbe probe_target = {
+	.table = "contacts",.index = "contacts_pkey",.columns = "app_id, id",.equal = F_INT8EQ,
 	.lock = true,.mode = LockTupleNoKeyExclusive
 };
 

@@ -78,7 +78,9 @@ static Statement finders[] = {
 		.nargs = 2,
 		A_CONTACT,
 		.types = {INT4OID, INT8OID},
-		.probe = {.table = "contacts",.index = "contacts_pkey",.equal = F_INT8EQ,
+		.probe = {.table = "contacts",.index = "contacts_pkey",
+			.columns = "app_id, id",
+			.equal = F_INT8EQ,
 		OF_CONTACTS}
 	},
 	[IDV_BY_ID_TO_CHANGE] = {
@@ -92,7 +94,10 @@ static Statement finders[] = {
 		.nargs = 2,
 		A_CONTACT,
 		.types = {INT4OID, UUIDOID},
-		.probe = {.table = "contacts",.index = "contacts_visitor",.equal = F_UUID_EQ,
+		.probe = {.table = "contacts",.index = "contacts_visitor",
+			.columns = "app_id, visitor",
+			.predicate = "(visitor IS NOT NULL)",
+			.equal = F_UUID_EQ,
 		OF_CONTACTS}
 	},
 	[IDV_BY_EXTERNAL_ID] = {
@@ -100,7 +105,10 @@ static Statement finders[] = {
 		.nargs = 2,
 		A_CONTACT,
 		.types = {INT4OID, TEXTOID},
-		.probe = {.table = "contacts",.index = "contacts_verified_external_id",.equal = F_TEXTEQ,
+		.probe = {.table = "contacts",.index = "contacts_verified_external_id",
+			.columns = "app_id, external_id",
+			.predicate = "is_verified",
+			.equal = F_TEXTEQ,
 		OF_CONTACTS}
 	},
 	[IDV_BY_EMAIL_ALONE] = {
@@ -109,7 +117,10 @@ static Statement finders[] = {
 		.nargs = 2,
 		A_CONTACT,
 		.types = {INT4OID, TEXTOID},
-		.probe = {.table = "contacts",.index = "contacts_verified_email_alone",.equal = F_TEXTEQ,.lowered = true,
+		.probe = {.table = "contacts",.index = "contacts_verified_email_alone",
+			.columns = "app_id, lower((email COLLATE \"C\"))",
+			.predicate = "(is_verified AND (external_id IS NULL))",
+			.equal = F_TEXTEQ,.lowered = true,
 		OF_CONTACTS}
 	},
 	[IDV_BY_VERIFIED_EMAIL] = {
@@ -171,7 +182,10 @@ static Statement spent_visitor = {
 	.sql = "SELECT FROM idverify.folds WHERE app_id = $1 AND visitor = $2 LIMIT 1",
 	.nargs = 2,
 	.types = {INT4OID, UUIDOID},
-	.probe = {.table = "folds",.index = "folds_visitor",.equal = F_UUID_EQ}
+	.probe = {.table = "folds",.index = "folds_visitor",
+		.columns = "app_id, visitor",
+		.predicate = "(visitor IS NOT NULL)",
+	.equal = F_UUID_EQ}
 };
 
 /*

@@ -124,7 +124,7 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
  * is done by hand: an index says so at once.
  */
 static bool
-follow_signed(IdvStatement *statement, const char *sql, const IdvProbe *probe,
+follow_signed(IdvStatement *statement, const char *sql, IdvProbe *probe,
 			  int32 app_id, Datum value, int64 *contact)
 {
 	static const Oid types[] = {INT4OID, TEXTOID};
@@ -172,7 +172,12 @@ follow_signed(IdvStatement *statement, const char *sql, const IdvProbe *probe,
 bool
 idv_fold_of_external_id(int32 app_id, Datum external_id, int64 *contact)
 {
-	static const IdvProbe probe = {.table = "folds",.index = "folds_external_id",.equal = F_TEXTEQ};
+	static IdvProbe probe = {
+		.table = "folds",.index = "folds_external_id",
+		.columns = "app_id, external_id",
+		.predicate = "((external_id IS NOT NULL) AND (undone_at IS NULL))",
+		.equal = F_TEXTEQ
+	};
 
 	return follow_signed(&read_external_id,
 						 "SELECT id, source_id FROM idverify.folds"
@@ -188,7 +193,12 @@ idv_fold_of_external_id(int32 app_id, Datum external_id, int64 *contact)
 bool
 idv_fold_of_email(int32 app_id, Datum email, int64 *contact)
 {
-	static const IdvProbe probe = {.table = "folds",.index = "folds_email",.equal = F_TEXTEQ,.lowered = true};
+	static IdvProbe probe = {
+		.table = "folds",.index = "folds_email",
+		.columns = "app_id, lower((email COLLATE \"C\"))",
+		.predicate = "((email IS NOT NULL) AND (undone_at IS NULL))",
+		.equal = F_TEXTEQ,.lowered = true
+	};
 
 	return follow_signed(&read_email,
 						 "SELECT id, source_id FROM idverify.folds"

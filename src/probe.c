@@ -25,11 +25,14 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "rows.h"
 
@@ -58,13 +61,48 @@ compares_by(Relation index, int column, RegProcedure equal)
 }
 
 /*
+ * Is the index one of the columns and of the rows that are asked for?
+ *
+ * What it returns is not looked at again: one that holds other rows, or fewer,
+ * would have the claim of a stranger found, or nobody.  An index never changes
+ * in this, so it is asked but once; by what it looks like, since the trees of
+ * expressions differ from release to release.  The search_path is pinned.
+ */
+static bool
+holds_what_is_asked(IdvProbe *probe, Relation index)
+{
+	Oid			oid = RelationGetRelid(index);
+	HeapTuple	tuple;
+	Datum		tree;
+	bool		isnull;
+	char	   *predicate = NULL;
+
+	if (probe->known == oid)
+		return true;
+	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(oid));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for index %u", oid);
+	tree = SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indpred, &isnull);
+	if (!isnull)
+		predicate = TextDatumGetCString(DirectFunctionCall2(pg_get_expr, tree,
+															ObjectIdGetDatum(index->rd_index->indrelid)));
+	ReleaseSysCache(tuple);
+	if ((predicate == NULL) != (probe->predicate == NULL) ||
+		(predicate != NULL && strcmp(predicate, probe->predicate) != 0) ||
+		strcmp(pg_get_indexdef_columns(oid, false), probe->columns) != 0)
+		return false;
+	probe->known = oid;
+	return true;
+}
+
+/*
  * Are table and index what the probe takes them for?
  *
  * A DBA may have changed the type of a column, which makes the index anew, or
- * have made another one under its name.
+ * have made another one under its name, of other rows.
  */
 static bool
-are_as_installed(const IdvProbe *probe, Relation table, Relation index)
+are_as_installed(IdvProbe *probe, Relation table, Relation index)
 {
 	TupleDesc	desc = RelationGetDescr(table);
 	Form_pg_index form = index->rd_index;
@@ -76,7 +114,8 @@ are_as_installed(const IdvProbe *probe, Relation table, Relation index)
 		form->indnkeyatts != (probe->alone ? 1 : 2) ||
 		(!probe->alone && !compares_by(index, 0, F_INT4EQ)) ||
 		!compares_by(index, probe->alone ? 0 : 1, probe->equal) ||
-		desc->natts < probe->ntypes)
+		desc->natts < probe->ntypes ||
+		!holds_what_is_asked(probe, index))
 		return false;
 	for (int i = 0; i < probe->ntypes; i++)
 	{
@@ -192,7 +231,7 @@ scan(const IdvProbe *probe, Relation table, Relation index, int32 app_id,
  * table or the index is not as it was installed: then a statement has to ask.
  */
 int
-idv_probe(const IdvProbe *probe, int32 app_id, Datum value, IdvRow *first)
+idv_probe(IdvProbe *probe, int32 app_id, Datum value, IdvRow *first)
 {
 	LOCKMODE	mode = probe->lock ? RowShareLock : AccessShareLock;
 	Relation	table = NULL;

@@ -19,6 +19,8 @@ typedef struct IdvProbe
 {
 	const char *table;
 	const char *index;
+	const char *columns;		/* of the index, as the server writes them */
+	const char *predicate;		/* likewise; NULL if it is of all rows */
 	RegProcedure equal;			/* of the value; app_id is the column before
 								 * it */
 	bool		alone;			/* it is the only column: no app_id */
@@ -27,9 +29,11 @@ typedef struct IdvProbe
 	LockTupleMode mode;
 	const Oid  *types;			/* what the table's first columns have to be; */
 	int			ntypes;			/* none if nobody reads them so */
+	Oid			known;			/* an index of these columns and rows, once
+								 * there was one */
 } IdvProbe;
 
-extern int	idv_probe(const IdvProbe *probe, int32 app_id, Datum value,
+extern int	idv_probe(IdvProbe *probe, int32 app_id, Datum value,
 					  IdvRow *first);
 
 #endif							/* IDV_PROBE_H */
