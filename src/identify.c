@@ -22,6 +22,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -138,13 +139,15 @@ update_contact(IdvContact *contact, const IdvIdentification *call, SetClaim set)
 /*
  * Make sure that the app still exists, and goes on to exist until we commit.
  *
- * Only who makes a contact has to ask.
+ * Only who makes a contact has to ask.  The INSERT needs the lock on contacts
+ * anyway: before that on apps, like whoever empties first one, then the other.
  */
 static void
 hold_app(const IdvIdentification *call)
 {
 	const IdvApp *app;
 
+	LockRelationOid(idv_rows_table("contacts"), RowExclusiveLock);
 	idv_rows_lock_app(call->app.id, AccessShareLock);
 	app = idv_app_get(call->app_key);
 	if (!idv_app_is_known(app) || idv_app_row(app)->id != call->app.id)

@@ -329,11 +329,18 @@ idv_rows_table(const char *name)
  * those who delete it.  It takes the place of a foreign key from contacts to
  * apps, which a distributed table could not have, and of the row lock that
  * every new contact would leave on its app's row.
+ *
+ * The table's lock is kept to the end of the transaction, too.  TRUNCATE knows
+ * no single apps: it has to wait for whoever makes a contact of any, and they
+ * for it.  Nobody else does; a rotation locks rows.
  */
 void
 idv_rows_lock_app(int32 app_id, LOCKMODE mode)
 {
-	LockDatabaseObject(idv_rows_table("apps"), (Oid) app_id, 0, mode);
+	Relation	table = open_our_table(&apps);
+
+	LockDatabaseObject(RelationGetRelid(table), (Oid) app_id, 0, mode);
+	table_close(table, NoLock);
 }
 
 /*

@@ -92,8 +92,8 @@ run(const TriggerData *trigger, const char *sql)
  * BEFORE DELETE or TRUNCATE of idverify.apps: refuse it while there are
  * contacts.  23503.
  *
- * A contact that is being made at this moment holds a lock on its app; whoever
- * comes later finds that the app is gone.
+ * A contact that is being made at this moment holds a lock on its app, and one
+ * on the table for TRUNCATE; whoever comes later finds that the app is gone.
  */
 Datum
 idverify_keep_contacts(PG_FUNCTION_ARGS)
