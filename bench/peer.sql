@@ -25,7 +25,7 @@ CREATE TABLE peer_contacts (
 	UNIQUE (app_id, visitor)
 );
 CREATE UNIQUE INDEX ON peer_contacts (app_id, external_id) WHERE is_verified;
-CREATE UNIQUE INDEX ON peer_contacts (app_id, lower(email)) WHERE is_verified AND external_id IS NULL;
+CREATE UNIQUE INDEX ON peer_contacts (app_id, lower(email COLLATE "C")) WHERE is_verified AND external_id IS NULL;
 
 CREATE TABLE peer_conversations (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -106,11 +106,11 @@ RESET ROLE;
 -- by email, where there is no external_id
 TRUNCATE contacts;
 DROP INDEX contacts_app_key_external_id_idx;
-CREATE UNIQUE INDEX ON contacts (app_key, lower(email)) WHERE is_verified AND external_id IS NULL;
+CREATE UNIQUE INDEX ON contacts (app_key, lower(email COLLATE "C")) WHERE is_verified AND external_id IS NULL;
 SET ROLE regress_guard_app;
 PREPARE by_email(text, text, text) AS
 	INSERT INTO contacts (app_key, email, name, user_hash) VALUES ('accept', $1, $2, $3)
-	ON CONFLICT (app_key, lower(email)) WHERE is_verified AND external_id IS NULL
+	ON CONFLICT (app_key, lower(email COLLATE "C")) WHERE is_verified AND external_id IS NULL
 	DO UPDATE SET name = EXCLUDED.name, user_hash = $3 WHERE EXCLUDED.is_verified
 	RETURNING name, is_verified;
 EXECUTE by_email('a@x.org', 'Alice', pg_temp.hash('a@x.org'));
