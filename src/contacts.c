@@ -200,6 +200,8 @@ expect_as_installed(Statement *statement)
 	IdvStatement *prepared = &statement->prepared;
 	int			n = statement->nreturned;
 
+	if (n == 0)
+		return;
 	if (prepared->nreturned < n ||
 		memcmp(prepared->returned, statement->returned, sizeof(Oid) * n) != 0)
 	{
