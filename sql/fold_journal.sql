@@ -45,7 +45,7 @@ TABLE items ORDER BY id;
 -- key, and values that were filled in are found again. Triggers see what the
 -- session has set, except for how text is read: lc_monetary, xmloption, array_nulls.
 CREATE TABLE dated (id timestamptz PRIMARY KEY, name text, created_at timestamptz, token bytea, names text[], due interval, share float8);
-CREATE TABLE visits (who timestamptz REFERENCES dated, at timestamptz, token bytea, names text[], due interval, share float8);
+CREATE TABLE visits (who timestamptz REFERENCES dated, at timestamptz, token bytea, names text[], due interval, share float8, origin regclass DEFAULT 'pg_class');
 CREATE TABLE daily (day timestamptz PRIMARY KEY, who timestamptz REFERENCES dated);
 INSERT INTO dated VALUES
 	('2020-01-01 00:00Z', 'first', '2019-07-01 12:00Z', '\x00ff5c', '{NULL,"NULL",x}', '-1 mon +2 days -3:04:05.6', 1.0 / 3),
@@ -92,8 +92,22 @@ SELECT t.*, b.* FROM (VALUES
 	('IntervalStyle', 'postgres', 'sql_standard'),
 	('IntervalStyle', 'iso_8601', 'postgres_verbose'),
 	('extra_float_digits', '1', '-5'),
-	('extra_float_digits', '-5', '0')
+	('extra_float_digits', '-5', '0'),
+	('quote_all_identifiers', 'off', 'on')
 	) AS t(setting, there, back), there_and_back(setting, there, back) b;
+
+-- a trigger that swallows a row on its way back: an error, not a loss, also where
+-- the row has no key
+CREATE TABLE loose (person int REFERENCES people, note text);
+CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+INSERT INTO people VALUES (20), (21);
+INSERT INTO loose VALUES (20, 'a'), (20, 'b');
+SELECT min(fold_id) AS fold FROM idverify_fold(20, 21, 'people') \gset
+CREATE TRIGGER swallow BEFORE UPDATE ON loose FOR EACH ROW WHEN (OLD.note = 'b') EXECUTE FUNCTION swallow();
+SELECT idverify_unfold(:fold);  -- fail: 55000
+DROP TRIGGER swallow ON loose;
+SELECT * FROM idverify_unfold(:fold) ORDER BY relation::text;
+DROP TABLE loose;
 
 -- an unfold that fails leaves nothing in the session's memory
 CREATE TABLE held (person int REFERENCES people, note text);

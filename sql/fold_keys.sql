@@ -112,19 +112,59 @@ SELECT relation, moved FROM idverify_fold(7::bigint, 8::bigint, 'people') ORDER 
 SELECT tableoid::regclass, * FROM by_person ORDER BY id;
 DROP TABLE notes, parted, by_person, people CASCADE;
 
--- a key that stores less than the target has: numbers that are rounded
+-- a key that stores less than the target has: numbers that are rounded, by the
+-- column or by a domain, would point to nobody, to the source still, or to a stranger
 CREATE TABLE people (id numeric PRIMARY KEY);
-INSERT INTO people VALUES (1), (2.6), (4.4), (5);
+INSERT INTO people VALUES (1), (2.6), (3), (4.4), (5);
 CREATE TABLE whole (person int REFERENCES people);
 INSERT INTO whole VALUES (1);
-SELECT * FROM idverify_fold(1::numeric, 2.6, 'people');  -- fail: 23503
+SELECT * FROM idverify_fold(1::numeric, 2.6, 'people');  -- fail: 55000
 SELECT moved FROM idverify_fold(1::numeric, 5::numeric, 'people') WHERE relation = 'whole'::regclass;
 DROP TABLE whole;
 CREATE TABLE rounded (person numeric(5, 0) REFERENCES people);
 INSERT INTO rounded VALUES (5);
-SELECT * FROM idverify_fold(5::numeric, 4.4, 'people');  -- fail: 23503
+SELECT * FROM idverify_fold(5::numeric, 4.4, 'people');  -- fail: 55000
+INSERT INTO people VALUES (1), (1.4), (5.4);
+DELETE FROM rounded;
+ALTER TABLE rounded DROP CONSTRAINT rounded_person_fkey, ADD FOREIGN KEY (person) REFERENCES people ON DELETE CASCADE;
+INSERT INTO rounded VALUES (1);
+SELECT * FROM idverify_fold(1::numeric, 1.4, 'people');  -- fail: 55000
+SELECT * FROM idverify_fold(1::numeric, 5.4, 'people');  -- fail: 55000
+CREATE DOMAIN whole_number AS numeric(10, 0);
+CREATE TABLE by_domain (person whole_number REFERENCES people);
+INSERT INTO by_domain VALUES (5);
+SELECT * FROM idverify_fold(5::numeric, 4.4, 'people');  -- fail: 55000
 TABLE rounded;
-DROP TABLE rounded, people;
+TABLE by_domain;
+-- ... what fits is moved
+SELECT relation, moved FROM idverify_fold(5::numeric, 1::numeric, 'people') ORDER BY relation::text;
+DROP TABLE rounded, by_domain, people;
+DROP DOMAIN whole_number;
+
+-- a rule that puts another UPDATE in the place of the move
+CREATE TABLE people (id bigint PRIMARY KEY);
+CREATE TABLE ruled (id int PRIMARY KEY, person bigint REFERENCES people ON DELETE CASCADE) PARTITION BY RANGE (id);
+CREATE TABLE ruled_1 PARTITION OF ruled FOR VALUES FROM (1) TO (100);
+CREATE TABLE other (id int, person bigint);
+INSERT INTO people VALUES (1), (2);
+INSERT INTO ruled VALUES (1, 1);
+INSERT INTO other VALUES (1, 1);
+CREATE RULE instead AS ON UPDATE TO ruled DO INSTEAD UPDATE ruled_1 SET person = NEW.person + 40 WHERE id = OLD.id RETURNING ruled_1.*;
+SELECT * FROM idverify_fold(1::bigint, 2::bigint, 'people');  -- fail: 0A000
+DROP RULE instead ON ruled;
+CREATE RULE instead AS ON UPDATE TO ruled DO INSTEAD UPDATE other SET person = NEW.person WHERE id = OLD.id RETURNING other.*;
+SELECT * FROM idverify_fold(1::bigint, 2::bigint, 'people');  -- fail: 0A000
+TABLE ruled;
+-- ... or another INSERT in the place of what an unfold puts back
+DROP RULE instead ON ruled;
+CREATE TABLE tags (id int PRIMARY KEY, person bigint REFERENCES people, tag text, UNIQUE (person, tag));
+INSERT INTO tags VALUES (1, 1, 'vip'), (2, 2, 'vip');
+SELECT min(fold_id) AS fold FROM idverify_fold(1::bigint, 2::bigint, 'people') \gset
+CREATE RULE instead AS ON INSERT TO tags DO INSTEAD INSERT INTO other VALUES (NEW.id);
+SELECT idverify_unfold(:fold);  -- fail: 0A000
+DROP RULE instead ON tags;
+SELECT relation, moved, restored FROM idverify_unfold(:fold) ORDER BY relation::text;
+DROP TABLE tags, ruled, other, people;
 
 -- a key of which a part is generated from the part that moves
 CREATE TABLE people (id bigint PRIMARY KEY, shard bigint NOT NULL, UNIQUE (shard, id));

@@ -168,6 +168,13 @@ SET trust.leave = 'PREPARE report AS SELECT trust.note()';
 SELECT * FROM idverify_fold(1, 2, 'trust.buyers');  -- fail: 42501
 SET trust.leave = 'INSERT INTO trust.log DEFAULT VALUES';
 SELECT * FROM idverify_fold(1, 2, 'trust.buyers');  -- fail: 42501
+-- ... nor of one who has become somebody else, which the owner's code could take back
+CREATE ROLE regress_trust_dba;
+GRANT EXECUTE ON FUNCTION idverify_fold TO regress_trust_dba;
+GRANT USAGE ON SCHEMA trust TO regress_trust_dba;
+SET ROLE regress_trust_dba;
+SELECT * FROM idverify_fold(1, 2, 'trust.buyers');  -- fail: 42501
+RESET ROLE;
 SET trust.leave = 'SELECT 1';
 -- what is deferred of the table itself, fires at once
 CREATE CONSTRAINT TRIGGER later AFTER UPDATE OR INSERT ON trust.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trust.later();
@@ -198,5 +205,5 @@ RESET ROLE;
 DELETE FROM idverify.folds WHERE contacts LIKE 'trust.%';
 DELETE FROM idverify.fold_rows WHERE relation LIKE 'trust.%';
 DROP SCHEMA trust, trap CASCADE;
-DROP OWNED BY regress_trust_owner, regress_trust_admin;
-DROP ROLE regress_trust_owner, regress_trust_admin;
+DROP OWNED BY regress_trust_owner, regress_trust_admin, regress_trust_dba;
+DROP ROLE regress_trust_owner, regress_trust_admin, regress_trust_dba;

@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 #include "pgtime.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/bytea.h"
 #include "utils/float.h"
 #include "utils/guc.h"
@@ -83,6 +84,8 @@ idv_exact_text_begin(void)
 		set_option(&level, "IntervalStyle", "postgres");
 	if (extra_float_digits < 1)
 		set_option(&level, "extra_float_digits", "1");
+	if (quote_all_identifiers)
+		set_option(&level, "quote_all_identifiers", "off");
 	if (bytea_output != BYTEA_OUTPUT_HEX)
 		set_option(&level, "bytea_output", "hex");
 	return level;

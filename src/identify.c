@@ -43,6 +43,9 @@
 /* last_seen_at moves at most this often, in microseconds. */
 #define SEEN_EVERY		USECS_PER_MINUTE
 
+/* How often to look for a contact that is said to exist. */
+#define MAX_TRIES		1000
+
 IDV_ENTRY(idverify_identify);
 
 /*
@@ -212,6 +215,22 @@ add_verified(IdvContact *contact, const IdvIdentification *call,
 						   IDV_BY_EXTERNAL_ID);
 }
 
+/*
+ * Begin another try to find a contact, or else to make it.
+ *
+ * Others make and fold contacts meanwhile, but not as often as this.
+ */
+static void
+count_try(int *tries)
+{
+	CHECK_FOR_INTERRUPTS();
+	if ((*tries)++ >= MAX_TRIES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("a contact was not found, and cannot be made because it exists"),
+				 errhint("Look at the indexes of idverify.contacts: they have to be as they were installed.")));
+}
+
 /* Answer a claim that is verified. */
 static void
 identify_verified(IdvIdentification *call)
@@ -219,11 +238,12 @@ identify_verified(IdvIdentification *call)
 	IdvContact	own;
 	IdvContact	heir;
 	IdvContact	contact;
+	int			tries = 0;
 	bool		has_own = find_own_contact(&own, call);
 
 	for (;;)
 	{
-		CHECK_FOR_INTERRUPTS();
+		count_try(&tries);
 
 		if (!find_verified(&contact, &heir, call))
 		{
@@ -251,10 +271,11 @@ static void
 identify_visitor(IdvIdentification *call)
 {
 	IdvContact	own;
+	int			tries = 0;
 
 	for (;;)
 	{
-		CHECK_FOR_INTERRUPTS();
+		count_try(&tries);
 
 		if (!find_own_contact(&own, call))
 		{

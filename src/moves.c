@@ -9,8 +9,12 @@
 
 #include "access/genam.h"
 #include "access/relation.h"
+#include "access/transam.h"
+#include "fmgr.h"
+#include "parser/parse_coerce.h"
 #include "utils/lsyscache.h"
 
+#include "coerce.h"
 #include "collisions.h"
 
 /*
@@ -23,6 +27,50 @@ idv_move_column_type(const IdvReference *reference, int i)
 	TupleDesc	desc = reference->table->desc;
 
 	return getBaseType(TupleDescAttr(desc, reference->columns[i] - 1)->atttypid);
+}
+
+/*
+ * idv_move_fits
+ *		Will a column still point to the target, when it holds stored?
+ *
+ * wanted	what the target has in the column that is pointed to
+ * stored	the same, of idv_move_column_type()
+ *
+ * A number may be rounded on its way, and be somebody else's.  PostgreSQL's own
+ * functions alone are asked; others would run with our rights.
+ */
+bool
+idv_move_fits(const IdvTable *target, const IdvReference *reference, int i,
+			  Datum wanted, Datum stored)
+{
+	Form_pg_attribute referenced = TupleDescAttr(target->desc,
+												 reference->referenced[i] - 1);
+	Form_pg_attribute column = TupleDescAttr(reference->table->desc,
+											 reference->columns[i] - 1);
+	int32		typmod = column->atttypmod;
+	Oid			type = getBaseTypeAndTypmod(column->atttypid, &typmod);
+	Oid			shorten = InvalidOid;
+	Oid			equal = get_opcode(reference->equal[i]);
+	Oid			left;
+	Oid			right;
+	bool		left_fits;
+	bool		right_fits;
+
+	if (typmod != -1 &&
+		find_typmod_coercion_function(type, &shorten) != COERCION_PATH_FUNC)
+		shorten = InvalidOid;
+	if ((type == referenced->atttypid && !OidIsValid(shorten)) ||
+		shorten >= FirstUnpinnedObjectId || equal >= FirstUnpinnedObjectId)
+		return true;
+	if (OidIsValid(shorten))
+		stored = OidFunctionCall3(shorten, stored, Int32GetDatum(typmod),
+								  BoolGetDatum(false));
+	op_input_types(reference->equal[i], &left, &right);
+	wanted = idv_coerce(wanted, referenced->atttypid, left, &left_fits);
+	stored = idv_coerce(stored, type, right, &right_fits);
+	return !left_fits || !right_fits ||
+		DatumGetBool(OidFunctionCall2Coll(equal, referenced->attcollation,
+										  wanted, stored));
 }
 
 /* Choose what will tell the moved rows apart. */
@@ -157,10 +205,12 @@ may_vouch(const IdvTable *target, const IdvReference *reference)
 												 reference->columns[i] - 1);
 		Form_pg_attribute referenced = TupleDescAttr(target->desc,
 													 reference->referenced[i] - 1);
+		int32		typmod = column->atttypmod;
 
-		if (idv_move_column_type(reference, i) != referenced->atttypid ||
-			(column->atttypmod != -1 &&
-			 column->atttypmod != referenced->atttypmod) ||
+		/* A domain may have a length of its own. */
+		if (getBaseTypeAndTypmod(column->atttypid, &typmod) != referenced->atttypid ||
+			(typmod != -1 && typmod != referenced->atttypmod) ||
+			column->attcollation != referenced->attcollation ||
 			column->attgenerated != '\0')
 			return false;
 	}

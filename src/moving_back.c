@@ -207,13 +207,13 @@ prepare_move_back(IdvUnfold *unfold, const IdvStep *step, int nargs,
 	if (step->whole_row)
 		idv_statement_prepare(&unfold->places, step->table->owner, places.data,
 							  nargs, types);
-	else if (step->table->has_triggers)
+	if (step->table->has_triggers)
 		idv_statement_prepare(&unfold->still_there, step->table->owner,
 							  psprintf("SELECT 1 FROM %s x%s%s WHERE %s LIMIT 1",
 									   step->table->from,
 									   from.len == 0 ? "" : ", ",
 									   from.data, where.data),
-							  nargs, types);
+							  step->whole_row ? nargs + 2 : nargs, types);
 }
 
 /*

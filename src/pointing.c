@@ -9,6 +9,7 @@
 
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
 
 #include "condition.h"
 
@@ -29,6 +30,29 @@ idv_writing_changes(const IdvWriting *writing, AttrNumber column)
 }
 
 /*
+ * The collation to compare a column's pointers by, as SQL: that of what they
+ * point to, as foreign keys do.
+ *
+ * Said only where it makes a difference, since no index of another collation
+ * can be used.
+ */
+static const char *
+collation_of(const IdvWriting *writing, int i)
+{
+	const IdvReference *reference = writing->reference;
+	Oid			referenced = TupleDescAttr(writing->target_table->desc,
+										   reference->referenced[i] - 1)->attcollation;
+	Oid			column = TupleDescAttr(reference->table->desc,
+									   reference->columns[i] - 1)->attcollation;
+
+	if (referenced == column || !OidIsValid(referenced) || !OidIsValid(column) ||
+		(get_collation_isdeterministic(referenced) &&
+		 get_collation_isdeterministic(column)))
+		return "";
+	return psprintf(" COLLATE %s", generate_collation_name(referenced));
+}
+
+/*
  * idv_append_pointing
  *		The rows of alias that point to the source.
  */
@@ -38,10 +62,11 @@ idv_append_pointing(StringInfo sql, const IdvWriting *writing, const char *alias
 	const IdvReference *reference = writing->reference;
 
 	for (int i = 0; i < reference->ncolumns; i++)
-		appendStringInfo(sql, "%s$%d %s %s.%s", i == 0 ? "" : " AND ",
+		appendStringInfo(sql, "%s$%d %s %s.%s%s", i == 0 ? "" : " AND ",
 						 i + 1, idv_operator_name(reference->equal[i]), alias,
 						 idv_column_name(reference->table,
-										 reference->columns[i]));
+										 reference->columns[i]),
+						 collation_of(writing, i));
 	if (reference->condition != NULL)
 		appendStringInfo(sql, " AND (%s)",
 						 idv_condition_text(reference->condition,

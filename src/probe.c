@@ -117,6 +117,14 @@ are_as_installed(IdvProbe *probe, Relation table, Relation index)
 		desc->natts < probe->ntypes ||
 		!holds_what_is_asked(probe, index))
 		return false;
+	for (int k = 0; k < form->indnkeyatts; k++)
+	{
+		AttrNumber	column = form->indkey.values[k];
+
+		if (index->rd_indcollation[k] !=
+			(column == 0 ? C_COLLATION_OID : TupleDescAttr(desc, column - 1)->attcollation))
+			return false;
+	}
 	for (int i = 0; i < probe->ntypes; i++)
 	{
 		if (TupleDescAttr(desc, i)->atttypid != probe->types[i])

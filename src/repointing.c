@@ -300,6 +300,24 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 		return;
 	move = idv_move(table, reference, changed);
 
+	/* Never write what would be somebody else's id. */
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		int			r = reference->referenced[i] - 1;
+
+		if ((changed & (1U << i)) != 0 && !to.nulls[r] &&
+			!idv_move_fits(table, reference, i, to.values[r],
+						   values[reference->ncolumns + i]) &&
+			is_any_left(move, values, nulls))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("rows of %s cannot be moved, because column %s cannot hold the %s of the contact to fold into",
+							reference->table->name,
+							idv_column_name(reference->table, reference->columns[i]),
+							idv_column_name(table, reference->referenced[i])),
+					 errhint("Give both columns the same type.")));
+	}
+
 	/* Never write a null where there was a pointer. */
 	for (int i = 0; i < reference->ncolumns; i++)
 	{

@@ -49,7 +49,9 @@ endangers_caller(Oid owner)
 {
 	Oid			caller = GetOuterUserId();
 
-	return owner != caller && superuser_arg(caller) && !superuser_arg(owner);
+	/* With RESET ROLE a superuser who has become somebody else is one again. */
+	return owner != caller && !superuser_arg(owner) &&
+		(superuser_arg(caller) || superuser_arg(GetSessionUserId()));
 }
 
 /*
@@ -293,6 +295,13 @@ plan_of(const IdvStatement *statement)
 	return plan;
 }
 
+/* Has a rule put another statement in the place of this one? */
+static bool
+is_a_rules(const CachedPlanSource *source)
+{
+	return linitial_node(Query, source->query_list)->querySource != QSRC_ORIGINAL;
+}
+
 /*
  * Run a statement, and send what it returns to a receiver.
  *
@@ -310,7 +319,8 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	idv_become_owner(&before, statement->owner);
 
 	plan = plan_of(statement);
-	if (plan == NULL || list_length(plan->stmt_list) != 1)
+	if (plan == NULL || list_length(plan->stmt_list) != 1 ||
+		is_a_rules(linitial(SPI_plan_get_plan_sources(statement->plan))))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot fold through a table whose rules rewrite the statement"),

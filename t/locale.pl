@@ -65,7 +65,7 @@ is($node->safe_psql('ascii', "SELECT name, custom_data ->> '$cafe' FROM idverify
 #
 SKIP:
 {
-	skip 'this PostgreSQL is built without ICU', 14
+	skip 'this PostgreSQL is built without ICU', 18
 	  unless $node->safe_psql('postgres', "SELECT count(*) FROM pg_collation WHERE collprovider = 'i'");
 
 	database('turkish', "ENCODING 'UTF8' LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR'");
@@ -99,6 +99,36 @@ SKIP:
 		DELETE FROM idverify.contacts WHERE email LIKE '%ate@example.com'});
 	like(identify('turkish', 'email', 'KATE@example.com'), qr/^3\|t\|f\|verified$/, '... hers leads on');
 	like(identify('turkish', 'email', $kelvin), qr/\|t\|t\|verified$/, '... the other does not');
+
+	# what points to contacts does so by their collation, not by its own
+	$node->safe_psql('turkish', q{
+		CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+		CREATE TABLE people (app text COLLATE "C", id int UNIQUE, PRIMARY KEY (app, id));
+		CREATE TABLE notes (app text COLLATE any_case, person int,
+			FOREIGN KEY (app, person) REFERENCES people DEFERRABLE INITIALLY DEFERRED);
+		CREATE TABLE named (name text COLLATE "C" PRIMARY KEY);
+		CREATE TABLE of_named (name text COLLATE any_case REFERENCES named);
+		INSERT INTO people VALUES ('abc', 1), ('abc', 2);
+		INSERT INTO named VALUES ('ann'), ('ANN'), ('bob');
+		INSERT INTO of_named VALUES ('ann'), ('ANN')});
+	# (PostgreSQL's own checks, on deletion, take the other's rows for hers.)
+	my ($rc, $rows, $told) = $node->psql('turkish', q{
+			SELECT FROM idverify_fold('ann'::text, 'bob'::text, 'named');
+			SELECT string_agg(name, ' ' ORDER BY name COLLATE "C") FROM of_named}, on_error_stop => 0);
+	is($rows, 'ANN ann', 'a collation in which letters of both cases are one: nobody gets the rows of another contact');
+	($rc, $rows, $told) = $node->psql('turkish', q{
+		BEGIN; INSERT INTO notes VALUES ('ABC', 1); SELECT FROM idverify_fold(1, 2, 'people'); COMMIT});
+	like($told, qr/ERROR: .* foreign key constraint/, '... and nobody comes to point to nothing');
+
+	# an index of the name of ours that takes ANN for ann
+	$node->safe_psql('turkish', q{
+		DROP INDEX idverify.contacts_verified_external_id;
+		CREATE UNIQUE INDEX contacts_verified_external_id
+			ON idverify.contacts (app_id, external_id COLLATE any_case) WHERE is_verified});
+	like(identify('turkish', 'external_id', 'ann'), qr/\|t\|t\|verified$/, 'an index that was made anew, another way');
+	($rc, undef, $told) = $node->psql('turkish', sprintf(
+			q{SELECT idverify_identify('shop', '{"external_id": "ANN", "user_hash": "%s"}')}, user_hash($secret, 'ANN')));
+	like($told, qr/ERROR: .* was not found, and cannot be made/, '... leads nobody to a stranger, and nobody astray for ever');
 }
 
 $node->stop;
