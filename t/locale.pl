@@ -100,25 +100,34 @@ SKIP:
 	like(identify('turkish', 'email', 'KATE@example.com'), qr/^3\|t\|f\|verified$/, '... hers leads on');
 	like(identify('turkish', 'email', $kelvin), qr/\|t\|t\|verified$/, '... the other does not');
 
-	# what points to contacts does so by their collation, not by its own
 	$node->safe_psql('turkish', q{
-		CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-		CREATE TABLE people (app text COLLATE "C", id int UNIQUE, PRIMARY KEY (app, id));
-		CREATE TABLE notes (app text COLLATE any_case, person int,
-			FOREIGN KEY (app, person) REFERENCES people DEFERRABLE INITIALLY DEFERRED);
-		CREATE TABLE named (name text COLLATE "C" PRIMARY KEY);
-		CREATE TABLE of_named (name text COLLATE any_case REFERENCES named);
-		INSERT INTO people VALUES ('abc', 1), ('abc', 2);
-		INSERT INTO named VALUES ('ann'), ('ANN'), ('bob');
-		INSERT INTO of_named VALUES ('ann'), ('ANN')});
-	# (PostgreSQL's own checks, on deletion, take the other's rows for hers.)
-	my ($rc, $rows, $told) = $node->psql('turkish', q{
-			SELECT FROM idverify_fold('ann'::text, 'bob'::text, 'named');
-			SELECT string_agg(name, ' ' ORDER BY name COLLATE "C") FROM of_named}, on_error_stop => 0);
-	is($rows, 'ANN ann', 'a collation in which letters of both cases are one: nobody gets the rows of another contact');
-	($rc, $rows, $told) = $node->psql('turkish', q{
-		BEGIN; INSERT INTO notes VALUES ('ABC', 1); SELECT FROM idverify_fold(1, 2, 'people'); COMMIT});
-	like($told, qr/ERROR: .* foreign key constraint/, '... and nobody comes to point to nothing');
+		CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)});
+	my ($rc, $rows, $told);
+
+	# what points to contacts does so by their collation, not by its own
+	SKIP:
+	{
+		skip 'this PostgreSQL has foreign keys agree with what they point to about letters', 2
+		  if $node->pg_version >= 18;
+
+		$node->safe_psql('turkish', q{
+			CREATE TABLE people (app text COLLATE "C", id int UNIQUE, PRIMARY KEY (app, id));
+			CREATE TABLE notes (app text COLLATE any_case, person int,
+				FOREIGN KEY (app, person) REFERENCES people DEFERRABLE INITIALLY DEFERRED);
+			CREATE TABLE named (name text COLLATE "C" PRIMARY KEY);
+			CREATE TABLE of_named (name text COLLATE any_case REFERENCES named);
+			INSERT INTO people VALUES ('abc', 1), ('abc', 2);
+			INSERT INTO named VALUES ('ann'), ('ANN'), ('bob');
+			INSERT INTO of_named VALUES ('ann'), ('ANN')});
+		# (PostgreSQL's own checks, on deletion, take the other's rows for hers.)
+		($rc, $rows, $told) = $node->psql('turkish', q{
+				SELECT FROM idverify_fold('ann'::text, 'bob'::text, 'named');
+				SELECT string_agg(name, ' ' ORDER BY name COLLATE "C") FROM of_named}, on_error_stop => 0);
+		is($rows, 'ANN ann', 'a collation in which letters of both cases are one: nobody gets the rows of another contact');
+		($rc, $rows, $told) = $node->psql('turkish', q{
+			BEGIN; INSERT INTO notes VALUES ('ABC', 1); SELECT FROM idverify_fold(1, 2, 'people'); COMMIT});
+		like($told, qr/ERROR: .* foreign key constraint/, '... and nobody comes to point to nothing');
+	}
 
 	# an index of the name of ours that takes ANN for ann
 	$node->safe_psql('turkish', q{
