@@ -19,6 +19,8 @@
 #define foreach(cell, list)	\
 	for (cell = list_head(list); cell != NULL; cell = lnext(list, cell))
 
+#define CppAsString2(x)	#x
+
 #define PGDLLEXPORT
 #define PG_FUNCTION_INFO_V1(function) extern int function##_info
 #define PG_MODULE_MAGIC		extern int magic

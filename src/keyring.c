@@ -196,9 +196,11 @@ explain(IdvRingStatus status, int bad_line)
 	static const char *const faults[] = {
 		[IDV_RING_BAD_LINE] = "is neither id:64-hex, nor a comment, nor blank",
 		[IDV_RING_REPEATED_ID] = "repeats the id of an earlier line",
-		[IDV_RING_TOO_MANY] = "has one key more than the " CppAsString2(IDV_RING_MAX_KEYS) " that a ring can hold",
+		[IDV_RING_TOO_MANY] = "is one key too many: a ring holds 64",
 		[IDV_RING_LIBRARY] = "could not be made ready for use",
 	};
+
+	StaticAssertStmt(IDV_RING_MAX_KEYS == 64, "one of these says so");
 
 	if (status == IDV_RING_EMPTY)
 		snprintf(reason, sizeof(reason), "it holds no key");
