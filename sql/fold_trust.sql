@@ -175,6 +175,9 @@ GRANT USAGE ON SCHEMA trust TO regress_trust_dba;
 SET ROLE regress_trust_dba;
 SELECT * FROM idverify_fold(1, 2, 'trust.buyers');  -- fail: 42501
 RESET ROLE;
+SET SESSION AUTHORIZATION regress_trust_dba;
+SELECT * FROM idverify_fold(1, 2, 'trust.buyers');  -- fail: 42501
+RESET SESSION AUTHORIZATION;
 SET trust.leave = 'SELECT 1';
 -- what is deferred of the table itself, fires at once
 CREATE CONSTRAINT TRIGGER later AFTER UPDATE OR INSERT ON trust.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION trust.later();

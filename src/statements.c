@@ -49,9 +49,9 @@ endangers_caller(Oid owner)
 {
 	Oid			caller = GetOuterUserId();
 
-	/* With RESET ROLE a superuser who has become somebody else is one again. */
+	/* With a RESET, a superuser who has become somebody else is one again. */
 	return owner != caller && !superuser_arg(owner) &&
-		(superuser_arg(caller) || superuser_arg(GetSessionUserId()));
+		(superuser_arg(caller) || superuser_arg(GetAuthenticatedUserId()));
 }
 
 /*
