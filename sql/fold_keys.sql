@@ -141,6 +141,49 @@ SELECT relation, moved FROM idverify_fold(5::numeric, 1::numeric, 'people') ORDE
 DROP TABLE rounded, by_domain, people;
 DROP DOMAIN whole_number;
 
+-- a column that is too short for the target is in nobody's way where nothing in
+-- it points to the source; and else it is named
+CREATE TABLE people (id numeric PRIMARY KEY, name text UNIQUE);
+CREATE TABLE of_id (a int REFERENCES people, b numeric(5, 2) REFERENCES people);
+CREATE TABLE of_name (a varchar(3) REFERENCES people (name), b char(3) REFERENCES people (name));
+INSERT INTO people VALUES (1, 'ann'), (2, 'bob'), (3, 'cy'), (9999999999, 'miranda');
+INSERT INTO of_id VALUES (3, NULL), (NULL, 3);
+INSERT INTO of_name VALUES ('cy', NULL), (NULL, 'cy');
+SELECT relation, moved, dropped FROM idverify_fold(1::numeric, 9999999999::numeric, 'people');
+CREATE PROCEDURE fold_bob(pointers text) LANGUAGE plpgsql AS $$ BEGIN
+	EXECUTE 'INSERT INTO ' || pointers;
+	PERFORM idverify_fold(2::numeric, 9999999999::numeric, 'people');
+END $$;
+\set VERBOSITY terse
+CALL fold_bob('of_id (a) VALUES (2)');  -- fail: integer out of range
+CALL fold_bob('of_id (b) VALUES (2)');  -- fail: numeric field overflow
+CALL fold_bob('of_name (a) VALUES (''bob'')');  -- fail: value too long
+CALL fold_bob('of_name (b) VALUES (''bob'')');  -- fail: value too long
+DROP PROCEDURE fold_bob;
+\set VERBOSITY sqlstate
+DROP TABLE of_id, of_name, people;
+
+-- whether somebody's own operator takes a rounded number for the target's, is not
+-- asked: it would run with other rights than its owner's.  The key asks
+CREATE FUNCTION same(numeric, numeric) RETURNS boolean LANGUAGE plpgsql IMMUTABLE STRICT AS $$ BEGIN RETURN $1 OPERATOR(pg_catalog.=) $2; END $$;
+CREATE OPERATOR === (LEFTARG = numeric, RIGHTARG = numeric, FUNCTION = same, COMMUTATOR = ===);
+CREATE OPERATOR CLASS own_ops FOR TYPE numeric USING btree AS
+	OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 ===, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 numeric_cmp(numeric, numeric);
+CREATE TABLE people (id int PRIMARY KEY, code numeric);
+CREATE UNIQUE INDEX ON people (code own_ops);
+CREATE DOMAIN whole_number AS numeric(10, 0);
+CREATE TABLE of_code (code whole_number REFERENCES people (code));
+INSERT INTO people VALUES (1, 5), (2, 2.6), (3, 7);
+INSERT INTO of_code VALUES (5);
+SELECT * FROM idverify_fold(1, 2, 'people');  -- fail: 23503
+SELECT relation, moved FROM idverify_fold(1, 3, 'people') ORDER BY relation::text;
+TABLE of_code;
+DROP TABLE of_code, people;
+DROP DOMAIN whole_number;
+DROP OPERATOR FAMILY own_ops USING btree;
+DROP OPERATOR === (numeric, numeric);
+DROP FUNCTION same;
+
 -- a rule that puts another UPDATE in the place of the move
 CREATE TABLE people (id bigint PRIMARY KEY);
 CREATE TABLE ruled (id int PRIMARY KEY, person bigint REFERENCES people ON DELETE CASCADE) PARTITION BY RANGE (id);

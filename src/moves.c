@@ -30,18 +30,38 @@ idv_move_column_type(const IdvReference *reference, int i)
 }
 
 /*
- * idv_move_fits
- *		Will a column still point to the target, when it holds stored?
- *
- * wanted	what the target has in the column that is pointed to
- * stored	the same, of idv_move_column_type()
- *
- * A number may be rounded on its way, and be somebody else's.  PostgreSQL's own
- * functions alone are asked; others would run with our rights.
+ * idv_move_stores_all
+ *		Does a column store what it points to as it is?
  */
 bool
-idv_move_fits(const IdvTable *target, const IdvReference *reference, int i,
-			  Datum wanted, Datum stored)
+idv_move_stores_all(const IdvTable *target, const IdvReference *reference, int i)
+{
+	Form_pg_attribute referenced = TupleDescAttr(target->desc,
+												 reference->referenced[i] - 1);
+	Form_pg_attribute column = TupleDescAttr(reference->table->desc,
+											 reference->columns[i] - 1);
+	int32		typmod = column->atttypmod;
+
+	/* A domain may have a length of its own. */
+	return getBaseTypeAndTypmod(column->atttypid, &typmod) == referenced->atttypid &&
+		(typmod == -1 || typmod == referenced->atttypmod);
+}
+
+/*
+ * idv_move_value
+ *		What a column will store to point to the target.
+ *
+ * stored	output: of idv_move_column_type()
+ * wanted	what the target has in the column that is pointed to
+ *
+ * Returns false if that would not point to the target: a number may be rounded
+ * on its way, and be somebody else's.  A value that is too large can be an
+ * error, as it is in PostgreSQL.  PostgreSQL's own functions alone are asked;
+ * others would run with our rights.
+ */
+bool
+idv_move_value(Datum *stored, const IdvTable *target,
+			   const IdvReference *reference, int i, Datum wanted)
 {
 	Form_pg_attribute referenced = TupleDescAttr(target->desc,
 												 reference->referenced[i] - 1);
@@ -51,26 +71,33 @@ idv_move_fits(const IdvTable *target, const IdvReference *reference, int i,
 	Oid			type = getBaseTypeAndTypmod(column->atttypid, &typmod);
 	Oid			shorten = InvalidOid;
 	Oid			equal = get_opcode(reference->equal[i]);
+	Datum		shortened;
 	Oid			left;
 	Oid			right;
+	bool		fits;
 	bool		left_fits;
 	bool		right_fits;
 
+	*stored = idv_coerce(wanted, referenced->atttypid, type, &fits);
+	if (!fits)
+		return false;
 	if (typmod != -1 &&
 		find_typmod_coercion_function(type, &shorten) != COERCION_PATH_FUNC)
 		shorten = InvalidOid;
 	if ((type == referenced->atttypid && !OidIsValid(shorten)) ||
 		shorten >= FirstUnpinnedObjectId || equal >= FirstUnpinnedObjectId)
 		return true;
+
+	shortened = *stored;
 	if (OidIsValid(shorten))
-		stored = OidFunctionCall3(shorten, stored, Int32GetDatum(typmod),
-								  BoolGetDatum(false));
+		shortened = OidFunctionCall3(shorten, shortened, Int32GetDatum(typmod),
+									 BoolGetDatum(false));
 	op_input_types(reference->equal[i], &left, &right);
 	wanted = idv_coerce(wanted, referenced->atttypid, left, &left_fits);
-	stored = idv_coerce(stored, type, right, &right_fits);
+	shortened = idv_coerce(shortened, type, right, &right_fits);
 	return !left_fits || !right_fits ||
 		DatumGetBool(OidFunctionCall2Coll(equal, referenced->attcollation,
-										  wanted, stored));
+										  wanted, shortened));
 }
 
 /* Choose what will tell the moved rows apart. */
@@ -205,11 +232,8 @@ may_vouch(const IdvTable *target, const IdvReference *reference)
 												 reference->columns[i] - 1);
 		Form_pg_attribute referenced = TupleDescAttr(target->desc,
 													 reference->referenced[i] - 1);
-		int32		typmod = column->atttypmod;
 
-		/* A domain may have a length of its own. */
-		if (getBaseTypeAndTypmod(column->atttypid, &typmod) != referenced->atttypid ||
-			(typmod != -1 && typmod != referenced->atttypmod) ||
+		if (!idv_move_stores_all(target, reference, i) ||
 			column->attcollation != referenced->attcollation ||
 			column->attgenerated != '\0')
 			return false;

@@ -48,8 +48,10 @@ typedef struct IdvMove
 
 extern IdvMove *idv_move(IdvTable *table, IdvReference *reference,
 						 uint32 changed);
-extern bool idv_move_fits(const IdvTable *target, const IdvReference *reference,
-						  int i, Datum wanted, Datum stored);
+extern bool idv_move_stores_all(const IdvTable *target,
+								const IdvReference *reference, int i);
+extern bool idv_move_value(Datum *stored, const IdvTable *target,
+						   const IdvReference *reference, int i, Datum wanted);
 extern Oid	idv_move_column_type(const IdvReference *reference, int i);
 
 #endif							/* IDV_MOVES_H */

@@ -18,7 +18,6 @@
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
-#include "coerce.h"
 #include "moves.h"
 
 /*
@@ -69,15 +68,16 @@ telling_column(const IdvFold *fold, const IdvTable *target,
 }
 
 /*
- * The parameters of the statements that move along a reference.
+ * The parameters of the statements that move along a reference: what points to
+ * the source.  What is to be stored is yet null.
  *
  * Returns false if nothing can point to the source that way, or if there is
  * nothing to change.
  */
 static bool
-move_parameters(Datum *values, bool *nulls, uint32 *changed,
-				const IdvTable *table, const IdvReference *reference,
-				IdvRow from, IdvRow to)
+source_parameters(Datum *values, bool *nulls, uint32 *changed,
+				  const IdvTable *table, const IdvReference *reference,
+				  IdvRow from, IdvRow to)
 {
 	int			n = reference->ncolumns;
 
@@ -86,19 +86,13 @@ move_parameters(Datum *values, bool *nulls, uint32 *changed,
 	{
 		int			r = reference->referenced[i] - 1;
 		Form_pg_attribute att = TupleDescAttr(table->desc, r);
-		Oid			type = idv_move_column_type(reference, i);
-		bool		fits = true;
 
 		if (from.nulls[r])
 			return false;
 		values[i] = from.values[r];
 		nulls[i] = false;
-		nulls[n + i] = to.nulls[r];
-		if (!to.nulls[r])
-			values[n + i] = idv_coerce(to.values[r], att->atttypid, type, &fits);
-		if (!fits)
-			elog(ERROR, "no assignment from type %u to type %u",
-				 att->atttypid, type);
+		values[n + i] = (Datum) 0;
+		nulls[n + i] = true;
 		if (to.nulls[r] ||
 			!datum_image_eq(from.values[r], to.values[r],
 							att->attbyval, att->attlen))
@@ -147,10 +141,86 @@ idv_check_nothing_left(IdvTable *table, IdvRow from, IdvRow to)
 
 		if (!table->references_have_triggers)
 			return;
-		if (move_parameters(values, nulls, &changed, table, reference, from, to) &&
+		if (source_parameters(values, nulls, &changed, table, reference, from, to) &&
 			is_any_left(idv_move(table, reference, changed), values, nulls))
 			report_left_behind(reference);
 	}
+}
+
+/*
+ * What a column will store to point to the target.  55000 if it cannot: never
+ * write what would be somebody else's id.
+ */
+static Datum
+new_pointer(const IdvTable *table, const IdvReference *reference, int i,
+			IdvRow to)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Datum		wanted = to.values[reference->referenced[i] - 1];
+	Datum		stored = (Datum) 0;
+	volatile bool fits = false;
+
+	PG_TRY();
+	{
+		fits = idv_move_value(&stored, table, reference, i, wanted);
+	}
+	PG_CATCH();
+	{
+		int			code = geterrcode();
+
+		/* Such as an integer out of range: of what, it does not say. */
+		if (ERRCODE_TO_CATEGORY(code) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (!fits)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("rows of %s cannot be moved, because column %s cannot hold the %s of the contact to fold into",
+						reference->table->name,
+						idv_column_name(reference->table, reference->columns[i]),
+						idv_column_name(table, reference->referenced[i])),
+				 errhint("Give both columns the same type.")));
+	return stored;
+}
+
+/*
+ * The parameters that a move will store.
+ *
+ * What cannot be stored is an error, but in nobody's way where nothing points to
+ * the source.  Returns false if that is so, and was asked.
+ */
+static bool
+target_parameters(Datum *values, bool *nulls, const IdvMove *move,
+				  const IdvTable *table, const IdvReference *reference,
+				  IdvRow to)
+{
+	int			n = reference->ncolumns;
+	bool		certain = true;
+
+	for (int i = 0; i < n; i++)
+		certain = certain && !to.nulls[reference->referenced[i] - 1] &&
+			idv_move_stores_all(table, reference, i);
+	if (!certain && !is_any_left(move, values, nulls))
+		return false;
+
+	for (int i = 0; i < n; i++)
+	{
+		/* Never write a null where there was a pointer. */
+		if (to.nulls[reference->referenced[i] - 1])
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("rows of %s cannot be moved, because the contact to fold into has no %s",
+							reference->table->name,
+							idv_column_name(table, reference->referenced[i])),
+					 errhint("Give it one first.")));
+		values[n + i] = certain ? to.values[reference->referenced[i] - 1] :
+			new_pointer(table, reference, i, to);
+		nulls[n + i] = false;
+	}
+	return true;
 }
 
 /* Drop a row in favour of one that stays. */
@@ -296,42 +366,11 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 	int64		dropped = 0;
 	ListCell   *lc;
 
-	if (!move_parameters(values, nulls, &changed, table, reference, from, to))
+	if (!source_parameters(values, nulls, &changed, table, reference, from, to))
 		return;
 	move = idv_move(table, reference, changed);
-
-	/* Never write what would be somebody else's id. */
-	for (int i = 0; i < reference->ncolumns; i++)
-	{
-		int			r = reference->referenced[i] - 1;
-
-		if ((changed & (1U << i)) != 0 && !to.nulls[r] &&
-			!idv_move_fits(table, reference, i, to.values[r],
-						   values[reference->ncolumns + i]) &&
-			is_any_left(move, values, nulls))
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("rows of %s cannot be moved, because column %s cannot hold the %s of the contact to fold into",
-							reference->table->name,
-							idv_column_name(reference->table, reference->columns[i]),
-							idv_column_name(table, reference->referenced[i])),
-					 errhint("Give both columns the same type.")));
-	}
-
-	/* Never write a null where there was a pointer. */
-	for (int i = 0; i < reference->ncolumns; i++)
-	{
-		if (!nulls[reference->ncolumns + i])
-			continue;
-		if (is_any_left(move, values, nulls))
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("rows of %s cannot be moved, because the contact to fold into has no %s",
-							reference->table->name,
-							idv_column_name(table, reference->referenced[i])),
-					 errhint("Give it one first.")));
+	if (!target_parameters(values, nulls, move, table, reference, to))
 		return;
-	}
 
 	if (move->loop.plan != NULL)
 	{
