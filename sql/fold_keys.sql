@@ -138,7 +138,15 @@ TABLE rounded;
 TABLE by_domain;
 -- ... what fits is moved
 SELECT relation, moved FROM idverify_fold(5::numeric, 1::numeric, 'people') ORDER BY relation::text;
-DROP TABLE rounded, by_domain, people;
+-- ... also back, whatever digits the target's number is written with
+INSERT INTO people VALUES (7.0), (8.00);
+CREATE TABLE whole (id int PRIMARY KEY, person int REFERENCES people);
+INSERT INTO whole VALUES (1, 7);
+SELECT min(fold_id) AS fold FROM idverify_fold(7::numeric, 8::numeric, 'people') \gset
+TABLE whole;
+SELECT relation, moved, restored FROM idverify_unfold(:fold) ORDER BY relation::text;
+TABLE whole;
+DROP TABLE whole, rounded, by_domain, people;
 DROP DOMAIN whole_number;
 
 -- a column that is too short for the target is in nobody's way where nothing in

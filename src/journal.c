@@ -32,6 +32,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "coerce.h"
+
 /* How many keys there are in one step. */
 #define KEYS_PER_STEP		1000
 
@@ -195,6 +197,22 @@ append_strings(StringInfo json, const char *name, char **strings, int n)
 	appendStringInfoChar(json, ']');
 }
 
+/* What a column stores to point to a value, as text. */
+static char *
+pointer_text(const IdvTable *target, const IdvReference *reference, int i,
+			 IdvRow row)
+{
+	AttrNumber	referenced = reference->referenced[i];
+	Oid			type = TupleDescAttr(target->desc, referenced - 1)->atttypid;
+	Oid			stored = idv_move_column_type(reference, i);
+	bool		fits;
+	Datum		value = idv_coerce(row.values[referenced - 1], type, stored, &fits);
+
+	/* It did when the rows were moved. */
+	Assert(fits);
+	return idv_value_text(stored, value);
+}
+
 /* The columns that a move changes, and their values as text. */
 static int
 describe_change(char **names, char **old_values, char **new_values,
@@ -205,16 +223,12 @@ describe_change(char **names, char **old_values, char **new_values,
 
 	for (int i = 0; i < reference->ncolumns; i++)
 	{
-		AttrNumber	referenced = reference->referenced[i];
-		Oid			type = TupleDescAttr(target->desc, referenced - 1)->atttypid;
-
 		if ((move->changed & (1U << i)) == 0)
 			continue;
 		names[n] = NameStr(TupleDescAttr(reference->table->desc,
 										 reference->columns[i] - 1)->attname);
-		old_values[n] = idv_value_text(type, from.values[referenced - 1]);
-		new_values[n] = to_nothing ? NULL :
-			idv_value_text(type, to.values[referenced - 1]);
+		old_values[n] = pointer_text(target, reference, i, from);
+		new_values[n] = to_nothing ? NULL : pointer_text(target, reference, i, to);
 		n++;
 	}
 	return n;
