@@ -87,6 +87,30 @@ SELECT FROM idverify_fold(ROW(1)::own_id, ROW(2)::own_id, 'people');  -- fail
 CREATE TABLE by_own (person own_id);
 SELECT idverify_add_reference('people', 'by_own', 'person');  -- fail
 
+-- a type to which two contacts are one (blanks at the end do not count): what has
+-- come to point to somebody else since stays there
+CREATE TYPE padded;
+CREATE FUNCTION padded_in(cstring) RETURNS padded LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+CREATE FUNCTION padded_out(padded) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+CREATE TYPE padded (INPUT = padded_in, OUTPUT = padded_out, LIKE = text, COLLATABLE = true);
+CREATE CAST (padded AS text) WITHOUT FUNCTION AS IMPLICIT;
+CREATE CAST (text AS padded) WITHOUT FUNCTION AS ASSIGNMENT;
+CREATE FUNCTION padded_eq(padded, padded) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'bpchareq';
+CREATE FUNCTION padded_hash(padded) RETURNS integer LANGUAGE internal IMMUTABLE STRICT AS 'hashbpchar';
+CREATE OPERATOR = (LEFTARG = padded, RIGHTARG = padded, FUNCTION = padded_eq, COMMUTATOR = =);
+CREATE OPERATOR CLASS padded_ops DEFAULT FOR TYPE padded USING hash AS OPERATOR 1 =, FUNCTION 1 padded_hash(padded);
+CREATE TABLE keyed (id text PRIMARY KEY);
+CREATE TABLE of_keyed (id integer PRIMARY KEY, person padded REFERENCES keyed);
+CREATE TABLE of_keyed_loose (person padded REFERENCES keyed, note text);
+INSERT INTO keyed VALUES ('a'), ('b'), ('b ');
+INSERT INTO of_keyed VALUES (1, 'a'), (2, 'a'), (3, 'b ');
+INSERT INTO of_keyed_loose VALUES ('b ', 'same'), ('a', 'same');
+SELECT * FROM fold('a'::text, 'b'::text, 'keyed');
+UPDATE of_keyed SET person = 'b ' WHERE id = 2;
+SELECT fold_undone FROM undo();
+SELECT id, quote_literal(person::text) AS person FROM of_keyed ORDER BY id;
+SELECT quote_literal(person::text) AS person, note FROM of_keyed_loose ORDER BY 1;
+
 --
 -- Contacts in partitions: the whole is one table, whichever part is named
 --

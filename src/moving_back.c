@@ -10,6 +10,7 @@
 #include "moving_back.h"
 
 #include "access/relation.h"
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "storage/itemptr.h"
 #include "utils/array.h"
@@ -48,6 +49,19 @@ journaled_column(const IdvUnfold *unfold, const IdvTable *table, const char *nam
 	return column;
 }
 
+/*
+ * Can values of this type and collation be equal that are not the same?
+ *
+ * Where the contacts' column is of another, they may well be two contacts: a
+ * row that was moved points to somebody else since, and must be left there.
+ */
+static bool
+may_mix_up(Oid type, Oid collation)
+{
+	return getBaseType(type) >= FirstUnpinnedObjectId ||
+		(OidIsValid(collation) && !get_collation_isdeterministic(collation));
+}
+
 /* The rows of alias that still point where a step has pointed them. */
 static void
 append_still_pointing(StringInfo sql, const IdvUnfold *unfold, const IdvStep *step,
@@ -74,6 +88,12 @@ append_still_pointing(StringInfo sql, const IdvUnfold *unfold, const IdvStep *st
 		else
 			appendStringInfo(sql, " %s CAST($%d AS %s)",
 							 idv_operator_name(idv_equal_operator(type, type)),
+							 n + i + 1, idv_column_type(step->table, column));
+		if (!nulls[i] &&
+			may_mix_up(type, TupleDescAttr(step->table->desc, column - 1)->attcollation))
+			appendStringInfo(sql, " AND CAST(ROW(%s.%s) AS record) OPERATOR(pg_catalog.*=)"
+							 " CAST(ROW(CAST($%d AS %s)) AS record)",
+							 alias, idv_column_name(step->table, column),
 							 n + i + 1, idv_column_type(step->table, column));
 		i++;
 	}

@@ -65,7 +65,7 @@ is($node->safe_psql('ascii', "SELECT name, custom_data ->> '$cafe' FROM idverify
 #
 SKIP:
 {
-	skip 'this PostgreSQL is built without ICU', 18
+	skip 'this PostgreSQL is built without ICU', 19
 	  unless $node->safe_psql('postgres', "SELECT count(*) FROM pg_collation WHERE collprovider = 'i'");
 
 	database('turkish', "ENCODING 'UTF8' LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR'");
@@ -128,6 +128,23 @@ SKIP:
 			BEGIN; INSERT INTO notes VALUES ('ABC', 1); SELECT FROM idverify_fold(1, 2, 'people'); COMMIT});
 		like($told, qr/ERROR: .* foreign key constraint/, '... and nobody comes to point to nothing');
 	}
+
+	# ... and on the way back: whoever has come to point to BOB stays there
+	$node->safe_psql('turkish', q{
+		CREATE TABLE callers (name text COLLATE "C" PRIMARY KEY);
+		CREATE TABLE calls (id int PRIMARY KEY, caller text COLLATE any_case);
+		CREATE TABLE rings (caller text COLLATE any_case, bell text);
+		SELECT idverify_add_reference('callers', 'calls', 'caller'), idverify_add_reference('callers', 'rings', 'caller');
+		INSERT INTO callers VALUES ('ann'), ('bob'), ('BOB');
+		INSERT INTO calls VALUES (1, 'ann'), (2, 'ann'), (3, 'BOB');
+		INSERT INTO rings VALUES ('BOB', 'front'), ('ann', 'front')});
+	$node->safe_psql('turkish', q{
+		SELECT FROM idverify_fold('ann'::text, 'bob'::text, 'callers');
+		UPDATE calls SET caller = 'BOB' WHERE id = 2;
+		SELECT FROM idverify_unfold((SELECT max(id) FROM idverify.folds))});
+	is($node->safe_psql('turkish', q{
+			SELECT (SELECT string_agg(caller, ' ' ORDER BY id) FROM calls), (SELECT string_agg(caller, ' ' ORDER BY caller COLLATE "C") FROM rings)}),
+		'ann BOB BOB|BOB ann', '... and a fold that is undone takes back nobody else\'s rows');
 
 	# an index of the name of ours that takes ANN for ann
 	$node->safe_psql('turkish', q{
