@@ -100,6 +100,15 @@ SELECT created, fold_id IS NOT NULL AS folded FROM idverify_identify('elsewhere'
 	jsonb_build_object('external_id', 'liz', 'user_hash', idverify_sign('elsewhere', 'liz')), :'loud');
 SELECT name FROM idverify.contacts WHERE external_id = 'liz';
 ROLLBACK;
+-- a trigger that lets nobody in is an error, and no call without end
+CREATE FUNCTION let_nobody_in() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TRIGGER let_nobody_in BEFORE INSERT ON idverify.contacts FOR EACH ROW EXECUTE FUNCTION let_nobody_in();
+SELECT created FROM idverify_identify('elsewhere');  -- fail
+SELECT created FROM idverify_identify('elsewhere',
+	jsonb_build_object('external_id', 'lea', 'user_hash', idverify_sign('elsewhere', 'lea')));  -- fail
+SELECT contact_id = :ada_is AS ada FROM idverify_identify('elsewhere', :'ada');
+DROP TRIGGER let_nobody_in ON idverify.contacts;
+DROP FUNCTION let_nobody_in;
 BEGIN;
 SET LOCAL allow_system_table_mods = on;
 CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass);

@@ -227,8 +227,8 @@ count_try(int *tries)
 	if ((*tries)++ >= MAX_TRIES)
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("a contact was not found, and cannot be made because it exists"),
-				 errhint("Look at the indexes of idverify.contacts: they have to be as they were installed.")));
+				 errmsg("a contact was neither found nor made"),
+				 errhint("Look at the indexes and the triggers of idverify.contacts: they have to be as they were installed.")));
 }
 
 /* Answer a claim that is verified. */
