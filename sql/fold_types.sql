@@ -96,9 +96,9 @@ CREATE TYPE padded (INPUT = padded_in, OUTPUT = padded_out, LIKE = text, COLLATA
 CREATE CAST (padded AS text) WITHOUT FUNCTION AS IMPLICIT;
 CREATE CAST (text AS padded) WITHOUT FUNCTION AS ASSIGNMENT;
 CREATE FUNCTION padded_eq(padded, padded) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'bpchareq';
-CREATE FUNCTION padded_hash(padded) RETURNS integer LANGUAGE internal IMMUTABLE STRICT AS 'hashbpchar';
+CREATE FUNCTION padded_cmp(padded, padded) RETURNS integer LANGUAGE internal IMMUTABLE STRICT AS 'bpcharcmp';
 CREATE OPERATOR = (LEFTARG = padded, RIGHTARG = padded, FUNCTION = padded_eq, COMMUTATOR = =);
-CREATE OPERATOR CLASS padded_ops DEFAULT FOR TYPE padded USING hash AS OPERATOR 1 =, FUNCTION 1 padded_hash(padded);
+CREATE OPERATOR CLASS padded_ops DEFAULT FOR TYPE padded USING btree AS OPERATOR 3 =, FUNCTION 1 padded_cmp(padded, padded);
 CREATE TABLE keyed (id text PRIMARY KEY);
 CREATE TABLE of_keyed (id integer PRIMARY KEY, person padded REFERENCES keyed);
 CREATE TABLE of_keyed_loose (person padded REFERENCES keyed, note text);
