@@ -185,6 +185,18 @@ SELECT min(fold_id) AS fold, sum(moved) AS moved, sum(dropped) AS dropped FROM i
 SELECT :moved AS moved, :dropped AS dropped;
 SELECT * FROM idverify_unfold(:fold) ORDER BY relation::text;
 TABLE trust.trapped;
+-- ... of another partition, too, that a row goes to
+SET ROLE regress_trust_owner;
+CREATE TABLE trust.parcels (id int, buyer int REFERENCES trust.buyers DEFERRABLE INITIALLY DEFERRED, PRIMARY KEY (id, buyer)) PARTITION BY LIST (buyer);
+CREATE TABLE trust.parcels_1 PARTITION OF trust.parcels FOR VALUES IN (1);
+CREATE TABLE trust.parcels_2 PARTITION OF trust.parcels FOR VALUES IN (2);
+INSERT INTO trust.parcels VALUES (1, 1);
+RESET ROLE;
+SELECT min(fold_id) AS fold FROM idverify_fold(1, 2, 'trust.buyers') \gset
+SELECT tableoid::regclass, * FROM trust.parcels;
+SELECT * FROM idverify_unfold(:fold) ORDER BY relation::text;
+SELECT tableoid::regclass, * FROM trust.parcels;
+DROP TABLE trust.parcels;
 -- who owns the tables, and folds, may leave what they like to themselves
 SET ROLE regress_trust_owner;
 DROP TRIGGER later ON trust.orders;

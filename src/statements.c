@@ -312,6 +312,7 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	DestReceiver *receiver, Oid vouched)
 {
 	IdvCaller	before;
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(statement->plan));
 	CachedPlan *plan;
 	QueryDesc  *query;
 	uint64		processed;
@@ -319,8 +320,7 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	idv_become_owner(&before, statement->owner);
 
 	plan = plan_of(statement);
-	if (plan == NULL || list_length(plan->stmt_list) != 1 ||
-		is_a_rules(linitial(SPI_plan_get_plan_sources(statement->plan))))
+	if (plan == NULL || list_length(plan->stmt_list) != 1 || is_a_rules(source))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot fold through a table whose rules rewrite the statement"),
@@ -330,14 +330,8 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	PushCopiedSnapshot(GetLatestSnapshot());
 	UpdateActiveSnapshotCommandId();
 
-	query = CreateQueryDesc(linitial_node(PlannedStmt, plan->stmt_list), "",
-							GetActiveSnapshot(), InvalidSnapshot, receiver,
-							parameters(statement, values, nulls), NULL, 0);
-	ExecutorStart(query, 0);
-	if (InSecurityRestrictedOperation())
-		idv_defer_nothing(query->estate);
-	if (OidIsValid(vouched))
-		idv_vouch(query->estate, vouched);
+	query = idv_vouching_start(linitial_node(PlannedStmt, plan->stmt_list), receiver,
+							   parameters(statement, values, nulls), vouched);
 #if PG_VERSION_NUM >= 180000
 	ExecutorRun(query, ForwardScanDirection, 0);
 #else

@@ -26,8 +26,11 @@
 #include "access/htup_details.h"
 #include "catalog/pg_constraint.h"
 #include "commands/trigger.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 /* Is a constraint this one, or that of a partition, which is part of it? */
@@ -48,8 +51,7 @@ is_part_of(Oid constraint, Oid whole)
 }
 
 /*
- * idv_vouch
- *		Let a foreign key not ask whether what the updated rows point to is there.
+ * Let a foreign key not ask whether what the updated rows point to is there.
  *
  * estate		of an UPDATE that was started, and has not run yet
  *
@@ -57,8 +59,8 @@ is_part_of(Oid constraint, Oid whole)
  * key's.  A row that goes to another partition is inserted there, and its key
  * asks.
  */
-void
-idv_vouch(EState *estate, Oid key)
+static void
+vouch(EState *estate, Oid key)
 {
 	ListCell   *lc;
 
@@ -81,8 +83,30 @@ idv_vouch(EState *estate, Oid key)
 }
 
 /*
- * idv_defer_nothing
- *		Let nothing that a statement fires wait for the commit.
+ * Let an UPDATE open all parts of its table when it is started.
+ *
+ * Since PostgreSQL 18 those that it cannot find rows in are opened no sooner than
+ * it moves a row there, out of our reach.  The plan itself is left as it is.
+ */
+static PlannedStmt *
+open_all_parts(PlannedStmt *planned)
+{
+#if PG_VERSION_NUM >= 180000
+	PlannedStmt *copy = palloc(sizeof(PlannedStmt));
+	ListCell   *lc;
+
+	*copy = *planned;
+	copy->unprunableRelids = bms_copy(planned->unprunableRelids);
+	foreach(lc, planned->resultRelations)
+		copy->unprunableRelids = bms_add_member(copy->unprunableRelids, lfirst_int(lc));
+	return copy;
+#else
+	return planned;
+#endif
+}
+
+/*
+ * Let nothing that a statement fires wait for the commit.
  *
  * estate		of a statement that was started, and has not run yet
  *
@@ -92,8 +116,8 @@ idv_vouch(EState *estate, Oid key)
  * elsewhere, so most do not mind; where two tables point to contacts and by the
  * contact to each other, the fold fails, and is one for the tables' owner.
  */
-void
-idv_defer_nothing(EState *estate)
+static void
+defer_nothing(EState *estate)
 {
 	ListCell   *lc;
 
@@ -104,4 +128,28 @@ idv_defer_nothing(EState *estate)
 		for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 			triggers->triggers[i].tgdeferrable = false;
 	}
+}
+
+/*
+ * idv_vouching_start
+ *		Start a statement, so that its triggers need not do what they need not.
+ *
+ * vouched		a foreign key of an UPDATE that needs not look, or InvalidOid
+ */
+QueryDesc *
+idv_vouching_start(PlannedStmt *planned, DestReceiver *receiver,
+				   ParamListInfo params, Oid vouched)
+{
+	bool		restricted = InSecurityRestrictedOperation();
+	QueryDesc  *query;
+
+	query = CreateQueryDesc(restricted ? open_all_parts(planned) : planned, "",
+							GetActiveSnapshot(), InvalidSnapshot, receiver,
+							params, NULL, 0);
+	ExecutorStart(query, 0);
+	if (restricted)
+		defer_nothing(query->estate);
+	if (OidIsValid(vouched))
+		vouch(query->estate, vouched);
+	return query;
 }

@@ -10,9 +10,10 @@
 
 #include "postgres.h"
 
-#include "nodes/execnodes.h"
+#include "executor/execdesc.h"
 
-extern void idv_vouch(EState *estate, Oid key);
-extern void idv_defer_nothing(EState *estate);
+extern QueryDesc *idv_vouching_start(PlannedStmt *planned,
+									 DestReceiver *receiver,
+									 ParamListInfo params, Oid vouched);
 
 #endif							/* IDV_VOUCHING_H */
