@@ -54,6 +54,9 @@ DROP TRIGGER bad ON chats;
 -- a rule makes more of a statement than it says
 CREATE RULE bad AS ON UPDATE TO chats DO ALSO DELETE FROM fold_errors.by_email;
 SELECT outcome('SELECT FROM idverify_fold(1, 2, ''people'')');
+\set VERBOSITY default
+SELECT FROM idverify_fold(1, 2, 'people');  -- fail, and says which table it is
+\set VERBOSITY terse
 DROP RULE bad ON chats;
 -- tables that are none
 SELECT outcome('SELECT FROM idverify_fold(1, 2, ''4294967295''::regclass)');

@@ -324,6 +324,7 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot fold through a table whose rules rewrite the statement"),
+				 errdetail("The statement is: %s", source->query_string),
 				 errhint("Use triggers in the place of rules.")));
 
 	CommandCounterIncrement();
