@@ -106,7 +106,16 @@ SELECT min(fold_id) AS fold FROM idverify_fold(20, 21, 'people') \gset
 CREATE TRIGGER swallow BEFORE UPDATE ON loose FOR EACH ROW WHEN (OLD.note = 'b') EXECUTE FUNCTION swallow();
 SELECT idverify_unfold(:fold);  -- fail: 55000
 DROP TRIGGER swallow ON loose;
+-- ... or that sets the column back
+CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.person := OLD.person; RETURN NEW; END $$;
+CREATE TRIGGER keep BEFORE UPDATE ON loose FOR EACH ROW WHEN (OLD.note = 'b') EXECUTE FUNCTION keep();
+SELECT idverify_unfold(:fold);  -- fail: 55000
+DROP TRIGGER keep ON loose;
+-- ... others may do what they do
+CREATE FUNCTION louder() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note := upper(OLD.note); RETURN NEW; END $$;
+CREATE TRIGGER louder BEFORE UPDATE ON loose FOR EACH ROW EXECUTE FUNCTION louder();
 SELECT * FROM idverify_unfold(:fold) ORDER BY relation::text;
+SELECT * FROM loose ORDER BY note;
 DROP TABLE loose;
 
 -- an unfold that fails leaves nothing in the session's memory

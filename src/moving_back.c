@@ -215,6 +215,13 @@ prepare_move_back(IdvUnfold *unfold, const IdvStep *step, int nargs,
 	}
 	appendStringInfo(&sql, "%s%s WHERE %s", from.len == 0 ? "" : " FROM ",
 					 from.data, where.data);
+
+	/* Without a key, who can tell afterwards which row it was? */
+	if (step->whole_row && step->table->has_triggers)
+	{
+		appendStringInfoString(&sql, " RETURNING ");
+		append_still_pointing(&sql, unfold, step, "x");
+	}
 	if (unfold->sql != NULL && strcmp(unfold->sql, sql.data) == 0 &&
 		strcmp(unfold->places_sql, places.data) == 0)
 		return;
@@ -271,6 +278,30 @@ find_places(IdvUnfold *unfold, const Datum *values, const bool *nulls,
 }
 
 /*
+ * Run the UPDATE.  Returns how many rows it wrote.
+ *
+ * stays	output: has a trigger set one back that has no key?
+ */
+static int64
+write_back(bool *stays, const IdvUnfold *unfold, const IdvStep *step,
+		   const Datum *values, const bool *nulls)
+{
+	IdvResult  *result;
+	int64		written;
+
+	*stays = false;
+	if (!step->whole_row || !step->table->has_triggers)
+		return idv_statement_run(&unfold->move_back, values, nulls);
+
+	result = idv_statement_query(&unfold->move_back, values, nulls);
+	while (idv_result_next(result))
+		*stays = *stays || (!result->nulls[0] && DatumGetBool(result->values[0]));
+	written = result->processed;
+	idv_result_end(result);
+	return written;
+}
+
+/*
  * idv_move_back
  *		Move the rows of a step back.
  */
@@ -285,6 +316,7 @@ idv_move_back(IdvUnfold *unfold, const IdvStep *step)
 	bool	   *nulls = palloc0(sizeof(bool) * (nargs + 2));
 	Datum	   *elements;
 	bool	   *element_nulls;
+	bool		stays;
 	int			n;
 
 	for (int side = 0; side < 2; side++)
@@ -322,9 +354,10 @@ idv_move_back(IdvUnfold *unfold, const IdvStep *step)
 	if (step->whole_row)
 		find_places(unfold, values, nulls, &values[nargs], &values[nargs + 1]);
 	idv_undone_line(unfold, step->table->relation)->moved +=
-		idv_statement_run(&unfold->move_back, values, nulls);
-	if (unfold->still_there.plan != NULL &&
-		idv_statement_run(&unfold->still_there, values, nulls) > 0)
+		write_back(&stays, unfold, step, values, nulls);
+	if (stays ||
+		(unfold->still_there.plan != NULL &&
+		 idv_statement_run(&unfold->still_there, values, nulls) > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("rows of %s were not moved back", step->table->name),
