@@ -94,7 +94,6 @@ CREATE FUNCTION padded_in(cstring) RETURNS padded LANGUAGE internal IMMUTABLE ST
 CREATE FUNCTION padded_out(padded) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
 CREATE TYPE padded (INPUT = padded_in, OUTPUT = padded_out, LIKE = text, COLLATABLE = true);
 CREATE CAST (padded AS text) WITHOUT FUNCTION AS IMPLICIT;
-CREATE CAST (text AS padded) WITHOUT FUNCTION AS ASSIGNMENT;
 CREATE FUNCTION padded_eq(padded, padded) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'bpchareq';
 CREATE FUNCTION padded_cmp(padded, padded) RETURNS integer LANGUAGE internal IMMUTABLE STRICT AS 'bpcharcmp';
 CREATE OPERATOR = (LEFTARG = padded, RIGHTARG = padded, FUNCTION = padded_eq, COMMUTATOR = =);
@@ -104,6 +103,8 @@ CREATE TABLE of_keyed (id integer PRIMARY KEY, person padded REFERENCES keyed);
 CREATE TABLE of_keyed_loose (person padded REFERENCES keyed, note text);
 INSERT INTO keyed VALUES ('a'), ('b'), ('b ');
 INSERT INTO of_keyed VALUES (1, 'a'), (2, 'a'), (3, 'b ');
+SELECT * FROM fold('a'::text, 'b'::text, 'keyed');  -- fail: text is not assigned to it
+CREATE CAST (text AS padded) WITHOUT FUNCTION AS ASSIGNMENT;
 INSERT INTO of_keyed_loose VALUES ('b ', 'same'), ('a', 'same');
 SELECT * FROM fold('a'::text, 'b'::text, 'keyed');
 UPDATE of_keyed SET person = 'b ' WHERE id = 2;

@@ -74,6 +74,7 @@ idv_move_value(Datum *stored, const IdvTable *target,
 	Datum		shortened;
 	Oid			left;
 	Oid			right;
+	bool		shortens;
 	bool		fits;
 	bool		left_fits;
 	bool		right_fits;
@@ -81,15 +82,14 @@ idv_move_value(Datum *stored, const IdvTable *target,
 	*stored = idv_coerce(wanted, referenced->atttypid, type, &fits);
 	if (!fits)
 		return false;
-	if (typmod != -1 &&
-		find_typmod_coercion_function(type, &shorten) != COERCION_PATH_FUNC)
-		shorten = InvalidOid;
-	if ((type == referenced->atttypid && !OidIsValid(shorten)) ||
+	shortens = typmod != -1 &&
+		find_typmod_coercion_function(type, &shorten) == COERCION_PATH_FUNC;
+	if ((type == referenced->atttypid && !shortens) ||
 		shorten >= FirstUnpinnedObjectId || equal >= FirstUnpinnedObjectId)
 		return true;
 
 	shortened = *stored;
-	if (OidIsValid(shorten))
+	if (shortens)
 		shortened = OidFunctionCall3(shorten, shortened, Int32GetDatum(typmod),
 									 BoolGetDatum(false));
 	op_input_types(reference->equal[i], &left, &right);
