@@ -192,6 +192,30 @@ DROP OPERATOR FAMILY own_ops USING btree;
 DROP OPERATOR === (numeric, numeric);
 DROP FUNCTION same;
 
+-- a row that comes into a unique index by moving, and finds there one of a third
+-- contact: neither is dropped for the other, whose messages nobody may get
+CREATE TABLE people (id int PRIMARY KEY);
+CREATE TABLE seats (id int PRIMARY KEY, person int REFERENCES people, room int);
+CREATE UNIQUE INDEX ON seats (room) WHERE person > 100;
+CREATE TABLE messages (seat int REFERENCES seats ON DELETE CASCADE, body text);
+INSERT INTO people VALUES (5), (150), (170);
+INSERT INTO seats VALUES (1, 5, 1), (2, 170, 1), (3, 150, 2);
+INSERT INTO messages VALUES (1, 'from five');
+SELECT * FROM idverify_fold(5, 150, 'people');  -- fail: 55000
+SELECT * FROM messages JOIN seats ON seat = id;
+SELECT relation, moved, dropped FROM idverify_fold(5, 170, 'people') ORDER BY relation::text;
+SELECT * FROM messages JOIN seats ON seat = id;
+DROP TABLE messages, seats, people;
+-- ... also where it is of no contact
+CREATE TABLE people (id int PRIMARY KEY);
+CREATE TABLE tags (sender int, sender_type text, tag text, UNIQUE (sender, tag));
+SELECT idverify_add_reference('people', 'tags', 'sender', 'sender_type = ''Contact''');
+INSERT INTO people VALUES (1), (2);
+INSERT INTO tags VALUES (1, 'Contact', 'vip'), (2, 'User', 'vip');
+SELECT * FROM idverify_fold(1, 2, 'people');  -- fail: 55000
+DELETE FROM idverify.contact_references WHERE relation = 'tags'::regclass;
+DROP TABLE tags, people;
+
 -- a rule that puts another UPDATE in the place of the move
 CREATE TABLE people (id bigint PRIMARY KEY);
 CREATE TABLE ruled (id int PRIMARY KEY, person bigint REFERENCES people ON DELETE CASCADE) PARTITION BY RANGE (id);

@@ -221,8 +221,9 @@ idv_collision(IdvWriting *writing, Relation index)
 	statement = palloc0(sizeof(IdvStatement));
 	predicate = idv_index_predicate(table, index);
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT s.ctid, s.tableoid, %s, %s",
-					 idv_table_columns(table, "s"),
+	appendStringInfoString(&sql, "SELECT s.ctid, s.tableoid, ");
+	idv_append_targeted(&sql, writing, "t");
+	appendStringInfo(&sql, ", %s, %s", idv_table_columns(table, "s"),
 					 idv_table_columns(table, "t"));
 	appendStringInfo(&sql, " FROM %s s, %s t WHERE (t.ctid <> s.ctid OR t.tableoid <> s.tableoid) AND ",
 					 table->from, table->from);

@@ -43,8 +43,12 @@ typedef struct IdvMove
 	AttrNumber *keys;
 } IdvMove;
 
-/* A collision returns the moved row, its place, and the row that stays. */
-#define IDV_COLLISION_PLACE		2	/* ctid, tableoid; then the two rows */
+/*
+ * A collision returns the place of the moved row, ctid and tableoid; whether the
+ * row that stays points to the target; then the two rows.
+ */
+#define IDV_COLLISION_TARGETED	2
+#define IDV_COLLISION_ROWS		3
 
 extern IdvMove *idv_move(IdvTable *table, IdvReference *reference,
 						 uint32 changed);

@@ -52,6 +52,17 @@ collation_of(const IdvWriting *writing, int i)
 	return psprintf(" COLLATE %s", generate_collation_name(referenced));
 }
 
+/* And the condition of the reference, if it has one. */
+static void
+append_condition(StringInfo sql, const IdvReference *reference, const char *alias)
+{
+	if (reference->condition != NULL)
+		appendStringInfo(sql, " AND (%s)",
+						 idv_condition_text(reference->condition,
+											reference->table->relation,
+											alias));
+}
+
 /*
  * idv_append_pointing
  *		The rows of alias that point to the source.
@@ -67,11 +78,33 @@ idv_append_pointing(StringInfo sql, const IdvWriting *writing, const char *alias
 						 idv_column_name(reference->table,
 										 reference->columns[i]),
 						 collation_of(writing, i));
-	if (reference->condition != NULL)
-		appendStringInfo(sql, " AND (%s)",
-						 idv_condition_text(reference->condition,
-											reference->table->relation,
-											alias));
+	append_condition(sql, reference, alias);
+}
+
+/*
+ * idv_append_targeted
+ *		Does the row of alias point to the target?  Never null.
+ */
+void
+idv_append_targeted(StringInfo sql, const IdvWriting *writing, const char *alias)
+{
+	const IdvReference *reference = writing->reference;
+	int			n = reference->ncolumns;
+
+	appendStringInfoString(sql, "(true");
+	for (int i = 0; i < n; i++)
+	{
+		Oid			type = writing->types[n + i];
+		Oid			equal = idv_equal_operator(type, type);
+
+		if (OidIsValid(equal))
+			appendStringInfo(sql, " AND %s.%s %s $%d%s", alias,
+							 idv_column_name(reference->table, reference->columns[i]),
+							 idv_operator_name(equal), n + i + 1,
+							 collation_of(writing, i));
+	}
+	append_condition(sql, reference, alias);
+	appendStringInfoString(sql, ") IS TRUE");
 }
 
 /*

@@ -32,6 +32,8 @@ typedef struct IdvWriting
 extern int	idv_writing_changes(const IdvWriting *writing, AttrNumber column);
 extern void idv_append_pointing(StringInfo sql, const IdvWriting *writing,
 								const char *alias);
+extern void idv_append_targeted(StringInfo sql, const IdvWriting *writing,
+								const char *alias);
 extern void idv_append_is_row(StringInfo sql, const IdvWriting *writing,
 							  const char *alias, int first);
 extern void idv_append_moving(StringInfo sql, const IdvWriting *writing,

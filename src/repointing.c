@@ -229,10 +229,21 @@ drop(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
 {
 	Datum		place[2] = {result->values[0], result->values[1]};
 	int			width = (result->slot->tts_tupleDescriptor->natts -
-						 IDV_COLLISION_PLACE) / 2;
-	IdvRow		dropped = idv_table_row(table, result, IDV_COLLISION_PLACE);
+						 IDV_COLLISION_ROWS) / 2;
+	IdvRow		dropped = idv_table_row(table, result, IDV_COLLISION_ROWS);
 	IdvRow		stays = idv_table_row(table, result,
-									  IDV_COLLISION_PLACE + width);
+									  IDV_COLLISION_ROWS + width);
+
+	/*
+	 * What points to the one that is dropped would come to point to a
+	 * stranger's.
+	 */
+	if (!DatumGetBool(result->values[IDV_COLLISION_TARGETED]))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a row of %s cannot be moved, because by a unique index it would be the same as one that belongs to somebody else",
+						table->name),
+				 errhint("Look at the table's unique indexes, and delete one of the two rows.")));
 
 	place[0] = datumCopy(place[0], false, sizeof(ItemPointerData));
 	idv_repoint(fold, table, dropped, stays, depth + 1);
