@@ -197,6 +197,22 @@ SELECT tableoid::regclass, * FROM trust.parcels;
 SELECT * FROM idverify_unfold(:fold) ORDER BY relation::text;
 SELECT tableoid::regclass, * FROM trust.parcels;
 DROP TABLE trust.parcels;
+-- ... but not of one that a row is put back into, which is opened for it alone
+SET ROLE regress_trust_owner;
+CREATE TABLE trust.labels (id int, buyer int REFERENCES trust.buyers DEFERRABLE INITIALLY DEFERRED, tag text, UNIQUE (buyer, tag)) PARTITION BY LIST (tag);
+CREATE TABLE trust.labels_a PARTITION OF trust.labels FOR VALUES IN ('a');
+INSERT INTO trust.labels VALUES (1, 1, 'a'), (2, 2, 'a');
+RESET ROLE;
+SELECT min(fold_id) AS fold FROM idverify_fold(1, 2, 'trust.buyers') \gset
+SELECT * FROM idverify_unfold(:fold);  -- fail: 42501
+TABLE trust.labels ORDER BY id;
+GRANT EXECUTE ON FUNCTION idverify_unfold TO regress_trust_owner;
+SET ROLE regress_trust_owner;
+SELECT * FROM idverify_unfold(:fold) ORDER BY relation::text;
+TABLE trust.labels ORDER BY id;
+DROP TABLE trust.labels;
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION idverify_unfold FROM regress_trust_owner;
 -- who owns the tables, and folds, may leave what they like to themselves
 SET ROLE regress_trust_owner;
 DROP TRIGGER later ON trust.orders;
