@@ -5,10 +5,9 @@ EXTENSION = idverify
 DATA = idverify--1.0.sql
 PGFILEDESC = "idverify - verify signed visitor identities"
 
-CORE = $(patsubst %.c,%.o,$(wildcard src/core/*.c))
-OBJS = idverify.o $(patsubst %.c,%.o,$(wildcard src/*.c)) $(CORE)
+OBJS = idverify.o $(patsubst %.c,%.o,$(wildcard src/*/*.c))
 
-# src/entry.h tells which names are not hidden.  PostgreSQL 15 leaves
+# src/server/sqlfunc.h tells which names are not hidden.  PostgreSQL 15 leaves
 # PGDLLEXPORT empty here, later releases define it as we do.
 PG_CPPFLAGS = -I$(srcdir)/src -DPGDLLEXPORT='__attribute__((visibility("default")))'
 PG_CFLAGS = -fvisibility=hidden -std=gnu99 -Wno-declaration-after-statement
@@ -34,13 +33,13 @@ include $(PGXS)
 
 # PGXS does not track headers, and an object that is older than a struct it
 # uses reads the struct from the wrong offsets.
-$(OBJS): $(wildcard $(srcdir)/src/*.h $(srcdir)/src/core/*.h)
+$(OBJS): $(wildcard $(srcdir)/src/*/*.h)
 
 src/core/hex.o: CFLAGS += $(CFLAGS_VECTORIZE)
 
 # The core without a server
 test/unit/%.test: test/unit/%.c $(wildcard test/unit/*.h src/core/*.[ch])
-	$(CC) -std=gnu99 -Wall -Wextra -Werror -O2 -g $(COPT) -o $@ $< $(wildcard src/core/*.c) -lcrypto
+	$(CC) -std=gnu99 -Wall -Wextra -Werror -O2 -g $(COPT) -Isrc -o $@ $< $(wildcard src/core/*.c) -lcrypto
 
 # The fuzz harnesses (dev/fuzz), fed with their seeds once; with sanitizers, where
 # the compiler has them.
@@ -48,7 +47,7 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 test/fuzz/%.test: test/fuzz/%.c test/fuzz/replay.c $(wildcard src/core/*.[ch])
 	sanitize='$(SANITIZE)'; \
 	echo 'int main(void) { return 0; }' | $(CC) -x c $$sanitize -o /dev/null - 2> /dev/null || sanitize=; \
-	$(CC) -std=gnu99 -Wall -Wextra -Werror -O1 -g $$sanitize \
+	$(CC) -std=gnu99 -Wall -Wextra -Werror -O1 -g $$sanitize -Isrc \
 		-o $@ $< test/fuzz/replay.c $(wildcard src/core/*.c) -lcrypto
 
 .PHONY: unit
@@ -56,7 +55,7 @@ unit: $(UNIT_TESTS) $(SEED_TESTS)
 	@failed=0; for t in $(UNIT_TESTS); do echo "# $$t"; ./$$t || failed=1; done; \
 	for t in $(FUZZED); do echo "# test/fuzz/seeds/$$t"; ./test/fuzz/$$t.test test/fuzz/seeds/$$t/* || failed=1; done; exit $$failed
 
-# A file includes headers of its own floor's foundations, and of none above.
+# A file includes headers of the rooms that its own is built on, and no others.
 .PHONY: check-floors
 check-floors:
 	@sh $(srcdir)/dev/check-floors $(srcdir)

@@ -12,7 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "hex.h"
+#include "core/hex.h"
 
 /* Bytes that are decoded at a time. */
 #define BLOCK	16

@@ -18,7 +18,7 @@
 /* SHA256_Init() and its like are deprecated in favour of EVP. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
-#include "hmac.h"
+#include "core/hmac.h"
 
 #include <string.h>
 

@@ -7,14 +7,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "seal.h"
+#include "core/seal.h"
 
 #include <string.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "hmac.h"
+#include "core/hmac.h"
 
 #define KEY_ID_OFFSET	1
 #define CHECK_OFFSET	5

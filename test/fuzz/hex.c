@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "../../src/core/hex.h"
+#include "core/hex.h"
 
 #include <stdlib.h>
 #include <string.h>

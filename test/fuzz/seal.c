@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "../../src/core/seal.h"
+#include "core/seal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -24,9 +24,9 @@
 #include <openssl/evp.h>
 #include <valgrind/memcheck.h>
 
-#include "../../src/core/hex.h"
-#include "../../src/core/hmac.h"
-#include "../../src/core/seal.h"
+#include "core/hex.h"
+#include "core/hmac.h"
+#include "core/seal.h"
 
 #define SECRET(memory)	VALGRIND_MAKE_MEM_UNDEFINED(memory, sizeof(memory))
 #define KNOWN(variable)	VALGRIND_MAKE_MEM_DEFINED(&(variable), sizeof(variable))

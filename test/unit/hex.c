@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "../../src/core/hex.h"
+#include "core/hex.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "../../src/core/hmac.h"
+#include "core/hmac.h"
 
 #include <string.h>
 

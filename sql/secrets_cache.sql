@@ -1,0 +1,88 @@
+--
+-- The cache of opened secrets: what is kept, and under what key
+--
+-- What becomes of it when something changes is in specs/secrets_cache_*.spec.
+--
+\set VERBOSITY terse
+
+-- from pgcrypto, an implementation that is not ours
+CREATE FUNCTION signed(value text, secret text DEFAULT '0123456789abcdef0123456789abcdef')
+	RETURNS text LANGUAGE sql
+	RETURN encode(hmac(value::bytea, secret::bytea, 'sha256'), 'hex');
+
+--
+-- The tables are read when an app is first asked for, not each time.
+--
+-- "Rarely" and not "once": an autovacuum that comes by makes every backend read
+-- them again.
+--
+CREATE FUNCTION ask_often(app_key text, user_hash text, OUT yes int, OUT reads_rarely boolean)
+	LANGUAGE plpgsql
+AS $$
+DECLARE
+	reads CONSTANT text := $q$
+		SELECT sum(pg_stat_get_xact_numscans(relation))
+		FROM unnest('{idverify.apps, idverify.apps_app_key_key,
+			idverify.secrets, idverify.secrets_pkey}'::regclass[]) AS relation $q$;
+	before bigint;
+	after bigint;
+BEGIN
+	EXECUTE reads INTO before;
+	yes := 0;
+	FOR i IN 1..1000 LOOP
+		IF idverify_check(app_key, 'alice', user_hash) THEN
+			yes := yes + 1;
+		END IF;
+	END LOOP;
+	EXECUTE reads INTO after;
+	reads_rarely := after - before BETWEEN 1 AND 50;
+END
+$$;
+
+SELECT app_key FROM idverify_create_app('Web', 'cache-web', '0123456789abcdef0123456789abcdef');
+SELECT app_key FROM idverify_create_app('Other', 'cache-other', '0123456789abcdef0123456789abcdef');
+INSERT INTO idverify.apps (app_key, name) VALUES ('cache-bare', 'Bare');
+
+SELECT user_hash, yes, reads_rarely
+FROM (VALUES
+	(1, 'a right one', 'cache-web', signed('alice')),
+	(2, 'a wrong one', 'cache-other', signed('bob')),
+	(3, 'for an app without a secret', 'cache-bare', signed('alice')),
+	(4, 'for an app that does not exist', 'cache-none', signed('alice')),
+	(5, 'for an app key that cannot exist', repeat('k', 1000), signed('alice'))
+) AS questions(n, user_hash, app_key, hash), ask_often(app_key, hash)
+ORDER BY n;
+
+DELETE FROM idverify.apps;
+
+--
+-- App keys are compared whole, as bytes.
+--
+
+-- as long as they can be, in characters of one byte and of four
+SELECT length(app_key), octet_length(app_key)
+FROM (VALUES (repeat('k', 128)), (repeat('😀', 128))) AS keys(key),
+	idverify_create_app('Long', key, '0123456789abcdef0123456789abcdef');
+
+-- longer and shorter ones that begin alike are no apps, in whatever order
+SELECT character, length, idverify_check(repeat(character, length), 'alice', signed('alice'))
+FROM (VALUES ('k'), ('😀')) AS characters(character),
+	(VALUES (1, 129), (2, 128), (3, 127), (4, 512), (5, 513), (6, 100000), (7, 128), (8, 0)) AS lengths(n, length)
+ORDER BY character, n;
+
+DELETE FROM idverify.apps;
+
+-- two keys of one hash value, found by trying many
+SELECT hashtext('web-149725') = hashtext('web-161207') AS collide;
+SELECT app_key FROM idverify_create_app('One', 'web-149725', '0123456789abcdef0123456789abcdef');
+SELECT idverify_check('web-149725', 'alice', signed('alice')) AS one,
+	idverify_check('web-161207', 'alice', signed('alice')) AS none;
+SELECT app_key FROM idverify_create_app('Two', 'web-161207', 'fedcba9876543210fedcba9876543210');
+SELECT app_key,
+	idverify_check(app_key, 'alice', signed('alice')) AS one,
+	idverify_check(app_key, 'alice', signed('alice', 'fedcba9876543210fedcba9876543210')) AS two
+FROM (VALUES ('web-149725'), ('web-161207')) AS keys(app_key);
+
+DELETE FROM idverify.apps;
+DROP FUNCTION ask_often(text, text);
+DROP FUNCTION signed(text, text);

@@ -1,0 +1,377 @@
+/*-------------------------------------------------------------------------
+ *
+ * fill.c
+ *	  What a contact takes over from one that is folded into it.
+ *
+ * Its blanks are filled, what it has stays.  With one thing care is taken:
+ * what a signature stands for is never filled into a verified contact, because
+ * then whoever once typed somebody's external_id would become them.  And what
+ * is known of a browser, its visitor token above all, stays behind with the
+ * source: used again it must not lead to a verified contact.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "fold/fill.h"
+
+#include "access/sysattr.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "fold/journal_write.h"
+
+/* How many statements, for one set of columns each, are kept per table. */
+#define FILLS_KEPT			32
+
+/* Facts about a browser, a claim or a row, not about the person. */
+static const char *const never_filled[] = {
+	"is_verified", "verified_at", "email_verified", "user_hash", "visitor",
+	"last_claim", "last_seen_at", "updated_at"
+};
+
+/* Writes a set of columns. */
+typedef struct Fill
+{
+	Bitmapset  *columns;
+	IdvStatement update;
+} Fill;
+
+/* Takes over the keys that one object lacks and another has. */
+static IdvStatement merge;
+
+/* Is a value nothing, or for text nothing but blanks? */
+static bool
+is_blank(Form_pg_attribute att, Datum value, bool isnull)
+{
+	char		category;
+	bool		preferred;
+
+	if (isnull)
+		return true;
+	get_type_category_preferred(getBaseType(att->atttypid), &category, &preferred);
+	if (category != TYPCATEGORY_STRING)
+		return false;
+	for (const char *c = idv_value_text(att->atttypid, value); *c != '\0'; c++)
+	{
+		if (strchr(" \t\n\r\f\v", *c) == NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_object(Datum value)
+{
+	return JB_ROOT_IS_OBJECT(DatumGetJsonbP(value));
+}
+
+/*
+ * Merge custom_data key by key.  Returns false if there is nothing to take.
+ */
+static bool
+merge_custom_data(Datum *merged, Datum target, Datum source)
+{
+	static const Oid types[] = {JSONBOID, JSONBOID};
+	Datum		values[2] = {target, source};
+	IdvResult  *result;
+	bool		found;
+
+	if (!is_object(target) || !is_object(source) ||
+		JB_ROOT_COUNT(DatumGetJsonbP(source)) == 0)
+		return false;
+	if (merge.plan == NULL)
+		idv_statement_prepare(&merge, InvalidOid,
+							  "SELECT $1 || taken FROM (SELECT"
+							  " jsonb_object_agg(key, value) AS taken"
+							  " FROM jsonb_each($2)"
+							  " WHERE coalesce(value #>> '{}', '') ~ '[^[:space:]]'"
+							  " AND coalesce($1 -> key #>> '{}', '') !~ '[^[:space:]]') s"
+							  " WHERE taken IS NOT NULL",
+							  2, types);
+	result = idv_statement_query(&merge, values, NULL);
+	found = idv_result_next(result);
+	if (found)
+		*merged = datumCopy(result->values[0], false, -1);
+	idv_result_end(result);
+	return found;
+}
+
+/* Is the source's value the earlier one? */
+static bool
+is_earlier(Form_pg_attribute att, Datum source, Datum target)
+{
+	TypeCacheEntry *type = lookup_type_cache(att->atttypid,
+											 TYPECACHE_CMP_PROC_FINFO);
+
+	return OidIsValid(type->cmp_proc_finfo.fn_oid) &&
+		DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo,
+										att->attcollation,
+										source, target)) < 0;
+}
+
+/* May a verified contact, or any, be given this value? */
+static bool
+may_fill(const IdvContacts *contacts, AttrNumber column, IdvRow source,
+		 IdvRow target, bool by_claim)
+{
+	Form_pg_attribute att = TupleDescAttr(contacts->table->desc, column - 1);
+	bool		verified = idv_contacts_is_verified(contacts, target);
+
+	if (att->attisdropped || att->attgenerated != '\0' ||
+		att->attidentity != '\0' ||
+		column == contacts->id || bms_is_member(column, contacts->apps) ||
+		bms_is_member(column, contacts->flags) ||
+		bms_is_member(column - FirstLowInvalidHeapAttributeNumber,
+					  contacts->never_filled))
+		return false;
+	for (int i = 0; i < (int) lengthof(never_filled); i++)
+	{
+		if (strcmp(NameStr(att->attname), never_filled[i]) == 0)
+			return false;
+	}
+
+	if (by_claim && column == contacts->shop)
+		return false;
+
+	/* Beside a signed external_id our own email is profile text. */
+	if (contacts->own && column == contacts->email)
+	{
+		if (by_claim && DatumGetBool(source.values[contacts->email_verified - 1]))
+			return false;
+		return !verified || !target.nulls[contacts->external_id - 1];
+	}
+	if (bms_is_member(column, contacts->identity))
+		return !verified && !by_claim;
+	return true;
+}
+
+/* Would filling in this value make the target point to either of the two? */
+static bool
+is_pointer_to_either(IdvContacts *contacts, AttrNumber column, Datum value,
+					 IdvRow source, IdvRow target)
+{
+	ListCell   *lc;
+	char	   *printed = NULL;
+
+	foreach(lc, idv_table_references(contacts->table))
+	{
+		IdvReference *reference = lfirst(lc);
+
+		if (!reference->self)
+			continue;
+		for (int i = 0; i < reference->ncolumns; i++)
+		{
+			int			r = reference->referenced[i] - 1;
+			Oid			type = TupleDescAttr(contacts->table->desc, r)->atttypid;
+
+			if (reference->columns[i] != column)
+				continue;
+			if (printed == NULL)
+				printed = idv_value_text(TupleDescAttr(contacts->table->desc,
+													   column - 1)->atttypid, value);
+			if ((!source.nulls[r] &&
+				 strcmp(printed, idv_value_text(type, source.values[r])) == 0) ||
+				(!target.nulls[r] &&
+				 strcmp(printed, idv_value_text(type, target.values[r])) == 0))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+fill(IdvFilling *filling, AttrNumber column, Datum value)
+{
+	filling->columns = bms_add_member(filling->columns, column);
+	filling->after.values[column - 1] = value;
+	filling->after.nulls[column - 1] = false;
+}
+
+/*
+ * idv_filling
+ *		Decide what the target takes over.
+ */
+IdvFilling
+idv_filling(IdvContacts *contacts, IdvRow source, IdvRow target,
+			bool by_claim, TimestampTz now)
+{
+	TupleDesc	desc = contacts->table->desc;
+	IdvFilling	filling = {.columns = NULL};
+
+	filling.after.values = palloc0(sizeof(Datum) * desc->natts);
+	filling.after.nulls = palloc0(sizeof(bool) * desc->natts);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		AttrNumber	column = i + 1;
+
+		if (source.nulls[i] ||
+			!may_fill(contacts, column, source, target, by_claim))
+			continue;
+		if (is_blank(att, target.values[i], target.nulls[i]))
+		{
+			if (!is_blank(att, source.values[i], false) &&
+				!is_pointer_to_either(contacts, column, source.values[i],
+									  source, target))
+				fill(&filling, column, source.values[i]);
+		}
+		else if (column == contacts->custom_data)
+		{
+			Datum		merged;
+
+			if (merge_custom_data(&merged, target.values[i], source.values[i]))
+				fill(&filling, column, merged);
+		}
+		else if (column == contacts->created_at &&
+				 is_earlier(att, source.values[i], target.values[i]))
+			fill(&filling, column, source.values[i]);
+	}
+
+	/* An email that was signed for the one is signed for the other. */
+	if (contacts->own && !by_claim &&
+		bms_is_member(contacts->email, filling.columns) &&
+		DatumGetBool(source.values[contacts->email_verified - 1]) &&
+		idv_contacts_is_verified(contacts, target))
+		fill(&filling, contacts->email_verified, BoolGetDatum(true));
+
+	if (contacts->own && !bms_is_empty(filling.columns))
+		fill(&filling, contacts->updated_at, TimestampTzGetDatum(now));
+	return filling;
+}
+
+/*
+ * idv_filling_json
+ *		What was filled, for the journal: {"column": ["before", "after"], ...}.
+ */
+char *
+idv_filling_json(const IdvContacts *contacts, IdvRow before,
+				 const IdvFilling *filling)
+{
+	StringInfoData json;
+	int			level = idv_exact_text_begin();
+	int			column = -1;
+
+	initStringInfo(&json);
+	while ((column = bms_next_member(filling->columns, column)) >= 0)
+	{
+		Form_pg_attribute att = TupleDescAttr(contacts->table->desc, column - 1);
+
+		appendStringInfoChar(&json, json.len == 0 ? '{' : ',');
+		escape_json(&json, NameStr(att->attname));
+		appendStringInfoString(&json, ":[");
+		if (before.nulls[column - 1])
+			appendStringInfoString(&json, "null");
+		else
+			escape_json(&json, idv_value_text(att->atttypid,
+											  before.values[column - 1]));
+		appendStringInfoChar(&json, ',');
+		escape_json(&json, idv_value_text(att->atttypid,
+										  filling->after.values[column - 1]));
+		appendStringInfoChar(&json, ']');
+	}
+	appendStringInfoString(&json, json.len == 0 ? "{}" : "}");
+	idv_exact_text_end(level);
+	return json.data;
+}
+
+/*
+ * Forget the statement that was prepared first.
+ *
+ * Which columns are filled is up to visitors, so there may be any number.
+ */
+static void
+forget_fill(IdvContacts *contacts)
+{
+	Fill	   *oldest = linitial(contacts->fills);
+
+	contacts->fills = list_delete_first(contacts->fills);
+	idv_table_forget(&oldest->update, contacts->table);
+	bms_free(oldest->columns);
+	pfree(oldest);
+}
+
+/* The statement that writes just these columns. */
+static Fill *
+prepare_fill(IdvContacts *contacts, const Bitmapset *columns)
+{
+	IdvTable   *table = contacts->table;
+	int			first = contacts->own ? 3 : 2;
+	Oid		   *types = palloc(sizeof(Oid) * (table->desc->natts + 2));
+	int			nargs = 0;
+	int			column = -1;
+	StringInfoData sql;
+	Fill	   *prepared;
+	ListCell   *lc;
+	MemoryContext caller;
+
+	foreach(lc, contacts->fills)
+	{
+		prepared = lfirst(lc);
+		if (bms_equal(prepared->columns, columns))
+			return prepared;
+	}
+
+	initStringInfo(&sql);
+	types[nargs++] = contacts->id_type;
+	if (contacts->own)
+		types[nargs++] = INT4OID;
+	appendStringInfo(&sql, "UPDATE %s x SET ", table->from);
+	while ((column = bms_next_member(columns, column)) >= 0)
+	{
+		types[nargs++] = getBaseType(TupleDescAttr(table->desc,
+												   column - 1)->atttypid);
+		appendStringInfo(&sql, "%s%s = $%d", nargs == first ? "" : ", ",
+						 idv_column_name(table, column), nargs);
+	}
+	appendStringInfo(&sql, " WHERE %sx.%s %s $1",
+					 contacts->own ? "x.app_id = $2 AND " : "",
+					 idv_column_name(table, contacts->id),
+					 idv_operator_name(idv_equal_operator(contacts->id_type,
+														  contacts->id_type)));
+
+	if (list_length(contacts->fills) >= FILLS_KEPT)
+		forget_fill(contacts);
+	caller = MemoryContextSwitchTo(idv_table_context(table));
+	prepared = palloc0(sizeof(Fill));
+	prepared->columns = bms_copy(columns);
+	idv_table_statement(&prepared->update, table, sql.data, nargs, types);
+	contacts->fills = lappend(contacts->fills, prepared);
+	MemoryContextSwitchTo(caller);
+	return prepared;
+}
+
+/*
+ * idv_filling_write
+ *		Write into a contact what it takes over.
+ */
+void
+idv_filling_write(IdvContacts *contacts, int32 app_id, Datum id,
+				  const IdvFilling *filling)
+{
+	int			natts = contacts->table->desc->natts;
+	Datum	   *values = palloc(sizeof(Datum) * (natts + 2));
+	bool	   *nulls = palloc0(sizeof(bool) * (natts + 2));
+	int			n = 0;
+	int			column = -1;
+
+	if (bms_is_empty(filling->columns))
+		return;
+	values[n++] = id;
+	if (contacts->own)
+		values[n++] = Int32GetDatum(app_id);
+	while ((column = bms_next_member(filling->columns, column)) >= 0)
+	{
+		nulls[n] = filling->after.nulls[column - 1];
+		values[n++] = filling->after.values[column - 1];
+	}
+	idv_contacts_write(contacts, &prepare_fill(contacts, filling->columns)->update,
+					   values, nulls);
+}

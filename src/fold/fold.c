@@ -1,0 +1,500 @@
+/*-------------------------------------------------------------------------
+ *
+ * fold.c
+ *	  Fold one contact into another.
+ *
+ * First the two contacts are locked, in one order everywhere: of ours the
+ * verified one before the other, and two of a kind by their ids; of somebody's
+ * own by their ids alone.  Then one statement runs for each column that points
+ * to the source, each with a fresh snapshot.  Whoever inserts a row that points
+ * to the source takes a lock on it too: either they came first, then we have
+ * waited for them and see the row; or they wait for us, and then there is no
+ * source any more.
+ *
+ * The source is deleted when nothing points to it, so there is nothing that
+ * its deletion could cascade to; and it is deleted before the target takes
+ * over its values, some of which may be unique.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "fold/fold.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "references/contact_table.h"
+#include "fold/fill.h"
+#include "fold/journal_write.h"
+#include "fold/made.h"
+#include "references/table_description.h"
+#include "fold/move.h"
+
+static void report_no_contact(const IdvContacts *contacts, Datum id) __attribute__((noreturn));
+
+static void
+report_no_contact(const IdvContacts *contacts, Datum id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("contact \"%s\" does not exist in %s",
+					idv_value_text(contacts->id_type, id),
+					contacts->table->name),
+			 contacts->own ?
+			 errhint("If it was folded, idverify_resolve tells into which one. A contact in a table of your own needs the table's name as third argument.") :
+			 errhint("If it was folded, idverify_resolve tells into which one.")));
+}
+
+/* Two contacts of different apps are never one person's. */
+static void
+check_same_app(const IdvContacts *contacts, IdvRow source, IdvRow target)
+{
+	int			column = -1;
+
+	while ((column = bms_next_member(contacts->apps, column)) >= 0)
+	{
+		int			app = column - 1;
+		Form_pg_attribute att = TupleDescAttr(contacts->table->desc, app);
+
+		if (source.nulls[app] == target.nulls[app] &&
+			(source.nulls[app] ||
+			 strcmp(idv_value_text(att->atttypid, source.values[app]),
+					idv_value_text(att->atttypid, target.values[app])) == 0))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("contacts of different apps cannot be folded"),
+				 errdetail("Column \"%s\" of the two differs.",
+						   NameStr(att->attname))));
+	}
+}
+
+/* A column of our own contacts for the journal, if it is to be in there. */
+static NullableDatum
+kept_value(AttrNumber column, IdvRow row, bool wanted)
+{
+	NullableDatum kept = {(Datum) 0, true};
+
+	if (column != 0 && wanted && !row.nulls[column - 1])
+	{
+		kept.value = row.values[column - 1];
+		kept.isnull = false;
+	}
+	return kept;
+}
+
+/* Begin with the journal. */
+static void
+begin_journal(IdvFold *fold, IdvRow source, IdvRow target,
+			  const IdvFilling *filling, Datum source_id, Datum target_id,
+			  int how, TimestampTz now)
+{
+	IdvContacts *contacts = fold->contacts;
+	bool		verified = idv_contacts_is_verified(contacts, source);
+	IdvJournalHead head;
+	int			level;
+
+	if (fold->journal.off)
+		return;
+	level = idv_exact_text_begin();
+	head.contacts = contacts->table->name;
+	head.source_id = idv_value_text(contacts->id_type, source_id);
+	head.target_id = idv_value_text(contacts->id_type, target_id);
+	head.source_row = idv_row_json(contacts->table, source);
+	head.filled = idv_filling_json(contacts, target, filling);
+	idv_exact_text_end(level);
+	head.visitor = kept_value(contacts->visitor, source, true);
+	head.external_id = kept_value(contacts->external_id, source, verified);
+	head.email = kept_value(contacts->email, source, verified && contacts->own &&
+							DatumGetBool(source.values[contacts->email_verified - 1]));
+	head.forced = (how & IDV_FOLD_FORCE) != 0;
+	head.folded_at = now;
+	idv_journal_begin(&fold->journal, &head);
+}
+
+/* Delete the source. */
+static void
+delete_source(IdvFold *fold, Datum id)
+{
+	IdvContacts *contacts = fold->contacts;
+	Datum		values[2] = {id, Int32GetDatum(fold->app_id)};
+
+	if (contacts->remove.plan == NULL)
+	{
+		Oid			types[] = {contacts->id_type, INT4OID};
+
+		idv_table_statement(&contacts->remove, contacts->table,
+							psprintf("DELETE FROM %s x WHERE %sx.%s %s $1",
+									 contacts->table->from,
+									 contacts->own ? "x.app_id = $2 AND " : "",
+									 idv_column_name(contacts->table, contacts->id),
+									 idv_operator_name(idv_equal_operator(contacts->id_type,
+																		  contacts->id_type))),
+							contacts->own ? 2 : 1, types);
+	}
+	idv_contacts_write(contacts, &contacts->remove, values, NULL);
+	idv_folded_line(fold, contacts->table->relation,
+					NameStr(TupleDescAttr(contacts->table->desc,
+										  contacts->id - 1)->attname))->dropped++;
+}
+
+/*
+ * See that the target is still there, and still what has been pointed to.
+ *
+ * Our lock keeps everybody else away from it, but no trigger that the fold has
+ * fired; and moves have vouched for it to the foreign keys.
+ */
+static void
+check_target_stayed(IdvFold *fold, Datum id, IdvRow pointed_to)
+{
+	IdvContacts *contacts = fold->contacts;
+	IdvRow		now;
+	bool		stayed = idv_contacts_lock(&now, contacts, fold->app_id, id, false);
+	ListCell   *lc;
+
+	foreach(lc, idv_table_references(contacts->table))
+	{
+		IdvReference *reference = lfirst(lc);
+
+		for (int i = 0; stayed && i < reference->ncolumns; i++)
+		{
+			int			r = reference->referenced[i] - 1;
+			Form_pg_attribute att = TupleDescAttr(contacts->table->desc, r);
+
+			stayed = pointed_to.nulls[r] ||
+				(!now.nulls[r] &&
+				 datum_image_eq(now.values[r], pointed_to.values[r],
+								att->attbyval, att->attlen));
+		}
+	}
+	if (!stayed)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("contact \"%s\" did not stay what it was while another was folded into it",
+						idv_value_text(contacts->id_type, id)),
+				 errhint("Look for a trigger that deletes or changes it.")));
+}
+
+/* What became of a fold. */
+typedef enum Outcome
+{
+	FOLDED,
+	NOT_FOLDED,					/* the source is gone, or became verified */
+	TARGET_GONE
+} Outcome;
+
+/*
+ * Lock the source and the target, in that one order, so that folds that cross
+ * do not deadlock.
+ *
+ * By claim it is no error if one is gone: somebody else has folded it since the
+ * caller looked.
+ */
+static Outcome
+lock_both(IdvFold *fold, IdvRow *source, IdvRow *target,
+		  Datum source_id, Datum target_id, int how)
+{
+	IdvContacts *contacts = fold->contacts;
+	bool		by_claim = (how & IDV_FOLD_BY_CLAIM) != 0;
+	bool		found = false;
+
+	for (int turn = 0; turn < 2; turn++)
+	{
+		if ((turn == 0) == fold->source_first)
+		{
+			found = idv_contacts_lock(source, contacts, fold->app_id,
+									  source_id, true);
+			if (!found && !by_claim)
+				report_no_contact(contacts, source_id);
+		}
+		else if (!idv_contacts_lock(target, contacts, fold->app_id,
+									target_id, false))
+		{
+			if (by_claim)
+				return TARGET_GONE;
+			report_no_contact(contacts, target_id);
+		}
+	}
+	if (!found || (by_claim && (how & IDV_FOLD_FORCE) == 0 &&
+				   idv_contacts_is_verified(contacts, *source)))
+		return NOT_FOLDED;
+	return FOLDED;
+}
+
+/*
+ * The same where the target was just made: nobody else sees it.
+ *
+ * If there is nothing to fold into it, it gets the age back that it has by
+ * right.
+ */
+static Outcome
+lock_for_new(IdvFold *fold, IdvRow *source, IdvRow *target, IdvRow *before,
+			 Datum source_id, const IdvNewContact *made)
+{
+	IdvContacts *contacts = fold->contacts;
+	IdvRow		row = {made->values, made->nulls};
+	IdvFilling	filling = {0};
+	IdvFilling	rest;
+
+	*target = idv_table_numbered(contacts->table, row);
+	*before = idv_made_by_right(contacts, *target, made->made_at);
+	if (idv_contacts_lock(source, contacts, fold->app_id, source_id, true) &&
+		!idv_contacts_is_verified(contacts, *source))
+		return FOLDED;
+	filling.after = *before;
+	rest = idv_made_rest(&filling, contacts, *target, *before);
+	idv_filling_write(contacts, fold->app_id, Int64GetDatum(made->id), &rest);
+	return NOT_FOLDED;
+}
+
+/* Fold, once all is known; made is the target if it was just made. */
+static Outcome
+fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
+			  const IdvNewContact *made, int how)
+{
+	IdvContacts *contacts = fold->contacts;
+	IdvRow		source;
+	IdvRow		target;
+	IdvRow		before;
+	Outcome		outcome;
+	IdvFilling	filling;
+	IdvFilling	rest;
+	TimestampTz now;
+
+	outcome = made != NULL ?
+		lock_for_new(fold, &source, &target, &before, source_id, made) :
+		lock_both(fold, &source, &target, source_id, target_id, how);
+	if (outcome != FOLDED)
+		return outcome;
+
+	if (made == NULL)
+		before = target;
+	check_same_app(contacts, source, target);
+	if (idv_contacts_is_verified(contacts, source) &&
+		(how & IDV_FOLD_FORCE) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("contact \"%s\" is verified",
+						idv_value_text(contacts->id_type, source_id)),
+				 errhint("To fold a verified contact into another say force => true.")));
+
+	now = GetCurrentTimestamp();
+	filling = idv_filling(contacts, source, before,
+						  (how & IDV_FOLD_BY_CLAIM) != 0, now);
+	rest = made == NULL ? filling :
+		idv_made_rest(&filling, contacts, target, before);
+	begin_journal(fold, source, before, &filling, source_id, target_id, how, now);
+	idv_repoint(fold, contacts->table, source, target, 0);
+	idv_check_nothing_left(contacts->table, source, target);
+	delete_source(fold, source_id);
+	check_target_stayed(fold, target_id, target);
+	idv_filling_write(contacts, fold->app_id, target_id, &rest);
+	idv_journal_end(&fold->journal);
+	CommandCounterIncrement();
+	return FOLDED;
+}
+
+/*
+ * Fold, and take it all back.
+ *
+ * Also where it fails.  Nobody else knows of this subtransaction: left open, it
+ * would be taken for the one of the statement or block that catches the error.
+ */
+static Outcome
+try_out(IdvFold *fold, Datum source_id, Datum target_id, int how)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	Outcome		outcome;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		outcome = fold_contacts(fold, source_id, target_id, NULL, how);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return outcome;
+}
+
+/* Run a fold of contacts of one app. */
+static int64
+run_fold(List **folded, IdvFold *fold, Datum source, Datum target,
+		 const IdvNewContact *made, int how)
+{
+	Outcome		outcome;
+
+	*folded = NIL;
+	if (idv_contacts_compare(fold->contacts, source, target) == 0)
+		return 0;
+	fold->journal.app_id = fold->app_id;
+	fold->journal.off = (how & IDV_FOLD_DRY_RUN) != 0;
+	if (fold->journal.off)
+		outcome = try_out(fold, source, target, how);
+	else
+		outcome = fold_contacts(fold, source, target, made, how);
+	if (outcome != FOLDED)
+		return outcome == TARGET_GONE ? IDV_FOLD_TARGET_GONE : 0;
+	*folded = fold->folded;
+	return fold->journal.fold_id;
+}
+
+/* Begin with a fold: connect to SPI. */
+static void
+begin(IdvFold *fold, Oid contacts)
+{
+	PreventCommandIfReadOnly("a fold");
+	memset(fold, 0, sizeof(IdvFold));
+	fold->context = CurrentMemoryContext;
+	SPI_connect();
+	do
+	{
+		fold->contacts = idv_contacts(contacts);
+	} while (idv_tables_changed(fold->contacts->table));
+}
+
+/*
+ * Settle which of the two contacts is locked first.
+ *
+ * Whether they are verified is only known for ours.  If a claim says so, it
+ * may no longer be true once they are locked; that is then seen to.
+ */
+static void
+settle_order(IdvFold *fold, Datum source, bool source_verified,
+			 Datum target, bool target_verified)
+{
+	fold->source_first = source_verified != target_verified ? source_verified :
+		idv_contacts_compare(fold->contacts, source, target) < 0;
+}
+
+/*
+ * idv_fold
+ *		Fold the source into the target.
+ *
+ * id_type		of source and target; any that can be assigned to the ids'
+ * how			IDV_FOLD_...
+ * folded		output: a list of IdvFolded, in the caller's context
+ *
+ * Returns the fold's id, or 0 if there is none: of a dry run; where the two
+ * are the same.
+ */
+int64
+idv_fold(List **folded, Oid contacts, Oid id_type,
+		 Datum source, Datum target, int how)
+{
+	IdvFold		fold;
+	int64		fold_id;
+	bool		source_verified;
+	bool		target_verified = false;
+
+	begin(&fold, contacts);
+	source = idv_contacts_id(fold.contacts, source, id_type);
+	target = idv_contacts_id(fold.contacts, target, id_type);
+	fold.app_id = idv_contacts_app_id(fold.contacts, source, &source_verified);
+	if (fold.contacts->own)
+	{
+		int32		app_id = idv_contacts_app_id(fold.contacts, target,
+												 &target_verified);
+
+		if (app_id == 0)
+			report_no_contact(fold.contacts, target);
+		if (fold.app_id == 0 && (how & IDV_FOLD_BY_CLAIM) == 0)
+			report_no_contact(fold.contacts, source);
+		if (fold.app_id != 0 && app_id != fold.app_id)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("contacts of different apps cannot be folded"),
+					 errdetail("Column \"app_id\" of the two differs.")));
+	}
+	settle_order(&fold, source, source_verified, target, target_verified);
+	fold_id = run_fold(folded, &fold, source, target, NULL, how);
+	SPI_finish();
+	return fold_id;
+}
+
+/*
+ * idv_fold_own
+ *		idv_fold() by claim: into a verified contact, of an app that the
+ *		caller knows.
+ *
+ * The source is verified, too, if the fold is forced, and only then.
+ *
+ * Returns 0, too, where the source is gone, or has become verified, since the
+ * caller looked; and IDV_FOLD_TARGET_GONE where the target is gone.
+ */
+int64
+idv_fold_own(List **folded, int32 app_id, int64 source, int64 target, int how)
+{
+	IdvFold		fold;
+	int64		fold_id;
+
+	begin(&fold, idv_contacts_table());
+	fold.app_id = app_id;
+	how |= IDV_FOLD_BY_CLAIM;
+	settle_order(&fold, Int64GetDatum(source), (how & IDV_FOLD_FORCE) != 0,
+				 Int64GetDatum(target), true);
+	fold_id = run_fold(folded, &fold, Int64GetDatum(source),
+					   Int64GetDatum(target), NULL, how);
+	SPI_finish();
+	return fold_id;
+}
+
+/*
+ * idv_fold_into_new
+ *		idv_fold_own() into a contact that was just made.
+ */
+int64
+idv_fold_into_new(List **folded, int32 app_id, int64 source,
+				  const IdvNewContact *target)
+{
+	IdvFold		fold;
+	int64		fold_id;
+
+	begin(&fold, idv_contacts_table());
+	fold.app_id = app_id;
+	fold_id = run_fold(folded, &fold, Int64GetDatum(source),
+					   Int64GetDatum(target->id), target, IDV_FOLD_BY_CLAIM);
+	SPI_finish();
+	return fold_id;
+}
+
+/*
+ * idv_fold_lock_own
+ *		Lock a contact of ours as a fold does, before it.
+ *
+ * Returns false if it is gone.
+ */
+bool
+idv_fold_lock_own(int32 app_id, int64 id, bool as_source)
+{
+	IdvFold		fold;
+	IdvRow		row;
+	bool		found;
+
+	begin(&fold, idv_contacts_table());
+	found = idv_contacts_lock(&row, fold.contacts, app_id, Int64GetDatum(id),
+							  as_source);
+	SPI_finish();
+	return found;
+}

@@ -1,0 +1,233 @@
+/*-------------------------------------------------------------------------
+ *
+ * fold_funcs.c
+ *	  What SQL can call to fold contacts.
+ *
+ * These functions are SECURITY DEFINER with a search_path of their own, so
+ * their queries run as the extension's owner; those on somebody's table run as
+ * its owner (src/server/statement.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/catalog.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "references/reference_condition.h"
+#include "references/contact_table.h"
+#include "server/sqlfunc.h"
+#include "fold/fold.h"
+#include "references/table_description.h"
+
+/* 15.0 has it by its first name alone, which all of 15 have kept. */
+#if PG_VERSION_NUM < 160000
+#define InitMaterializedSRF SetSingleFuncCall
+#endif
+
+IDV_ENTRY(idverify_fold);
+IDV_ENTRY(idverify_unfold);
+IDV_ENTRY(idverify_resolve);
+IDV_ENTRY(idverify_add_reference);
+
+/* An argument that must not be null. */
+static Datum
+needed(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+	return PG_GETARG_DATUM(n);
+}
+
+/*
+ * idverify_fold(source anyelement, target anyelement, contacts regclass,
+ *		dry_run boolean, force boolean)
+ *		returns table (fold_id bigint, relation regclass, column_name name,
+ *		moved bigint, dropped bigint)
+ *
+ * A row for each column that pointed to the source, and one for the table of
+ * contacts itself, from which the source is dropped.  fold_id is null in a dry
+ * run.  No row if source and target are the same: then there is no fold.
+ */
+Datum
+idverify_fold(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum		source = needed(fcinfo, 0, "source");
+	Datum		target = needed(fcinfo, 1, "target");
+	Oid			contacts = DatumGetObjectId(needed(fcinfo, 2, "contacts"));
+	int			how = 0;
+	int64		fold_id;
+	List	   *folded;
+	ListCell   *lc;
+
+	if (DatumGetBool(needed(fcinfo, 3, "dry_run")))
+		how |= IDV_FOLD_DRY_RUN;
+	if (DatumGetBool(needed(fcinfo, 4, "force")))
+		how |= IDV_FOLD_FORCE;
+	InitMaterializedSRF(fcinfo, 0);
+
+	fold_id = idv_fold(&folded, contacts, get_fn_expr_argtype(fcinfo->flinfo, 0),
+					   source, target, how);
+	foreach(lc, folded)
+	{
+		IdvFolded  *line = lfirst(lc);
+		Datum		values[5];
+		bool		nulls[5] = {(how & IDV_FOLD_DRY_RUN) != 0};
+
+		values[0] = Int64GetDatum(fold_id);
+		values[1] = ObjectIdGetDatum(line->relation);
+		values[2] = NameGetDatum(&line->column_name);
+		values[3] = Int64GetDatum(line->moved);
+		values[4] = Int64GetDatum(line->dropped);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * idverify_unfold(fold_id bigint)
+ *		returns table (relation regclass, moved bigint, restored bigint)
+ *
+ * Of each table how many rows were moved back, and how many put back.
+ */
+Datum
+idverify_unfold(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	int64		fold_id = DatumGetInt64(needed(fcinfo, 0, "fold_id"));
+	List	   *undone;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	idv_unfold(&undone, fold_id);
+	foreach(lc, undone)
+	{
+		IdvFolded  *line = lfirst(lc);
+		Datum		values[3];
+		bool		nulls[3] = {false};
+
+		values[0] = ObjectIdGetDatum(line->relation);
+		values[1] = Int64GetDatum(line->moved);
+		values[2] = Int64GetDatum(line->dropped);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * idverify_resolve(id anyelement, contacts regclass) returns anyelement
+ *
+ * The contact that an old id has become; the id itself where it still is one.
+ */
+Datum
+idverify_resolve(PG_FUNCTION_ARGS)
+{
+	Datum		id = needed(fcinfo, 0, "id");
+	Oid			contacts = DatumGetObjectId(needed(fcinfo, 1, "contacts"));
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+
+	PG_RETURN_DATUM(idv_resolve(contacts, type, id));
+}
+
+static void refuse_reference(Oid relation, const char *what) __attribute__((noreturn));
+
+static void
+refuse_reference(Oid relation, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s %s", get_rel_name(relation) == NULL ?
+					"relation" : idv_relation_name(relation), what),
+			 errhint("Name an ordinary or partitioned table, and its column that holds ids of contacts.")));
+}
+
+/* Refuse a column that could not be moved along. */
+static void
+check_reference(const IdvContacts *contacts, Oid relation, const char *column)
+{
+	char		relkind = get_rel_relkind(relation);
+	AttrNumber	attnum;
+	Oid			type;
+
+	if (relkind == '\0')
+		refuse_reference(relation, "does not exist");
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+		refuse_reference(relation, "is not a table");
+	if (IsCatalogRelationOid(relation))
+		refuse_reference(relation, "is a system catalog");
+	if (idv_is_own_table(relation))
+		refuse_reference(relation, "is a table of this extension's own");
+	if (get_rel_persistence(relation) == RELPERSISTENCE_TEMP)
+		refuse_reference(relation, "is a temporary table");
+	attnum = get_attnum(relation, column);
+	if (attnum <= 0)
+		refuse_reference(relation, psprintf("has no column \"%s\"", column));
+
+	type = getBaseType(get_atttype(relation, attnum));
+	if (!OidIsValid(idv_equal_operator(contacts->id_type, type)))
+		refuse_reference(relation,
+						 psprintf("has a column \"%s\" of type %s, but contacts in %s have ids of type %s",
+								  column, format_type_be(type),
+								  contacts->table->name,
+								  format_type_be(contacts->id_type)));
+}
+
+/*
+ * idverify_add_reference(contacts regclass, relation regclass,
+ *		column_name name, condition text) returns void
+ *
+ * Lists a column that points to contacts without a foreign key.  Once listed
+ * it stays so; listing it again changes nothing.
+ */
+Datum
+idverify_add_reference(PG_FUNCTION_ARGS)
+{
+	static const Oid types[] = {OIDOID, OIDOID, NAMEOID, TEXTOID};
+	Oid			contacts_oid = DatumGetObjectId(needed(fcinfo, 0, "contacts"));
+	Oid			relation = DatumGetObjectId(needed(fcinfo, 1, "relation"));
+	Name		column = DatumGetName(needed(fcinfo, 2, "column_name"));
+	IdvContacts *contacts;
+	Datum		values[4];
+	char		nulls[] = "    ";
+
+	PreventCommandIfReadOnly("idverify_add_reference()");
+	SPI_connect();
+	contacts = idv_contacts(contacts_oid);
+	if (get_rel_relispartition(relation))
+		relation = idv_root_relation(relation);
+	check_reference(contacts, relation, NameStr(*column));
+
+	values[0] = ObjectIdGetDatum(contacts->table->relation);
+	values[1] = ObjectIdGetDatum(relation);
+	values[2] = NameGetDatum(column);
+	if (PG_ARGISNULL(3))
+		nulls[3] = 'n';
+	else
+	{
+		Relation	opened = relation_open(relation, AccessShareLock);
+		Expr	   *condition;
+
+		condition = idv_condition_parse(opened,
+										text_to_cstring(PG_GETARG_TEXT_PP(3)));
+		values[3] = CStringGetTextDatum(idv_condition_text(condition, relation,
+														   NULL));
+		relation_close(opened, AccessShareLock);
+	}
+
+	if (SPI_execute_with_args("INSERT INTO idverify.contact_references"
+							  " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+							  lengthof(types), (Oid *) types, values, nulls,
+							  false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "inserting a contact reference failed");
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,441 @@
+/*-------------------------------------------------------------------------
+ *
+ * move.c
+ *	  Make all that points to one row point to another.
+ *
+ * A row that would break a unique index by moving is dropped, and the row that
+ * is there stays.  What points to the dropped row moves to that one, by the
+ * same rules: a fold within the fold.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "fold/move.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+
+#include "fold/move_sql.h"
+
+/*
+ * idv_folded_line
+ *		The line of a fold's result for this column.
+ */
+IdvFolded *
+idv_folded_line(IdvFold *fold, Oid relation, const char *column)
+{
+	IdvFolded  *line;
+	ListCell   *lc;
+	MemoryContext caller;
+
+	foreach(lc, fold->folded)
+	{
+		line = lfirst(lc);
+		if (line->relation == relation &&
+			strcmp(NameStr(line->column_name), column) == 0)
+			return line;
+	}
+
+	caller = MemoryContextSwitchTo(fold->context);
+	line = palloc0(sizeof(IdvFolded));
+	line->relation = relation;
+	namestrcpy(&line->column_name, column);
+	fold->folded = lappend(fold->folded, line);
+	MemoryContextSwitchTo(caller);
+	return line;
+}
+
+/* Of a reference's columns the one that holds the id, or the first to change. */
+static const char *
+telling_column(const IdvFold *fold, const IdvTable *target,
+			   const IdvReference *reference, uint32 changed)
+{
+	int			chosen = 0;
+
+	while ((changed & (1U << chosen)) == 0)
+		chosen++;
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		if (target == fold->contacts->table &&
+			reference->referenced[i] == fold->contacts->id)
+			chosen = i;
+	}
+	return NameStr(TupleDescAttr(reference->table->desc,
+								 reference->columns[chosen] - 1)->attname);
+}
+
+/*
+ * The parameters of the statements that move along a reference: what points to
+ * the source.  What is to be stored is yet null.
+ *
+ * Returns false if nothing can point to the source that way, or if there is
+ * nothing to change.
+ */
+static bool
+source_parameters(Datum *values, bool *nulls, uint32 *changed,
+				  const IdvTable *table, const IdvReference *reference,
+				  IdvRow from, IdvRow to)
+{
+	int			n = reference->ncolumns;
+
+	*changed = 0;
+	for (int i = 0; i < n; i++)
+	{
+		int			r = reference->referenced[i] - 1;
+		Form_pg_attribute att = TupleDescAttr(table->desc, r);
+
+		if (from.nulls[r])
+			return false;
+		values[i] = from.values[r];
+		nulls[i] = false;
+		values[n + i] = (Datum) 0;
+		nulls[n + i] = true;
+		if (to.nulls[r] ||
+			!datum_image_eq(from.values[r], to.values[r],
+							att->attbyval, att->attlen))
+			*changed |= 1U << i;
+	}
+	return *changed != 0;
+}
+
+/* Is a row left that points to the source? */
+static bool
+is_any_left(const IdvMove *move, const Datum *values, const bool *nulls)
+{
+	return idv_statement_run(&move->left, values, nulls) > 0;
+}
+
+static void report_left_behind(const IdvReference *reference) __attribute__((noreturn));
+
+static void
+report_left_behind(const IdvReference *reference)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("rows of %s were not moved", reference->table->name),
+			 errdetail("They still point to what is folded."),
+			 errhint("Look for a trigger on the table that returns NULL, or sets the column back.")));
+}
+
+/*
+ * idv_check_nothing_left
+ *		Before a row is deleted: see that nothing points to it any more.
+ *
+ * Only a trigger could have kept or brought something back, since its lock
+ * keeps everybody else away.
+ */
+void
+idv_check_nothing_left(IdvTable *table, IdvRow from, IdvRow to)
+{
+	ListCell   *lc;
+
+	foreach(lc, idv_table_references(table))
+	{
+		IdvReference *reference = lfirst(lc);
+		Datum		values[2 * INDEX_MAX_KEYS];
+		bool		nulls[2 * INDEX_MAX_KEYS];
+		uint32		changed;
+
+		if (!table->references_have_triggers)
+			return;
+		if (source_parameters(values, nulls, &changed, table, reference, from, to) &&
+			is_any_left(idv_move(table, reference, changed), values, nulls))
+			report_left_behind(reference);
+	}
+}
+
+/*
+ * What a column will store to point to the target.  55000 if it cannot: never
+ * write what would be somebody else's id.
+ */
+static Datum
+new_pointer(const IdvTable *table, const IdvReference *reference, int i,
+			IdvRow to)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Datum		wanted = to.values[reference->referenced[i] - 1];
+	Datum		stored = (Datum) 0;
+	volatile bool fits = false;
+
+	PG_TRY();
+	{
+		fits = idv_move_value(&stored, table, reference, i, wanted);
+	}
+	PG_CATCH();
+	{
+		int			code = geterrcode();
+
+		/* Such as an integer out of range: of what, it does not say. */
+		if (ERRCODE_TO_CATEGORY(code) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	if (!fits)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("rows of %s cannot be moved, because column %s cannot hold the %s of the contact to fold into",
+						reference->table->name,
+						idv_column_name(reference->table, reference->columns[i]),
+						idv_column_name(table, reference->referenced[i])),
+				 errhint("Give both columns the same type.")));
+	return stored;
+}
+
+/*
+ * The parameters that a move will store.
+ *
+ * What cannot be stored is an error, but in nobody's way where nothing points to
+ * the source.  Returns false if that is so, and was asked.
+ */
+static bool
+target_parameters(Datum *values, bool *nulls, const IdvMove *move,
+				  const IdvTable *table, const IdvReference *reference,
+				  IdvRow to)
+{
+	int			n = reference->ncolumns;
+	bool		certain = true;
+
+	for (int i = 0; i < n; i++)
+		certain = certain && !to.nulls[reference->referenced[i] - 1] &&
+			idv_move_stores_all(table, reference, i);
+	if (!certain && !is_any_left(move, values, nulls))
+		return false;
+
+	for (int i = 0; i < n; i++)
+	{
+		/* Never write a null where there was a pointer. */
+		if (to.nulls[reference->referenced[i] - 1])
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("rows of %s cannot be moved, because the contact to fold into has no %s",
+							reference->table->name,
+							idv_column_name(table, reference->referenced[i])),
+					 errhint("Give it one first.")));
+		values[n + i] = certain ? to.values[reference->referenced[i] - 1] :
+			new_pointer(table, reference, i, to);
+		nulls[n + i] = false;
+	}
+	return true;
+}
+
+/* Drop a row in favour of one that stays. */
+static void
+drop(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
+{
+	Datum		place[2] = {result->values[0], result->values[1]};
+	int			width = (result->slot->tts_tupleDescriptor->natts -
+						 IDV_COLLISION_ROWS) / 2;
+	IdvRow		dropped = idv_table_row(table, result, IDV_COLLISION_ROWS);
+	IdvRow		stays = idv_table_row(table, result,
+									  IDV_COLLISION_ROWS + width);
+
+	/*
+	 * What points to the one that is dropped would come to point to a
+	 * stranger's.
+	 */
+	if (!DatumGetBool(result->values[IDV_COLLISION_TARGETED]))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a row of %s cannot be moved, because by a unique index it would be the same as one that belongs to somebody else",
+						table->name),
+				 errhint("Look at the table's unique indexes, and delete one of the two rows.")));
+
+	place[0] = datumCopy(place[0], false, sizeof(ItemPointerData));
+	idv_repoint(fold, table, dropped, stays, depth + 1);
+	idv_check_nothing_left(table, dropped, stays);
+	idv_journal_dropped(&fold->journal, table, dropped, depth);
+
+	if (table->remove.plan == NULL)
+	{
+		static const Oid types[] = {TIDOID, OIDOID};
+
+		idv_table_statement(&table->remove, table,
+							psprintf("DELETE FROM %s x WHERE x.ctid = $1 AND x.tableoid = $2",
+									 table->from), 2, types);
+	}
+	if (idv_statement_run(&table->remove, place, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("row of %s, which exists twice now, was not dropped",
+						table->name),
+				 errhint("Look for a trigger on the table that returns NULL.")));
+}
+
+/* Drop the rows that a move would make equal to others by a unique index. */
+static int64
+drop_collisions(IdvFold *fold, IdvTable *table, const IdvStatement *collision,
+				const Datum *values, const bool *nulls, int depth)
+{
+	bool		one_by_one = idv_table_references(table) != NIL;
+	int64		dropped = 0;
+	bool		found;
+	MemoryContext row_context;
+	MemoryContext caller;
+
+	row_context = AllocSetContextCreate(CurrentMemoryContext,
+										"idverify dropped row",
+										ALLOCSET_DEFAULT_SIZES);
+	caller = CurrentMemoryContext;
+	do
+	{
+		IdvResult  *result = idv_statement_query(collision, values, nulls);
+
+		found = false;
+		while (idv_result_next(result))
+		{
+			CHECK_FOR_INTERRUPTS();
+			MemoryContextSwitchTo(row_context);
+			drop(fold, table, result, depth);
+			MemoryContextSwitchTo(caller);
+			MemoryContextReset(row_context);
+			dropped++;
+			found = true;
+		}
+		idv_result_end(result);
+	} while (found && one_by_one);
+	MemoryContextDelete(row_context);
+	return dropped;
+}
+
+/* Was an error one of a unique index of the table whose rows are moved? */
+static bool
+is_taken(const ErrorData *error, const IdvTable *table)
+{
+	if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION ||
+		error->schema_name == NULL || error->table_name == NULL)
+		return false;
+
+	/*
+	 * A partition has another name, and this is no time to look it up.  If it
+	 * was some trigger that wrote elsewhere after all, the log tells.
+	 */
+	return strcmp(table->from, table->name) == 0 ||
+		strcmp(quote_qualified_identifier(error->schema_name,
+										  error->table_name),
+			   table->name) == 0;
+}
+
+/*
+ * Move rows, once those are dropped that cannot be.
+ *
+ * Another transaction may have inserted one since that is equal to one of ours;
+ * the index waits until that is committed, and then there is no way on but from
+ * the beginning.  A subtransaction, from which we could try again ourselves,
+ * would cost every fold more than this rare error costs.  So it is one that
+ * drivers and applications know how to try again, 40001; and it does not quote
+ * a row, which a visitor's login would be shown.
+ */
+static IdvResult *
+move_rows(const IdvMove *move, const IdvTable *table, const Datum *values,
+		  const bool *nulls, Oid vouched)
+{
+	MemoryContext context = CurrentMemoryContext;
+	IdvResult  *result;
+
+	PG_TRY();
+	{
+		result = idv_statement_move(&move->update, values, nulls, vouched);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (!is_taken(error, table))
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not move rows of %s, because another transaction has just written one like them",
+						table->name),
+				 errdetail_log("%s%s%s", error->message,
+							   error->detail ? ": " : "",
+							   error->detail ? error->detail : ""),
+				 errhint("Try again.")));
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/* Move what points to one row along one reference. */
+static void
+move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
+		   IdvRow from, IdvRow to, int depth)
+{
+	Datum		values[2 * INDEX_MAX_KEYS];
+	bool		nulls[2 * INDEX_MAX_KEYS];
+	uint32		changed;
+	IdvMove    *move;
+	IdvResult  *result;
+	int64		moved = 0;
+	int64		dropped = 0;
+	ListCell   *lc;
+
+	if (!source_parameters(values, nulls, &changed, table, reference, from, to))
+		return;
+	move = idv_move(table, reference, changed);
+	if (!target_parameters(values, nulls, move, table, reference, to))
+		return;
+
+	if (move->loop.plan != NULL)
+	{
+		result = idv_statement_query(&move->loop, values, nulls);
+		moved += result->processed;
+		idv_journal_moved(&fold->journal, table, reference, move, true,
+						  from, to, result, depth);
+		idv_result_end(result);
+	}
+
+	foreach(lc, move->collisions)
+		dropped += drop_collisions(fold, reference->table, lfirst(lc),
+								   values, nulls, depth);
+
+	/* What a row is dropped for is not locked as the target is. */
+	result = move_rows(move, reference->table, values, nulls,
+					   depth == 0 ? move->vouched : InvalidOid);
+	moved += result->processed;
+	idv_journal_moved(&fold->journal, table, reference, move, false,
+					  from, to, result, depth);
+	idv_result_end(result);
+
+	if (moved > 0 || dropped > 0)
+	{
+		IdvFolded  *line = idv_folded_line(fold, reference->table->relation,
+										   telling_column(fold, table, reference,
+														  changed));
+
+		line->moved += moved;
+		line->dropped += dropped;
+	}
+}
+
+/*
+ * idv_repoint
+ *		Make everything that points to one row of a table point to another.
+ */
+void
+idv_repoint(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to, int depth)
+{
+	ListCell   *lc;
+
+	check_stack_depth();
+	foreach(lc, idv_table_references(table))
+	{
+		IdvReference *reference = lfirst(lc);
+
+		/*
+		 * What points to contacts was locked when the fold began.  What
+		 * points to a dropped row was perhaps described in an earlier
+		 * transaction, and its lock ended with that.
+		 */
+		if (depth > 0)
+			LockRelationOid(reference->table->relation, RowExclusiveLock);
+		move_along(fold, table, reference, from, to, depth);
+	}
+}

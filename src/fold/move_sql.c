@@ -1,0 +1,319 @@
+/*-------------------------------------------------------------------------
+ *
+ * move_sql.c
+ *	  The statements that make rows point to another row.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "fold/move_sql.h"
+
+#include "access/genam.h"
+#include "access/relation.h"
+#include "access/transam.h"
+#include "fmgr.h"
+#include "parser/parse_coerce.h"
+#include "utils/lsyscache.h"
+
+#include "server/cast.h"
+#include "fold/collision_sql.h"
+
+/*
+ * idv_move_column_type
+ *		The type that a column's new value has: below domains.
+ */
+Oid
+idv_move_column_type(const IdvReference *reference, int i)
+{
+	TupleDesc	desc = reference->table->desc;
+
+	return getBaseType(TupleDescAttr(desc, reference->columns[i] - 1)->atttypid);
+}
+
+/*
+ * idv_move_stores_all
+ *		Does a column store what it points to as it is?
+ */
+bool
+idv_move_stores_all(const IdvTable *target, const IdvReference *reference, int i)
+{
+	Form_pg_attribute referenced = TupleDescAttr(target->desc,
+												 reference->referenced[i] - 1);
+	Form_pg_attribute column = TupleDescAttr(reference->table->desc,
+											 reference->columns[i] - 1);
+	int32		typmod = column->atttypmod;
+
+	/* A domain may have a length of its own. */
+	return getBaseTypeAndTypmod(column->atttypid, &typmod) == referenced->atttypid &&
+		(typmod == -1 || typmod == referenced->atttypmod);
+}
+
+/*
+ * idv_move_value
+ *		What a column will store to point to the target.
+ *
+ * stored	output: of idv_move_column_type()
+ * wanted	what the target has in the column that is pointed to
+ *
+ * Returns false if that would not point to the target: a number may be rounded
+ * on its way, and be somebody else's.  A value that is too large can be an
+ * error, as it is in PostgreSQL.  PostgreSQL's own functions alone are asked;
+ * others would run with our rights.
+ */
+bool
+idv_move_value(Datum *stored, const IdvTable *target,
+			   const IdvReference *reference, int i, Datum wanted)
+{
+	Form_pg_attribute referenced = TupleDescAttr(target->desc,
+												 reference->referenced[i] - 1);
+	Form_pg_attribute column = TupleDescAttr(reference->table->desc,
+											 reference->columns[i] - 1);
+	int32		typmod = column->atttypmod;
+	Oid			type = getBaseTypeAndTypmod(column->atttypid, &typmod);
+	Oid			shorten = InvalidOid;
+	Oid			equal = get_opcode(reference->equal[i]);
+	Datum		shortened;
+	Oid			left;
+	Oid			right;
+	bool		shortens;
+	bool		fits;
+	bool		left_fits;
+	bool		right_fits;
+
+	*stored = idv_coerce(wanted, referenced->atttypid, type, &fits);
+	if (!fits)
+		return false;
+	shortens = typmod != -1 &&
+		find_typmod_coercion_function(type, &shorten) == COERCION_PATH_FUNC;
+	if ((type == referenced->atttypid && !shortens) ||
+		shorten >= FirstUnpinnedObjectId || equal >= FirstUnpinnedObjectId)
+		return true;
+
+	shortened = *stored;
+	if (shortens)
+		shortened = OidFunctionCall3(shorten, shortened, Int32GetDatum(typmod),
+									 BoolGetDatum(false));
+	op_input_types(reference->equal[i], &left, &right);
+	wanted = idv_coerce(wanted, referenced->atttypid, left, &left_fits);
+	shortened = idv_coerce(shortened, type, right, &right_fits);
+	return !left_fits || !right_fits ||
+		DatumGetBool(OidFunctionCall2Coll(equal, referenced->attcollation,
+										  wanted, shortened));
+}
+
+/* Choose what will tell the moved rows apart. */
+static void
+choose_key(IdvMove *move, const IdvWriting *writing, List *indexes)
+{
+	IdvTable   *table = writing->reference->table;
+	Oid			chosen = InvalidOid;
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+		bool		fits = form->indisunique && form->indisvalid &&
+		!form->indisexclusion &&
+		idv_index_predicate(table, index) == NIL;
+
+		for (int k = 0; fits && k < form->indnkeyatts; k++)
+			fits = form->indkey.values[k] > 0 &&
+				TupleDescAttr(table->desc, form->indkey.values[k] - 1)->attnotnull;
+		if (fits && (form->indisprimary || !OidIsValid(chosen)))
+			chosen = RelationGetRelid(index);
+		index_close(index, NoLock);
+	}
+
+	move->keys = palloc0(sizeof(AttrNumber) * table->desc->natts);
+	if (OidIsValid(chosen))
+	{
+		Relation	index = index_open(chosen, NoLock);
+
+		for (int k = 0; k < index->rd_index->indnkeyatts; k++)
+		{
+			AttrNumber	column = index->rd_index->indkey.values[k];
+
+			if (idv_writing_changes(writing, column) < 0)
+				move->keys[move->nkeys++] = column;
+		}
+		index_close(index, NoLock);
+		return;
+	}
+
+	move->whole_row = true;
+	for (int i = 0; i < table->desc->natts; i++)
+	{
+		if (!TupleDescAttr(table->desc, i)->attisdropped &&
+			idv_writing_changes(writing, i + 1) < 0)
+			move->keys[move->nkeys++] = i + 1;
+	}
+}
+
+static void
+append_returning(StringInfo sql, const IdvMove *move, const IdvTable *table)
+{
+	if (move->nkeys == 0 && !move->whole_row)
+	{
+		appendStringInfoString(sql, " RETURNING NULL");
+		return;
+	}
+	appendStringInfoString(sql, move->whole_row ? " RETURNING ROW(" : " RETURNING ");
+	for (int i = 0; i < move->nkeys; i++)
+		appendStringInfo(sql, "%sx.%s", i == 0 ? "" : ", ",
+						 idv_column_name(table, move->keys[i]));
+	if (move->whole_row)
+		appendStringInfoChar(sql, ')');
+}
+
+/* The move itself, and what goes with it. */
+static void
+write_updates(IdvMove *move, IdvWriting *writing)
+{
+	IdvReference *reference = writing->reference;
+	IdvTable   *table = reference->table;
+	bool		nullable = true;
+	StringInfoData sql;
+	StringInfoData loop;
+
+	initStringInfo(&sql);
+	initStringInfo(&loop);
+	appendStringInfo(&sql, "UPDATE %s x SET ", table->from);
+	appendStringInfo(&loop, "UPDATE %s x SET ", table->from);
+	for (int i = 0, n = 0; i < reference->ncolumns; i++)
+	{
+		const char *column = idv_column_name(table, reference->columns[i]);
+
+		if ((writing->changed & (1U << i)) == 0)
+			continue;
+		appendStringInfo(&sql, "%s%s = $%d", n == 0 ? "" : ", ", column,
+						 reference->ncolumns + i + 1);
+		appendStringInfo(&loop, "%s%s = NULL", n == 0 ? "" : ", ", column);
+		if (TupleDescAttr(table->desc, reference->columns[i] - 1)->attnotnull)
+			nullable = false;
+		n++;
+	}
+	appendStringInfoString(&sql, " WHERE ");
+	idv_append_moving(&sql, writing, "x");
+	append_returning(&sql, move, table);
+	idv_table_statement(&move->update, table, sql.data, writing->nargs,
+						writing->types);
+
+	if (reference->self && nullable)
+	{
+		appendStringInfoString(&loop, " WHERE ");
+		idv_append_pointing(&loop, writing, "x");
+		appendStringInfoString(&loop, " AND ");
+		idv_append_is_row(&loop, writing, "x", reference->ncolumns);
+		append_returning(&loop, move, table);
+		idv_table_statement(&move->loop, table, loop.data, writing->nargs,
+							writing->types);
+	}
+
+	resetStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT 1 FROM %s x WHERE ", table->from);
+	idv_append_moving(&sql, writing, "x");
+	appendStringInfoString(&sql, " LIMIT 1");
+	idv_table_statement(&move->left, table, sql.data, writing->nargs,
+						writing->types);
+}
+
+/*
+ * May a move vouch for the foreign key that it goes along?
+ *
+ * It must be known what the key's columns will hold: just what the target has.
+ * (A trigger that may change it is asked for when the statement runs.)
+ */
+static bool
+may_vouch(const IdvTable *target, const IdvReference *reference)
+{
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(reference->table->desc,
+												 reference->columns[i] - 1);
+		Form_pg_attribute referenced = TupleDescAttr(target->desc,
+													 reference->referenced[i] - 1);
+
+		if (!idv_move_stores_all(target, reference, i) ||
+			column->attcollation != referenced->attcollation ||
+			column->attgenerated != '\0')
+			return false;
+	}
+	return OidIsValid(reference->key);
+}
+
+/* Refuse a table that some trigger has altered since it was described. */
+static void
+check_described(const IdvTable *table, Relation relation)
+{
+	TupleDesc	now = RelationGetDescr(relation);
+	bool		same = now->natts == table->desc->natts;
+
+	for (int i = 0; same && i < now->natts; i++)
+		same = TupleDescAttr(now, i)->atttypid ==
+			TupleDescAttr(table->desc, i)->atttypid;
+	if (!same)
+		idv_report_altered();
+}
+
+/*
+ * idv_move
+ *		The statements that move along a reference to table.
+ *
+ * changed has a bit for each of its columns that gets another value: of a
+ * composite key often only one does, and a column that stays is not written.
+ */
+IdvMove *
+idv_move(IdvTable *table, IdvReference *reference, uint32 changed)
+{
+	IdvWriting	writing = {
+		.target_table = table,
+		.reference = reference,
+		.changed = changed,
+	};
+	IdvMove    *move;
+	Relation	relation;
+	List	   *indexes;
+	ListCell   *lc;
+	MemoryContext caller;
+
+	foreach(lc, reference->moves)
+	{
+		move = lfirst(lc);
+		if (move->changed == changed)
+			return move;
+	}
+
+	writing.nargs = 2 * reference->ncolumns;
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		writing.types[i] = TupleDescAttr(table->desc,
+										 reference->referenced[i] - 1)->atttypid;
+		writing.types[reference->ncolumns + i] =
+			idv_move_column_type(reference, i);
+	}
+
+	caller = MemoryContextSwitchTo(idv_table_context(reference->table));
+	move = palloc0(sizeof(IdvMove));
+	move->changed = changed;
+	if (may_vouch(table, reference))
+		move->vouched = reference->key;
+
+	relation = relation_open(reference->table->relation, NoLock);
+	check_described(reference->table, relation);
+	indexes = RelationGetIndexList(relation);
+	choose_key(move, &writing, indexes);
+	write_updates(move, &writing);
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		IdvStatement *collision = idv_collision(&writing, index);
+
+		if (collision != NULL)
+			move->collisions = lappend(move->collisions, collision);
+		index_close(index, NoLock);
+	}
+	relation_close(relation, NoLock);
+	reference->moves = lappend(reference->moves, move);
+	MemoryContextSwitchTo(caller);
+	return move;
+}

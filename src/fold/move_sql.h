@@ -1,0 +1,61 @@
+/*-------------------------------------------------------------------------
+ *
+ * move_sql.h
+ *	  The statements that make rows point to another row.
+ *
+ * Their parameters are, for n columns that point: $1 to $n what they point to,
+ * as it is stored there; then $n+1 to $2n what they will point to, as the
+ * columns store it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_MOVE_SQL_H
+#define IDV_MOVE_SQL_H
+
+#include "postgres.h"
+
+#include "references/table_description.h"
+
+/* Moving along one reference. */
+typedef struct IdvMove
+{
+	uint32		changed;		/* which of its columns get another value */
+
+	List	   *collisions;		/* of IdvStatement, one per unique index */
+	IdvStatement update;		/* the move; returns keys */
+	IdvStatement left;			/* is there a row still to be moved? */
+	IdvStatement loop;			/* the target must not point to itself; same
+								 * keys.  Without plan: it may, or cannot */
+
+	/*
+	 * The foreign key that needs not look, for each row, whether the target
+	 * is there: a fold that has locked it knows.  Or none.
+	 */
+	Oid			vouched;
+
+	/*
+	 * What tells the moved rows apart afterwards: columns of a unique key,
+	 * less those that are moved.  Or all columns that are not, if there is no
+	 * key; then the one value returned is a record of them.
+	 */
+	bool		whole_row;
+	int			nkeys;
+	AttrNumber *keys;
+} IdvMove;
+
+/*
+ * A collision returns the place of the moved row, ctid and tableoid; whether the
+ * row that stays points to the target; then the two rows.
+ */
+#define IDV_COLLISION_TARGETED	2
+#define IDV_COLLISION_ROWS		3
+
+extern IdvMove *idv_move(IdvTable *table, IdvReference *reference,
+						 uint32 changed);
+extern bool idv_move_stores_all(const IdvTable *target,
+								const IdvReference *reference, int i);
+extern bool idv_move_value(Datum *stored, const IdvTable *target,
+						   const IdvReference *reference, int i, Datum wanted);
+extern Oid	idv_move_column_type(const IdvReference *reference, int i);
+
+#endif							/* IDV_MOVE_SQL_H */

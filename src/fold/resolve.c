@@ -1,0 +1,210 @@
+/*-------------------------------------------------------------------------
+ *
+ * resolve.c
+ *	  Follow folds to the contact that another has become.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "fold/fold.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+
+#include "server/cast.h"
+#include "references/contact_table.h"
+#include "fold/journal_write.h"
+#include "server/index_lookup.h"
+
+static IdvStatement read_hop;
+static IdvStatement read_external_id;
+static IdvStatement read_email;
+
+/* Follow folds from an id until there is a contact.  Returns false if none. */
+static bool
+follow(IdvContacts *contacts, int32 app_id, Datum *id)
+{
+	static const Oid types[] = {TEXTOID, TEXTOID, INT8OID, INT4OID};
+	Datum		values[4];
+	int64		last = 0;
+
+	values[0] = CStringGetTextDatum(contacts->table->name);
+	for (;;)
+	{
+		Datum		key[2] = {*id, Int32GetDatum(app_id)};
+		IdvResult  *result;
+		bool		found = false;
+		int			level;
+
+		if ((app_id != 0 || !contacts->own) &&
+			idv_statement_run(&contacts->look, key, NULL) > 0)
+			return true;
+
+		/*
+		 * An id that is free can be given again.  So what counts is the
+		 * latest fold of it, and after that only later ones: they never lead
+		 * back. There are few of them.  All are read, since a query for the
+		 * latest alone could be planned to walk through the journal
+		 * backwards.
+		 */
+		level = idv_exact_text_begin();
+		values[1] = CStringGetTextDatum(idv_value_text(contacts->id_type, *id));
+		idv_exact_text_end(level);
+		values[2] = Int64GetDatum(last);
+		values[3] = Int32GetDatum(app_id);
+		result = idv_statement_ask(&read_hop,
+								   "SELECT id, app_id, target_id FROM idverify.folds"
+								   " WHERE contacts = $1 AND source_id = $2 AND id > $3"
+								   " AND ($4 = 0 OR app_id = $4) AND undone_at IS NULL",
+								   lengthof(types), types, values);
+		while (idv_result_next(result))
+		{
+			if (DatumGetInt64(result->values[0]) <= last)
+				continue;
+			found = true;
+			last = DatumGetInt64(result->values[0]);
+			app_id = DatumGetInt32(result->values[1]);
+			*id = idv_contacts_id_from_text(contacts,
+											TextDatumGetCString(result->values[2]));
+		}
+		idv_result_end(result);
+		if (!found)
+			return false;
+	}
+}
+
+/*
+ * idv_resolve
+ *		The contact that an id has become.  42704 if there is none.
+ *
+ * It is of the type that id is; in the caller's memory context.
+ */
+Datum
+idv_resolve(Oid relation, Oid id_type, Datum id)
+{
+	MemoryContext context = CurrentMemoryContext;
+	IdvContacts *contacts;
+	Datum		followed;
+	bool		is_verified;
+	bool		fits;
+	int16		length;
+	bool		by_value;
+
+	SPI_connect();
+	contacts = idv_contacts(relation);
+	followed = idv_contacts_id(contacts, id, id_type);
+	if (!follow(contacts,
+				idv_contacts_app_id(contacts, followed, &is_verified), &followed))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("contact \"%s\" does not exist in %s, nor what it was folded into",
+						idv_value_text(id_type, id), contacts->table->name),
+				 contacts->own ? 0 :
+				 errhint("If the table was renamed, correct its name in idverify.folds.")));
+
+	/* The caller may have said 5 where ids are bigint. */
+	followed = idv_coerce(followed, contacts->id_type, id_type, &fits);
+	if (!fits)
+		elog(ERROR, "no assignment from type %u to type %u",
+			 contacts->id_type, id_type);
+	get_typlenbyval(id_type, &length, &by_value);
+	MemoryContextSwitchTo(context);
+	followed = datumCopy(followed, by_value, length);
+	SPI_finish();
+	return followed;
+}
+
+/*
+ * The contact that has become of the one that a signed value led to.
+ *
+ * Most often there is none, since it takes a fold of a verified contact, which
+ * is done by hand: an index says so at once.
+ */
+static bool
+follow_signed(IdvStatement *statement, const char *sql, IdvProbe *probe,
+			  int32 app_id, Datum value, int64 *contact)
+{
+	static const Oid types[] = {INT4OID, TEXTOID};
+	Datum		values[2];
+	IdvRow		row;
+	IdvResult  *result;
+	int64		last = 0;
+	char	   *source_id = NULL;
+	bool		found = false;
+	Datum		id;
+
+	if (idv_probe(probe, app_id, value, &row) == 0)
+		return false;
+	values[0] = Int32GetDatum(app_id);
+	values[1] = value;
+	SPI_connect();
+	result = idv_statement_ask(statement, sql, lengthof(types), types, values);
+	while (idv_result_next(result))
+	{
+		if (DatumGetInt64(result->values[0]) <= last)
+			continue;
+		last = DatumGetInt64(result->values[0]);
+		source_id = TextDatumGetCString(result->values[1]);
+	}
+	idv_result_end(result);
+	if (source_id != NULL)
+	{
+		IdvContacts *contacts = idv_contacts(idv_contacts_table());
+
+		id = idv_contacts_id_from_text(contacts, source_id);
+		found = follow(contacts, app_id, &id);
+	}
+	if (found)
+		*contact = DatumGetInt64(id);
+	SPI_finish();
+	return found;
+}
+
+/*
+ * idv_fold_of_external_id
+ *		The contact into which that with a signed external_id was folded.
+ *
+ * external_id is text.  Returns false, with *contact unset, if none was.
+ */
+bool
+idv_fold_of_external_id(int32 app_id, Datum external_id, int64 *contact)
+{
+	static IdvProbe probe = {
+		.table = "folds",.index = "folds_external_id",
+		.columns = "app_id, external_id",
+		.predicate = "((external_id IS NOT NULL) AND (undone_at IS NULL))",
+		.equal = F_TEXTEQ
+	};
+
+	return follow_signed(&read_external_id,
+						 "SELECT id, source_id FROM idverify.folds"
+						 " WHERE app_id = $1 AND external_id = $2"
+						 " AND undone_at IS NULL",
+						 &probe, app_id, external_id, contact);
+}
+
+/*
+ * idv_fold_of_email
+ *		The same for a signed email of a contact that had no external_id.
+ */
+bool
+idv_fold_of_email(int32 app_id, Datum email, int64 *contact)
+{
+	static IdvProbe probe = {
+		.table = "folds",.index = "folds_email",
+		.columns = "app_id, lower((email COLLATE \"C\"))",
+		.predicate = "((email IS NOT NULL) AND (undone_at IS NULL))",
+		.equal = F_TEXTEQ,.lowered = true
+	};
+
+	return follow_signed(&read_email,
+						 "SELECT id, source_id FROM idverify.folds"
+						 " WHERE app_id = $1"
+						 " AND lower(email COLLATE \"C\") = lower($2 COLLATE \"C\")"
+						 " AND external_id IS NULL AND email IS NOT NULL"
+						 " AND undone_at IS NULL",
+						 &probe, app_id, email, contact);
+}

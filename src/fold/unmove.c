@@ -1,0 +1,365 @@
+/*-------------------------------------------------------------------------
+ *
+ * unmove.c
+ *	  Move rows back to where they pointed before a fold.
+ *
+ * They are found by their key; or, where they have none, by their text.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "fold/unmove.h"
+
+#include "access/relation.h"
+#include "access/transam.h"
+#include "catalog/pg_type.h"
+#include "storage/itemptr.h"
+#include "utils/array.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "references/reference_condition.h"
+#include "fold/fold.h"
+#include "fold/journal_write.h"
+
+/*
+ * idv_move_back_end
+ *		Forget the statements that moved rows back.
+ */
+void
+idv_move_back_end(IdvUnfold *unfold)
+{
+	idv_statement_free(&unfold->move_back);
+	idv_statement_free(&unfold->places);
+	idv_statement_free(&unfold->still_there);
+}
+
+/* The column of a table that the journal names. */
+static AttrNumber
+journaled_column(const IdvUnfold *unfold, const IdvTable *table, const char *name)
+{
+	AttrNumber	column = get_attnum(table->relation, name);
+
+	if (column <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("column \"%s\" of table %s, which fold " INT64_FORMAT " needs, does not exist any more",
+						name, table->name, unfold->id)));
+	return column;
+}
+
+/*
+ * Can values of this type and collation be equal that are not the same?
+ *
+ * Where the contacts' column is of another, they may well be two contacts: a
+ * row that was moved points to somebody else since, and must be left there.
+ */
+static bool
+may_mix_up(Oid type, Oid collation)
+{
+	return getBaseType(type) >= FirstUnpinnedObjectId ||
+		(OidIsValid(collation) && !get_collation_isdeterministic(collation));
+}
+
+/* The rows of alias that still point where a step has pointed them. */
+static void
+append_still_pointing(StringInfo sql, const IdvUnfold *unfold, const IdvStep *step,
+					  const char *alias)
+{
+	int			n = list_length(step->columns);
+	Datum	   *new_values;
+	bool	   *nulls;
+	int			count;
+	int			i = 0;
+	ListCell   *lc;
+
+	deconstruct_array(DatumGetArrayTypeP(step->new_values), TEXTOID, -1, false,
+					  TYPALIGN_INT, &new_values, &nulls, &count);
+	foreach(lc, step->columns)
+	{
+		AttrNumber	column = journaled_column(unfold, step->table, lfirst(lc));
+		Oid			type = get_atttype(step->table->relation, column);
+
+		appendStringInfo(sql, "%s%s.%s", i == 0 ? "" : " AND ", alias,
+						 idv_column_name(step->table, column));
+		if (nulls[i])
+			appendStringInfoString(sql, " IS NULL");
+		else
+			appendStringInfo(sql, " %s CAST($%d AS %s)",
+							 idv_operator_name(idv_equal_operator(type, type)),
+							 n + i + 1, idv_column_type(step->table, column));
+		if (!nulls[i] &&
+			may_mix_up(type, TupleDescAttr(step->table->desc, column - 1)->attcollation))
+			appendStringInfo(sql, " AND CAST(ROW(%s.%s) AS record) OPERATOR(pg_catalog.*=)"
+							 " CAST(ROW(CAST($%d AS %s)) AS record)",
+							 alias, idv_column_name(step->table, column),
+							 n + i + 1, idv_column_type(step->table, column));
+		i++;
+	}
+	if (step->condition != NULL)
+	{
+		Relation	relation = relation_open(step->table->relation, NoLock);
+
+		appendStringInfo(sql, " AND (%s)",
+						 idv_condition_text(idv_condition_parse(relation, step->condition),
+											step->table->relation, alias));
+		relation_close(relation, NoLock);
+	}
+}
+
+/* FROM and WHERE of the rows that a step moved, by their key. */
+static void
+append_by_key(StringInfo from, StringInfo where, const IdvUnfold *unfold,
+			  const IdvStep *step)
+{
+	int			n = 2 * list_length(step->columns);
+
+	if (step->key_columns != NIL)
+	{
+		int			i = 0;
+		ListCell   *lc;
+
+		appendStringInfoString(from, "(SELECT ");
+		foreach(lc, step->key_columns)
+		{
+			AttrNumber	column = journaled_column(unfold, step->table, lfirst(lc));
+			Oid			type = get_atttype(step->table->relation, column);
+
+			appendStringInfo(from, "%sCAST(u.k%d AS %s) AS k%d",
+							 i == 0 ? "" : ", ", i,
+							 idv_column_type(step->table, column), i);
+			appendStringInfo(where, "x.%s %s k.k%d AND ",
+							 idv_column_name(step->table, column),
+							 idv_operator_name(idv_equal_operator(type, type)), i);
+			i++;
+		}
+		appendStringInfoString(from, " FROM unnest(");
+		for (int k = 0; k < i; k++)
+			appendStringInfo(from, "%s$%d", k == 0 ? "" : ", ", n + k + 1);
+		appendStringInfoString(from, ") AS u(");
+		for (int k = 0; k < i; k++)
+			appendStringInfo(from, "%sk%d", k == 0 ? "" : ", ", k);
+		appendStringInfoString(from, ")) k");
+	}
+	append_still_pointing(where, unfold, step, "x");
+}
+
+/*
+ * A query for the places of the rows that a step moved, where there is no key:
+ * as many of each kind as were moved, whichever they are.
+ */
+static void
+append_places(StringInfo sql, const IdvUnfold *unfold, const IdvStep *step)
+{
+	StringInfoData record;
+	ListCell   *lc;
+
+	initStringInfo(&record);
+	foreach(lc, step->key_columns)
+		appendStringInfo(&record, "%sy.%s", record.len == 0 ? "" : ", ",
+						 idv_column_name(step->table,
+										 journaled_column(unfold, step->table,
+														  lfirst(lc))));
+	appendStringInfo(sql,
+					 "SELECT r.t, r.c FROM"
+					 " (SELECT y.tableoid AS t, y.ctid AS c, CAST(ROW(%s) AS text) AS w,"
+					 " row_number() OVER (PARTITION BY CAST(ROW(%s) AS text)) AS n"
+					 " FROM %s y WHERE ",
+					 record.data, record.data, step->table->from);
+	append_still_pointing(sql, unfold, step, "y");
+	appendStringInfo(sql,
+					 ") r JOIN (SELECT u.w, count(*) AS n FROM unnest($%d) AS u(w)"
+					 " GROUP BY u.w) k ON k.w = r.w AND r.n <= k.n",
+					 2 * list_length(step->columns) + 1);
+}
+
+/*
+ * Prepare to move back the rows of a step, unless the last step's will do.
+ *
+ * nargs, types	what the journal has of it: values, and keys or records
+ */
+static void
+prepare_move_back(IdvUnfold *unfold, const IdvStep *step, int nargs,
+				  const Oid *types)
+{
+	StringInfoData sql;
+	StringInfoData from;
+	StringInfoData where;
+	StringInfoData places;
+	int			i = 0;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	initStringInfo(&from);
+	initStringInfo(&where);
+	initStringInfo(&places);
+	if (step->whole_row)
+	{
+		append_places(&places, unfold, step);
+		appendStringInfo(&from, "unnest($%d, $%d) AS p(t, c)", nargs + 1, nargs + 2);
+		appendStringInfoString(&where, "x.tableoid = p.t AND x.ctid = p.c");
+	}
+	else
+		append_by_key(&from, &where, unfold, step);
+
+	appendStringInfo(&sql, "UPDATE %s x SET ", step->table->from);
+	foreach(lc, step->columns)
+	{
+		AttrNumber	column = journaled_column(unfold, step->table, lfirst(lc));
+
+		appendStringInfo(&sql, "%s%s = CAST($%d AS %s)", i == 0 ? "" : ", ",
+						 idv_column_name(step->table, column), i + 1,
+						 idv_column_type(step->table, column));
+		i++;
+	}
+	appendStringInfo(&sql, "%s%s WHERE %s", from.len == 0 ? "" : " FROM ",
+					 from.data, where.data);
+
+	/* Without a key, who can tell afterwards which row it was? */
+	if (step->whole_row && step->table->has_triggers)
+	{
+		appendStringInfoString(&sql, " RETURNING ");
+		append_still_pointing(&sql, unfold, step, "x");
+	}
+	if (unfold->sql != NULL && strcmp(unfold->sql, sql.data) == 0 &&
+		strcmp(unfold->places_sql, places.data) == 0)
+		return;
+
+	idv_move_back_end(unfold);
+	unfold->sql = MemoryContextStrdup(unfold->context, sql.data);
+	unfold->places_sql = MemoryContextStrdup(unfold->context, places.data);
+	idv_statement_prepare(&unfold->move_back, step->table->owner, sql.data,
+						  step->whole_row ? nargs + 2 : nargs, types);
+	if (step->whole_row)
+		idv_statement_prepare(&unfold->places, step->table->owner, places.data,
+							  nargs, types);
+	if (step->table->has_triggers)
+		idv_statement_prepare(&unfold->still_there, step->table->owner,
+							  psprintf("SELECT 1 FROM %s x%s%s WHERE %s LIMIT 1",
+									   step->table->from,
+									   from.len == 0 ? "" : ", ",
+									   from.data, where.data),
+							  step->whole_row ? nargs + 2 : nargs, types);
+}
+
+/*
+ * Find the rows without a key that are to be moved back.
+ *
+ * By their text, and so under settings that somebody's triggers on the table
+ * must not see: hence this is not part of the UPDATE.  A row that another
+ * session changes in between is another one then, and stays.
+ *
+ * tables, places	output: arrays of tableoid and ctid
+ */
+static void
+find_places(IdvUnfold *unfold, const Datum *values, const bool *nulls,
+			Datum *tables, Datum *places)
+{
+	int			level = idv_exact_text_begin();
+	IdvResult  *result = idv_statement_query(&unfold->places, values, nulls);
+	Datum	   *of_table = palloc(sizeof(Datum) * Max(result->processed, 1));
+	Datum	   *of_place = palloc(sizeof(Datum) * Max(result->processed, 1));
+	int			n = 0;
+
+	idv_exact_text_end(level);
+	while (idv_result_next(result))
+	{
+		of_table[n] = result->values[0];
+		of_place[n] = datumCopy(result->values[1], false, sizeof(ItemPointerData));
+		n++;
+	}
+	idv_result_end(result);
+	*tables = PointerGetDatum(construct_array(of_table, n, OIDOID, sizeof(Oid),
+											  true, TYPALIGN_INT));
+	*places = PointerGetDatum(construct_array(of_place, n, TIDOID,
+											  sizeof(ItemPointerData),
+											  false, TYPALIGN_SHORT));
+}
+
+/*
+ * Run the UPDATE.  Returns how many rows it wrote.
+ *
+ * stays	output: has a trigger set one back that has no key?
+ */
+static int64
+write_back(bool *stays, const IdvUnfold *unfold, const IdvStep *step,
+		   const Datum *values, const bool *nulls)
+{
+	IdvResult  *result;
+	int64		written;
+
+	*stays = false;
+	if (!step->whole_row || !step->table->has_triggers)
+		return idv_statement_run(&unfold->move_back, values, nulls);
+
+	result = idv_statement_query(&unfold->move_back, values, nulls);
+	while (idv_result_next(result))
+		*stays = *stays || (!result->nulls[0] && DatumGetBool(result->values[0]));
+	written = result->processed;
+	idv_result_end(result);
+	return written;
+}
+
+/*
+ * idv_move_back
+ *		Move the rows of a step back.
+ */
+void
+idv_move_back(IdvUnfold *unfold, const IdvStep *step)
+{
+	int			ncolumns = list_length(step->columns);
+	int			nkeys = step->whole_row ? 1 : list_length(step->key_columns);
+	int			nargs = 2 * ncolumns + nkeys;
+	Oid		   *types = palloc(sizeof(Oid) * (nargs + 2));
+	Datum	   *values = palloc(sizeof(Datum) * (nargs + 2));
+	bool	   *nulls = palloc0(sizeof(bool) * (nargs + 2));
+	Datum	   *elements;
+	bool	   *element_nulls;
+	bool		stays;
+	int			n;
+
+	for (int side = 0; side < 2; side++)
+	{
+		deconstruct_array(DatumGetArrayTypeP(side == 0 ? step->old_values :
+											 step->new_values),
+						  TEXTOID, -1, false, TYPALIGN_INT,
+						  &elements, &element_nulls, &n);
+		for (int i = 0; i < ncolumns; i++)
+		{
+			types[side * ncolumns + i] = TEXTOID;
+			values[side * ncolumns + i] = elements[i];
+			nulls[side * ncolumns + i] = element_nulls[i];
+		}
+	}
+
+	/* The keys are stored row by row, and wanted column by column. */
+	deconstruct_array(DatumGetArrayTypeP(step->moved_keys), TEXTOID, -1, false,
+					  TYPALIGN_INT, &elements, &element_nulls, &n);
+	for (int k = 0; k < nkeys; k++)
+	{
+		Datum	   *of_column = palloc(sizeof(Datum) * Max(n / nkeys, 1));
+
+		for (int i = 0; i < n / nkeys; i++)
+			of_column[i] = elements[i * nkeys + k];
+		types[2 * ncolumns + k] = TEXTARRAYOID;
+		values[2 * ncolumns + k] =
+			PointerGetDatum(construct_array(of_column, n / nkeys, TEXTOID, -1,
+											false, TYPALIGN_INT));
+	}
+	types[nargs] = OIDARRAYOID;
+	types[nargs + 1] = TIDARRAYOID;
+
+	prepare_move_back(unfold, step, nargs, types);
+	if (step->whole_row)
+		find_places(unfold, values, nulls, &values[nargs], &values[nargs + 1]);
+	idv_undone_line(unfold, step->table->relation)->moved +=
+		write_back(&stays, unfold, step, values, nulls);
+	if (stays ||
+		(unfold->still_there.plan != NULL &&
+		 idv_statement_run(&unfold->still_there, values, nulls) > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("rows of %s were not moved back", step->table->name),
+				 errhint("Look for a trigger on the table that returns NULL, or sets the column back.")));
+}

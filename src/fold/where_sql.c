@@ -1,0 +1,149 @@
+/*-------------------------------------------------------------------------
+ *
+ * where_sql.c
+ *	  Which rows point to another row, as a condition in SQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "fold/where_sql.h"
+
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
+
+#include "references/reference_condition.h"
+
+/*
+ * idv_writing_changes
+ *		Which of the reference's columns is this, if it changes?  Else -1.
+ */
+int
+idv_writing_changes(const IdvWriting *writing, AttrNumber column)
+{
+	for (int i = 0; i < writing->reference->ncolumns; i++)
+	{
+		if (writing->reference->columns[i] == column &&
+			(writing->changed & (1U << i)) != 0)
+			return i;
+	}
+	return -1;
+}
+
+/*
+ * The collation to compare a column's pointers by, as SQL: that of what they
+ * point to, as foreign keys do.
+ *
+ * Said only where it makes a difference, since no index of another collation
+ * can be used.
+ */
+static const char *
+collation_of(const IdvWriting *writing, int i)
+{
+	const IdvReference *reference = writing->reference;
+	Oid			referenced = TupleDescAttr(writing->target_table->desc,
+										   reference->referenced[i] - 1)->attcollation;
+	Oid			column = TupleDescAttr(reference->table->desc,
+									   reference->columns[i] - 1)->attcollation;
+
+	if (referenced == column || !OidIsValid(referenced) || !OidIsValid(column) ||
+		(get_collation_isdeterministic(referenced) &&
+		 get_collation_isdeterministic(column)))
+		return "";
+	return psprintf(" COLLATE %s", generate_collation_name(referenced));
+}
+
+/* And the condition of the reference, if it has one. */
+static void
+append_condition(StringInfo sql, const IdvReference *reference, const char *alias)
+{
+	if (reference->condition != NULL)
+		appendStringInfo(sql, " AND (%s)",
+						 idv_condition_text(reference->condition,
+											reference->table->relation,
+											alias));
+}
+
+/*
+ * idv_append_pointing
+ *		The rows of alias that point to the source.
+ */
+void
+idv_append_pointing(StringInfo sql, const IdvWriting *writing, const char *alias)
+{
+	const IdvReference *reference = writing->reference;
+
+	for (int i = 0; i < reference->ncolumns; i++)
+		appendStringInfo(sql, "%s$%d %s %s.%s%s", i == 0 ? "" : " AND ",
+						 i + 1, idv_operator_name(reference->equal[i]), alias,
+						 idv_column_name(reference->table,
+										 reference->columns[i]),
+						 collation_of(writing, i));
+	append_condition(sql, reference, alias);
+}
+
+/*
+ * idv_append_targeted
+ *		Does the row of alias point to the target?  Never null.
+ */
+void
+idv_append_targeted(StringInfo sql, const IdvWriting *writing, const char *alias)
+{
+	const IdvReference *reference = writing->reference;
+	int			n = reference->ncolumns;
+
+	appendStringInfoString(sql, "(true");
+	for (int i = 0; i < n; i++)
+	{
+		Oid			type = writing->types[n + i];
+		Oid			equal = idv_equal_operator(type, type);
+
+		if (OidIsValid(equal))
+			appendStringInfo(sql, " AND %s.%s %s $%d%s", alias,
+							 idv_column_name(reference->table, reference->columns[i]),
+							 idv_operator_name(equal), n + i + 1,
+							 collation_of(writing, i));
+	}
+	append_condition(sql, reference, alias);
+	appendStringInfoString(sql, ") IS TRUE");
+}
+
+/*
+ * idv_append_is_row
+ *		The row of alias is the one whose pointers are parameters first ...
+ */
+void
+idv_append_is_row(StringInfo sql, const IdvWriting *writing, const char *alias,
+				  int first)
+{
+	const IdvReference *reference = writing->reference;
+
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		Oid			type = get_atttype(writing->target_table->relation,
+									   reference->referenced[i]);
+		const char *name = get_attname(writing->target_table->relation,
+									   reference->referenced[i], false);
+
+		appendStringInfo(sql, "%s%s.%s %s $%d", i == 0 ? "" : " AND ",
+						 alias, quote_identifier(name),
+						 idv_operator_name(idv_equal_operator(type,
+															  writing->types[first + i])),
+						 first + i + 1);
+	}
+}
+
+/*
+ * idv_append_moving
+ *		Which rows move: those that point to the source, but not the source.
+ */
+void
+idv_append_moving(StringInfo sql, const IdvWriting *writing, const char *alias)
+{
+	idv_append_pointing(sql, writing, alias);
+	if (writing->reference->self)
+	{
+		appendStringInfoString(sql, " AND (");
+		idv_append_is_row(sql, writing, alias, 0);
+		appendStringInfoString(sql, ") IS NOT TRUE");
+	}
+}

@@ -1,0 +1,299 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard_columns.c
+ *	  The columns of somebody's contacts table that a guard looks after.
+ *
+ * Each has a role.  A column is known by the name of its role, unless an
+ * argument of the trigger, 'role=column', says otherwise.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "guard/guard_columns.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "parser/parse_coerce.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+static const char *const role_names[IDV_ROLES] = {
+	[IDV_ROLE_APP_KEY] = "app_key",
+	[IDV_ROLE_EXTERNAL_ID] = "external_id",
+	[IDV_ROLE_EMAIL] = "email",
+	[IDV_ROLE_USER_HASH] = "user_hash",
+	[IDV_ROLE_IS_VERIFIED] = "is_verified",
+};
+
+/* May a table do without a column of this role? */
+static bool
+is_optional(IdvRole role)
+{
+	return role == IDV_ROLE_EXTERNAL_ID || role == IDV_ROLE_EMAIL;
+}
+
+/*
+ * Take a trigger's arguments apart: the name of each role's column, which is
+ * empty where the table is said to have none.
+ */
+static void
+read_arguments(const char *names[IDV_ROLES], const Trigger *trigger)
+{
+	for (int i = 0; i < IDV_ROLES; i++)
+		names[i] = NULL;
+
+	for (int i = 0; i < trigger->tgnargs; i++)
+	{
+		const char *argument = trigger->tgargs[i];
+		const char *equals = strchr(argument, '=');
+		size_t		len = equals ? equals - argument : 0;
+		int			role = 0;
+
+		while (role < IDV_ROLES &&
+			   (strlen(role_names[role]) != len ||
+				strncmp(role_names[role], argument, len) != 0))
+			role++;
+
+		if (role == IDV_ROLES)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"%s\" of trigger \"%s\" is not \"role=column\"",
+							argument, trigger->tgname),
+					 errhint("Roles are app_key, external_id, email, user_hash and is_verified.")));
+		if (names[role] != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"%s\" of trigger \"%s\" repeats a role",
+							argument, trigger->tgname)));
+		names[role] = equals + 1;
+		if (*names[role] == '\0' && !is_optional(role))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"%s\" of trigger \"%s\" names no column",
+							argument, trigger->tgname),
+					 errhint("Only external_id or email can be left out.")));
+	}
+
+	for (int i = 0; i < IDV_ROLES; i++)
+		if (names[i] == NULL)
+			names[i] = role_names[i];
+
+	if (*names[IDV_ROLE_EXTERNAL_ID] == '\0' && *names[IDV_ROLE_EMAIL] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("trigger \"%s\" has neither external_id nor email to verify",
+						trigger->tgname)));
+}
+
+/* Is a column of this type fit for the role? */
+static bool
+is_fit(IdvRole role, Oid type)
+{
+	if (role == IDV_ROLE_IS_VERIFIED)
+		return getBaseType(type) == BOOLOID;
+
+	/* varchar and citext too, and domains over all of them */
+	return getBaseType(type) == BPCHAROID || IsBinaryCoercible(type, TEXTOID);
+}
+
+/* Find the column of that name, and see that it is fit for the role. */
+static void
+find_column(IdvColumn *column, IdvRole role, const char *name,
+			const Trigger *trigger, Relation table)
+{
+	TupleDesc	desc = RelationGetDescr(table);
+	Form_pg_attribute attribute = NULL;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute candidate = TupleDescAttr(desc, i);
+
+		if (!candidate->attisdropped &&
+			strcmp(NameStr(candidate->attname), name) == 0)
+			attribute = candidate;
+	}
+
+	if (attribute == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+						name, RelationGetRelationName(table)),
+				 errdetail("Trigger \"%s\" needs it as %s.",
+						   trigger->tgname, role_names[role]),
+				 is_optional(role) ?
+				 errhint("Name the column in an argument of the trigger, '%s=column', or write '%s=' if there is none.",
+						 role_names[role], role_names[role]) :
+				 errhint("Name the column in an argument of the trigger, '%s=column'.",
+						 role_names[role]),
+				 errtable(table)));
+	if (!is_fit(role, attribute->atttypid))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of relation \"%s\" is of type %s",
+						name, RelationGetRelationName(table),
+						format_type_be(attribute->atttypid)),
+				 errdetail("Trigger \"%s\" needs a column of type %s as %s.",
+						   trigger->tgname,
+						   role == IDV_ROLE_IS_VERIFIED ? "boolean" : "text",
+						   role_names[role]),
+				 errtablecol(table, attribute->attnum)));
+
+	/* It is computed after us: we would judge something else. */
+	if (attribute->attgenerated != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("column \"%s\" of relation \"%s\" is a generated column",
+						name, RelationGetRelationName(table)),
+				 errdetail("Trigger \"%s\" cannot use it as %s: it is computed after the trigger.",
+						   trigger->tgname, role_names[role]),
+				 errtablecol(table, attribute->attnum)));
+
+	column->number = attribute->attnum;
+	column->by_value = attribute->attbyval;
+	column->len = attribute->attlen;
+	column->padded = getBaseType(attribute->atttypid) == BPCHAROID;
+	column->domain = get_typtype(attribute->atttypid) == TYPTYPE_DOMAIN ?
+		attribute->atttypid : InvalidOid;
+}
+
+/*
+ * idv_columns
+ *		The columns that have the roles in the table of a trigger.
+ *
+ * They are looked up once per statement, which is how long flinfo lives.  The
+ * statement holds a lock on the table, so its columns stay what they are.
+ *
+ * 42703 for a column that does not exist, 42804 for one of the wrong type,
+ * 42P17 for a generated one, 42701 for one that has two roles, 22023 for
+ * arguments that make no sense.
+ */
+IdvColumns *
+idv_columns(FmgrInfo *flinfo, TriggerData *trigger)
+{
+	IdvColumns *columns = flinfo->fn_extra;
+	const char *names[IDV_ROLES];
+
+	if (columns != NULL && columns->trigger == trigger->tg_trigger->tgoid)
+		return columns;
+
+	columns = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(IdvColumns));
+	columns->trigger = trigger->tg_trigger->tgoid;
+	columns->context = flinfo->fn_mcxt;
+
+	read_arguments(names, trigger->tg_trigger);
+	for (int i = 0; i < IDV_ROLES; i++)
+	{
+		if (*names[i] == '\0')
+			continue;
+		for (int earlier = 0; earlier < i; earlier++)
+			if (strcmp(names[earlier], names[i]) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_DUPLICATE_COLUMN),
+						 errmsg("column \"%s\" of relation \"%s\" cannot be both %s and %s",
+								names[i],
+								RelationGetRelationName(trigger->tg_relation),
+								role_names[earlier], role_names[i])));
+		find_column(&columns->of[i], i, names[i], trigger->tg_trigger,
+					trigger->tg_relation);
+	}
+
+	flinfo->fn_extra = columns;
+	return columns;
+}
+
+/*
+ * idv_columns_read
+ *		Read a row.  It is good for as long as the slot is.
+ */
+void
+idv_columns_read(IdvRow *row, const IdvColumns *columns, TupleTableSlot *slot)
+{
+	for (int i = 0; i < IDV_ROLES; i++)
+	{
+		NullableDatum *value = &row->of[i];
+
+		value->value = (Datum) 0;
+		value->isnull = true;
+		if (columns->of[i].number != InvalidAttrNumber)
+			value->value = slot_getattr(slot, columns->of[i].number,
+										&value->isnull);
+	}
+}
+
+/*
+ * idv_columns_store
+ *		Make a tuple out of one that holds the row given and what is wanted.
+ *
+ * Returns the tuple itself if nothing else is wanted.  Values that differ are
+ * held against their domain's constraints, as nobody else will.
+ */
+HeapTuple
+idv_columns_store(HeapTuple tuple, IdvColumns *columns, TupleDesc desc,
+				  const IdvRow *given, const IdvRow *wanted)
+{
+	int			n = 0;
+	int			numbers[IDV_ROLES];
+	Datum		values[IDV_ROLES];
+	bool		nulls[IDV_ROLES];
+
+	for (int i = 0; i < IDV_ROLES; i++)
+	{
+		IdvColumn  *column = &columns->of[i];
+		NullableDatum before = given->of[i];
+		NullableDatum after = wanted->of[i];
+
+		if (column->number == InvalidAttrNumber ||
+			(after.isnull ? before.isnull :
+			 !before.isnull && before.value == after.value))
+			continue;
+		if (OidIsValid(column->domain))
+			domain_check(after.value, after.isnull, column->domain,
+						 &column->domain_cache, columns->context);
+		numbers[n] = column->number;
+		values[n] = after.value;
+		nulls[n] = after.isnull;
+		n++;
+	}
+
+	return n == 0 ? tuple :
+		heap_modify_tuple_by_cols(tuple, desc, n, numbers, values, nulls);
+}
+
+/*
+ * idv_columns_same
+ *		Do two rows hold the same, to the byte, in the column of that role?
+ */
+bool
+idv_columns_same(const IdvColumns *columns, IdvRole role,
+				 const IdvRow *a, const IdvRow *b)
+{
+	const IdvColumn *column = &columns->of[role];
+
+	if (a->of[role].isnull || b->of[role].isnull)
+		return a->of[role].isnull == b->of[role].isnull;
+	return datum_image_eq(a->of[role].value, b->of[role].value,
+						  column->by_value, column->len);
+}
+
+/*
+ * idv_columns_text
+ *		What a row holds in the column of that role, as text.
+ */
+NullableDatum
+idv_columns_text(const IdvColumns *columns, IdvRole role, const IdvRow *row)
+{
+	NullableDatum value = row->of[role];
+
+	if (columns->of[role].padded && !value.isnull)
+	{
+		text	   *padded = DatumGetTextPP(value.value);
+		int			len = VARSIZE_ANY_EXHDR(padded);
+		int			true_len = bpchartruelen(VARDATA_ANY(padded), len);
+
+		if (true_len < len)
+			value.value = PointerGetDatum(cstring_to_text_with_len(VARDATA_ANY(padded),
+																   true_len));
+	}
+	return value;
+}

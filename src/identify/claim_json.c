@@ -1,0 +1,292 @@
+/*-------------------------------------------------------------------------
+ *
+ * claim_json.c
+ *	  What a widget sent: a claim of identity, and a profile.
+ *
+ * Nothing here is trusted.  Reading a claim costs no more than its own size,
+ * fields that nobody asked for are left unread, and no message quotes a value.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "identify/claim_json.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
+#include "core/bad_identity.h"
+#include "server/text.h"
+
+const char *const idv_field_names[IDV_FIELDS] = {
+	[IDV_EXTERNAL_ID] = "external_id",
+	[IDV_EMAIL] = "email",
+	[IDV_NAME] = "name",
+	[IDV_COMPANY] = "company",
+	[IDV_PHONE] = "phone",
+	[IDV_AVATAR_URL] = "avatar_url",
+	[IDV_SHOP] = "shop",
+	[IDV_USER_HASH] = "user_hash",
+	[IDV_EMAIL_HASH] = "email_hash",
+	[IDV_SHOP_HASH] = "shop_hash",
+};
+
+/* Other spellings that widgets use, in the order in which they are tried. */
+#define SPELLINGS	3
+
+static const char *const spellings[IDV_FIELDS][SPELLINGS] = {
+	[IDV_EXTERNAL_ID] = {"externalId", "userId", "user_id"},
+	[IDV_EMAIL] = {"userEmail", "user_email"},
+	[IDV_NAME] = {"userName", "user_name"},
+	[IDV_AVATAR_URL] = {"avatarUrl"},
+	[IDV_USER_HASH] = {"userHash"},
+	[IDV_EMAIL_HASH] = {"emailHash"},
+	[IDV_SHOP_HASH] = {"shopHash"},
+};
+
+/* Find a member that is not null. */
+static bool
+find_member(JsonbValue *value, Jsonb *claim, const char *name)
+{
+	return name != NULL &&
+		getKeyJsonValueFromContainer(&claim->root, name, strlen(name),
+									 value) != NULL &&
+		value->type != jbvNull;
+}
+
+/* Find a member under its own name or another spelling of it. */
+static bool
+find_field(JsonbValue *value, Jsonb *claim, IdvField field)
+{
+	if (find_member(value, claim, idv_field_names[field]))
+		return true;
+	for (int i = 0; i < SPELLINGS; i++)
+		if (find_member(value, claim, spellings[field][i]))
+			return true;
+	return false;
+}
+
+/* Raise the error that a field is of a wrong type.  22023. */
+static void
+report_type(const char *field, const char *wanted)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("field \"%s\" of the claim must be %s", field, wanted),
+			 errhint("Leave it out, or pass it as that.")));
+}
+
+/* Raise the error that a field is too large.  54000. */
+static void
+report_size(const char *field, int max)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("field \"%s\" of the claim is too large", field),
+			 errdetail("It may have at most %d bytes.", max),
+			 errhint("Leave it out, or shorten it.")));
+}
+
+/*
+ * The text of a field.
+ *
+ * An id that is a number is taken as its digits.
+ */
+static Datum
+field_text(const JsonbValue *value, IdvField field)
+{
+	if (value->type == jbvNumeric && field == IDV_EXTERNAL_ID)
+	{
+		char	   *digits = numeric_normalize(value->val.numeric);
+
+		if (strlen(digits) > IDV_FIELD_MAX)
+			report_size(idv_field_names[field], IDV_FIELD_MAX);
+		return PointerGetDatum(cstring_to_text(digits));
+	}
+
+	if (value->type != jbvString)
+		report_type(idv_field_names[field],
+					field == IDV_EXTERNAL_ID ? "a string or a number" :
+					"a string");
+	if (value->val.string.len > IDV_FIELD_MAX)
+	{
+		/* A hash of that size is malformed, which is a verdict. */
+		if (field >= IDV_USER_HASH)
+			return CStringGetTextDatum("too long");
+		report_size(idv_field_names[field], IDV_FIELD_MAX);
+	}
+	return PointerGetDatum(cstring_to_text_with_len(value->val.string.val,
+													value->val.string.len));
+}
+
+/*
+ * idv_claim_read
+ *		Read a claim; NULL is an empty one.
+ *
+ * 22023 if it is no object or a field is of a wrong type, 54000 if a field is
+ * too large.  Each message names the field.
+ */
+void
+idv_claim_read(IdvClaimed *claimed, Jsonb *claim)
+{
+	JsonbValue	value;
+
+	claimed->custom_data = NULL;
+	for (int i = 0; i < IDV_FIELDS; i++)
+		claimed->field[i] = (NullableDatum)
+	{
+		(Datum) 0, true
+	};
+	if (claim == NULL)
+		return;
+
+	if (!JB_ROOT_IS_OBJECT(claim))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("claim must be a JSON object"),
+				 errhint("Pass what the widget sent, with fields such as external_id and user_hash.")));
+
+	for (int i = 0; i < IDV_FIELDS; i++)
+		if (find_field(&value, claim, i))
+		{
+			claimed->field[i].value = field_text(&value, i);
+			claimed->field[i].isnull = false;
+		}
+
+	if (find_member(&value, claim, "custom_data") ||
+		find_member(&value, claim, "customData"))
+	{
+		if (value.type != jbvBinary ||
+			!JsonContainerIsObject(value.val.binary.data))
+			report_type("custom_data", "an object");
+		if (value.val.binary.len > IDV_CUSTOM_DATA_MAX)
+			report_size("custom_data", IDV_CUSTOM_DATA_MAX);
+		claimed->custom_data = JsonbValueToJsonb(&value);
+	}
+}
+
+/*
+ * idv_field_is_blank
+ *		Is a field null, empty, or only blanks?
+ */
+bool
+idv_field_is_blank(NullableDatum field)
+{
+	IdvText		utf8;
+
+	if (field.isnull)
+		return true;
+	return idv_text_utf8(&utf8, field.value, IDV_FIELD_MAX) == IDV_TEXT_OK &&
+		idv_is_blank(utf8.bytes, utf8.len);
+}
+
+/* Is this value an object? */
+static bool
+is_object(const JsonbValue *value)
+{
+	return value->type == jbvBinary &&
+		JsonContainerIsObject(value->val.binary.data);
+}
+
+static JsonbValue *push_merged(JsonbParseState **state, JsonbContainer *target,
+							   JsonbContainer *patch);
+
+/*
+ * Write one member of a merged object.  pushJsonbValue() unpacks what is an
+ * object or array itself.
+ *
+ * A patch that is an object is merged, even into nothing: its nulls go.
+ */
+static void
+push_member(JsonbParseState **state, JsonbValue *name,
+			JsonbValue *old, JsonbValue *patch)
+{
+	(void) pushJsonbValue(state, WJB_KEY, name);
+	if (patch == NULL)
+		(void) pushJsonbValue(state, WJB_VALUE, old);
+	else if (is_object(patch))
+		(void) push_merged(state,
+						   old != NULL && is_object(old) ?
+						   old->val.binary.data : NULL,
+						   patch->val.binary.data);
+	else
+		(void) pushJsonbValue(state, WJB_VALUE, patch);
+}
+
+/* Write what an object, or NULL for none, becomes by a patch. */
+static JsonbValue *
+push_merged(JsonbParseState **state, JsonbContainer *target,
+			JsonbContainer *patch)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	name;
+	JsonbValue	value;
+	JsonbValue	other;
+
+	check_stack_depth();
+	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
+
+	/* Members that are there: kept, changed, or, by a null, removed. */
+	if (target != NULL)
+	{
+		iterator = JsonbIteratorInit(target);
+		while ((token = JsonbIteratorNext(&iterator, &name, true)) != WJB_DONE)
+		{
+			JsonbValue *change;
+
+			if (token != WJB_KEY)
+				continue;
+			(void) JsonbIteratorNext(&iterator, &value, true);
+			change = getKeyJsonValueFromContainer(patch, name.val.string.val,
+												  name.val.string.len, &other);
+			if (change == NULL || change->type != jbvNull)
+				push_member(state, &name, &value, change);
+		}
+	}
+
+	/* Members that are new. */
+	iterator = JsonbIteratorInit(patch);
+	while ((token = JsonbIteratorNext(&iterator, &name, true)) != WJB_DONE)
+	{
+		if (token != WJB_KEY)
+			continue;
+		(void) JsonbIteratorNext(&iterator, &value, true);
+		if (value.type != jbvNull &&
+			(target == NULL ||
+			 getKeyJsonValueFromContainer(target, name.val.string.val,
+										  name.val.string.len,
+										  &other) == NULL))
+			push_member(state, &name, NULL, &value);
+	}
+
+	return pushJsonbValue(state, WJB_END_OBJECT, NULL);
+}
+
+/*
+ * idv_empty_object
+ *		The JSON object that has no members.
+ */
+Jsonb *
+idv_empty_object(void)
+{
+	JsonbParseState *state = NULL;
+
+	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
+}
+
+/*
+ * idv_merge_patch
+ *		Apply a JSON Merge Patch (RFC 7396) that is an object to an object.
+ *
+ * Members that are null in the patch are removed, objects are merged, all
+ * else is replaced.
+ */
+Jsonb *
+idv_merge_patch(Jsonb *target, Jsonb *patch)
+{
+	JsonbParseState *state = NULL;
+
+	return JsonbValueToJsonb(push_merged(&state, &target->root,
+										 &patch->root));
+}

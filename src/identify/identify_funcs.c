@@ -1,0 +1,449 @@
+/*-------------------------------------------------------------------------
+ *
+ * identify_funcs.c
+ *	  Who is this visitor?  idverify_identify()
+ *
+ * A verified claim leads to the one contact of the signed identity, and what
+ * the visitor did before logging in is folded into it.  Any other claim leads
+ * at most to the visitor's own contact, which the browser's visitor token
+ * names; never to a verified one.
+ *
+ * Nothing is written that is there already.  What has to be written is first
+ * locked and looked at once more, because a hundred requests for one person
+ * may be under way.  Contacts are locked in one order everywhere, that of
+ * fold/fold.c, before any other change (identify/login.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "tables/contacts.h"
+#include "server/sqlfunc.h"
+#include "fold/fold.h"
+#include "identify/login.h"
+#include "verdict/unverified_log.h"
+#include "identify/profile.h"
+#include "secrets/app_cache.h"
+#include "verdict/verdict.h"
+
+/* last_seen_at moves at most this often, in microseconds. */
+#define SEEN_EVERY		USECS_PER_MINUTE
+
+/* How often to look for a contact that is said to exist. */
+#define MAX_TRIES		1000
+
+IDV_ENTRY(idverify_identify);
+
+/*
+ * Issue a visitor token: a random UUID, of 122 random bits.
+ *
+ * Many are drawn at a time, since to draw takes longer than to find a contact.
+ * None is used twice, nor kept once it is used.
+ */
+static void
+issue_visitor(IdvIdentification *call)
+{
+	static pg_uuid_t drawn[16];
+	static int	left = 0;
+	pg_uuid_t  *fresh;
+
+	if (left == 0)
+	{
+		if (!pg_strong_random(drawn, sizeof(drawn)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INTERNAL_ERROR),
+					 errmsg("could not generate random values")));
+		left = lengthof(drawn);
+	}
+	fresh = &drawn[--left];
+	call->visitor = *fresh;
+	memset(fresh, 0, sizeof(*fresh));
+
+	/* Version 4, of the variant of RFC 4122. */
+	call->visitor.data[6] = (call->visitor.data[6] & 0x0f) | 0x40;
+	call->visitor.data[8] = (call->visitor.data[8] & 0x3f) | 0x80;
+	call->has_visitor = true;
+}
+
+/*
+ * Find the contact that the visitor's own token names.
+ *
+ * A token that was not issued here is replaced by one that is, so that nobody
+ * can have another use a token of their choice.  So is one that a verified
+ * contact bears, which only a DBA can have given it: a token proves nothing.
+ */
+static bool
+find_own_contact(IdvContact *own, IdvIdentification *call)
+{
+	Datum		visitor = UUIDPGetDatum(&call->visitor);
+
+	if (call->has_visitor)
+	{
+		if (!idv_contact_find(own, call->app.id, IDV_BY_VISITOR, visitor))
+		{
+			if (!idv_visitor_was_issued(call->app.id, visitor))
+				issue_visitor(call);
+			return false;
+		}
+		if (!own->is_verified)
+			return true;
+	}
+
+	issue_visitor(call);
+	return false;
+}
+
+typedef bool (*SetClaim) (IdvContact *contact, const IdvIdentification *call);
+
+/*
+ * Bring a contact up to date with the claim.
+ *
+ * Looks first without a lock, since most often nothing has changed, and looks
+ * again with one, since somebody else may be merging something at this moment.
+ *
+ * Returns false if the contact is gone: folded into another one, most likely.
+ */
+static bool
+update_contact(IdvContact *contact, const IdvIdentification *call, SetClaim set)
+{
+	int64		id = contact->id;
+
+	if (set(contact, call))
+	{
+		if (!idv_contact_find(contact, call->app.id, IDV_BY_ID_TO_CHANGE,
+							  Int64GetDatum(id)))
+			return false;
+		if (set(contact, call))
+		{
+			contact->last_seen_at = call->now;
+			idv_contact_change(contact, call->app.id, true, call->now);
+			return true;
+		}
+	}
+	if (contact->last_seen_at + SEEN_EVERY <= call->now)
+		idv_contact_change(contact, call->app.id, false, call->now);
+	return true;
+}
+
+/*
+ * Make sure that the app still exists, and goes on to exist until we commit.
+ *
+ * Only who makes a contact has to ask.  The INSERT needs the lock on contacts
+ * anyway: before that on apps, like whoever empties first one, then the other.
+ */
+static void
+hold_app(const IdvIdentification *call)
+{
+	const IdvApp *app;
+
+	LockRelationOid(idv_rows_table("contacts"), RowExclusiveLock);
+	idv_rows_lock_app(call->app.id, AccessShareLock);
+	app = idv_app_get(call->app_key);
+	if (!idv_app_is_known(app) || idv_app_row(app)->id != call->app.id)
+		idv_report_unknown_app(call->app_key);
+}
+
+/*
+ * Find the contact of a signed identity.
+ *
+ * If there is none, it may have been folded by hand into another verified one:
+ * then its identity leads there.  Or into one that is not: then that one is to
+ * be folded into the contact that has to be made; heir->id is 0 if there is none.
+ */
+static bool
+find_verified(IdvContact *contact, IdvContact *heir,
+			  const IdvIdentification *call)
+{
+	int32		app_id = call->app.id;
+	Datum		external_id = call->claimed.field[IDV_EXTERNAL_ID].value;
+	Datum		email = call->claimed.field[IDV_EMAIL].value;
+	int64		become;
+
+	heir->id = 0;
+	if (call->by_email ?
+		idv_contact_find(contact, app_id, IDV_BY_EMAIL_ALONE, email) ||
+		idv_contact_find(contact, app_id, IDV_BY_VERIFIED_EMAIL, email) :
+		idv_contact_find(contact, app_id, IDV_BY_EXTERNAL_ID, external_id))
+		return true;
+
+	if (!(call->by_email ?
+		  idv_fold_of_email(app_id, email, &become) :
+		  idv_fold_of_external_id(app_id, external_id, &become)) ||
+		!idv_contact_find(contact, app_id, IDV_BY_ID, Int64GetDatum(become)))
+		return false;
+	if (!contact->is_verified)
+		*heir = *contact;
+	return contact->is_verified;
+}
+
+/*
+ * Make the contact of a signed identity.  False if somebody else just did.
+ *
+ * It is as old as the visitor's own contact, which is going to be folded into
+ * it and would give it its age; own is NULL if there is none.
+ */
+static bool
+add_verified(IdvContact *contact, const IdvIdentification *call,
+			 const IdvContact *own)
+{
+	hold_app(call);
+	idv_blank_contact(contact, call->now);
+	contact->is_verified = true;
+	contact->verified_at.isnull = false;
+	contact->verified_at.value = TimestampTzGetDatum(call->now);
+	if (!call->by_email)
+		contact->column[IDV_EXTERNAL_ID] = call->claimed.field[IDV_EXTERNAL_ID];
+	if (own != NULL)
+		contact->created_at = Min(own->created_at, call->now);
+	(void) idv_set_verified_claim(contact, call);
+	return idv_contact_add(contact, call->app.id,
+						   call->by_email ? IDV_BY_EMAIL_ALONE :
+						   IDV_BY_EXTERNAL_ID);
+}
+
+/*
+ * Begin another try to find a contact, or else to make it.
+ *
+ * Others make and fold contacts meanwhile, but not as often as this.
+ */
+static void
+count_try(int *tries)
+{
+	CHECK_FOR_INTERRUPTS();
+	if ((*tries)++ >= MAX_TRIES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("a contact was neither found nor made"),
+				 errhint("Look at the indexes and the triggers of idverify.contacts: they have to be as they were installed.")));
+}
+
+/* Answer a claim that is verified. */
+static void
+identify_verified(IdvIdentification *call)
+{
+	IdvContact	own;
+	IdvContact	heir;
+	IdvContact	contact;
+	int			tries = 0;
+	bool		has_own = find_own_contact(&own, call);
+
+	for (;;)
+	{
+		count_try(&tries);
+
+		if (!find_verified(&contact, &heir, call))
+		{
+			call->created = add_verified(&contact, call, has_own ? &own : NULL);
+			if (!call->created)
+				continue;
+		}
+
+		if (!idv_login(call, &contact, has_own ? &own : NULL,
+					   heir.id != 0 ? &heir : NULL))
+			continue;
+
+		/* A contact that was just made has all of it already. */
+		if (call->created || update_contact(&contact, call, idv_set_verified_claim))
+			break;
+	}
+
+	call->named = true;
+	call->contact_id = contact.id;
+	call->is_verified = true;
+}
+
+/* Answer a claim that is not verified, or none at all. */
+static void
+identify_visitor(IdvIdentification *call)
+{
+	IdvContact	own;
+	int			tries = 0;
+
+	for (;;)
+	{
+		count_try(&tries);
+
+		if (!find_own_contact(&own, call))
+		{
+			hold_app(call);
+			idv_blank_contact(&own, call->now);
+			own.visitor.isnull = false;
+			own.visitor.value = UUIDPGetDatum(&call->visitor);
+			(void) idv_set_visitor_claim(&own, call);
+			call->created = idv_contact_add(&own, call->app.id,
+											IDV_BY_VISITOR);
+			if (call->created)
+				break;
+		}
+		else if (update_contact(&own, call, idv_set_visitor_claim))
+			break;
+	}
+
+	call->named = true;
+	call->contact_id = own.id;
+}
+
+/* Refuse a claim: nothing is written. */
+static void
+identify_refused(IdvIdentification *call)
+{
+	IdvContact	own;
+
+	/* A token that would have been replaced is not handed back either. */
+	if (call->has_visitor &&
+		!idv_contact_find(&own, call->app.id, IDV_BY_VISITOR,
+						  UUIDPGetDatum(&call->visitor)))
+		call->has_visitor = idv_visitor_was_issued(call->app.id,
+												   UUIDPGetDatum(&call->visitor));
+}
+
+/* Judge the claim: its identity, and what else is signed beside it. */
+static void
+judge(IdvIdentification *call, NullableDatum app_key)
+{
+	const NullableDatum *field = call->claimed.field;
+	IdvClaim	claim = {field[IDV_EXTERNAL_ID], field[IDV_EMAIL],
+	field[IDV_USER_HASH]};
+	const IdvApp *app = idv_app_get(call->app_key);
+
+	if (!idv_app_is_known(app))
+		idv_report_unknown_app(call->app_key);
+	call->app = *idv_app_row(app);
+
+	call->verdict = idv_judge(app, &claim);
+	call->by_email = call->app.signed_field == IDV_SIGNED_EMAIL ||
+		(call->app.signed_field == IDV_SIGNED_EITHER &&
+		 (field[IDV_EXTERNAL_ID].isnull ||
+		  idv_text(field[IDV_EXTERNAL_ID].value).len == 0));
+	call->email_signed = call->verdict == IDV_VERIFIED &&
+		(call->by_email ||
+		 idv_check_identity(app_key, field[IDV_EMAIL], field[IDV_EMAIL_HASH]));
+	call->shop_verified = idv_check_identity(app_key, field[IDV_SHOP],
+											 field[IDV_SHOP_HASH]);
+}
+
+/* Rows of answers; from the catalog, kept until a function is altered. */
+static TupleDesc answer_desc = NULL;
+static bool answer_desc_is_stale = false;
+
+static void
+note_function_change(Datum arg pg_attribute_unused(),
+					 int cache pg_attribute_unused(),
+					 uint32 hash pg_attribute_unused())
+{
+	answer_desc_is_stale = true;
+}
+
+static void
+describe_answer(FunctionCallInfo fcinfo)
+{
+	static bool registered = false;
+	TupleDesc	desc;
+	MemoryContext caller;
+
+	if (!registered)
+		CacheRegisterSyscacheCallback(PROCOID, note_function_change, (Datum) 0);
+	registered = true;
+	if (answer_desc != NULL)
+		FreeTupleDesc(answer_desc);
+	answer_desc = NULL;
+
+	/* Before it is read: what changes meanwhile counts. */
+	answer_desc_is_stale = false;
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	caller = MemoryContextSwitchTo(TopMemoryContext);
+	desc = CreateTupleDescCopy(desc);
+	MemoryContextSwitchTo(caller);
+	answer_desc = BlessTupleDesc(desc);
+}
+
+/* Put the answer into a row. */
+static Datum
+answer(const IdvIdentification *call, FunctionCallInfo fcinfo)
+{
+	Datum		values[7];
+	bool		nulls[7] = {false};
+
+	if (answer_desc == NULL || answer_desc_is_stale)
+		describe_answer(fcinfo);
+
+	values[0] = Int64GetDatum(call->contact_id);
+	nulls[0] = !call->named;
+	values[1] = BoolGetDatum(call->is_verified);
+	values[2] = ObjectIdGetDatum(idv_verdict_value(TupleDescAttr(answer_desc, 2)->atttypid,
+												   call->verdict));
+	values[3] = UUIDPGetDatum(&call->visitor);
+	nulls[3] = !call->has_visitor;
+	values[4] = BoolGetDatum(call->created);
+	values[5] = Int64GetDatum(call->fold_id);
+	nulls[5] = call->fold_id == 0;
+	values[6] = BoolGetDatum(call->shop_verified);
+
+	return HeapTupleGetDatum(heap_form_tuple(answer_desc, values, nulls));
+}
+
+/*
+ * idverify_identify(app_key text, claim jsonb, OUT contact_id bigint,
+ *		OUT is_verified boolean, OUT verdict idverify.verdict,
+ *		INOUT visitor uuid, OUT created boolean, OUT fold_id bigint,
+ *		OUT shop_verified boolean)
+ *
+ * The contact that a visitor is, made or brought up to date if need be.
+ * visitor is the browser's anonymous token, NULL if it has none yet; the one
+ * that is returned is to be kept.  42704 for an unknown app, 22004 for a null
+ * one, 22023 for a claim that is no object or has a field of a wrong type,
+ * 54000 for one that is too large.  A claim that does not verify is no error.
+ */
+Datum
+idverify_identify(PG_FUNCTION_ARGS)
+{
+	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
+	IdvIdentification call = {.fold_id = 0};
+
+	/* The statement holds a user_hash, which may be a right one. */
+	error_context_stack = &hide;
+
+	PreventCommandIfReadOnly("idverify_identify()");
+	call.app_key = idv_app_key_argument(fcinfo->args[0]);
+	idv_claim_read(&call.claimed,
+				   PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1));
+	call.has_visitor = !PG_ARGISNULL(2);
+	if (call.has_visitor)
+		call.visitor = *PG_GETARG_UUID_P(2);
+	call.now = GetCurrentTimestamp();
+	judge(&call, fcinfo->args[0]);
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (call.verdict == IDV_VERIFIED)
+		identify_verified(&call);
+	else if (call.verdict == IDV_ANONYMOUS ||
+			 call.app.on_unverified != IDV_POLICY_REJECT)
+		identify_visitor(&call);
+	else
+		identify_refused(&call);
+	SPI_finish();
+
+	if (call.verdict != IDV_VERIFIED && call.verdict != IDV_ANONYMOUS)
+		idv_note_unverified(call.app_key, call.verdict,
+							call.claimed.field[IDV_EXTERNAL_ID],
+							call.claimed.field[IDV_EMAIL]);
+
+	error_context_stack = hide.previous;
+	PG_RETURN_DATUM(answer(&call, fcinfo));
+}

@@ -1,0 +1,116 @@
+/*-------------------------------------------------------------------------
+ *
+ * login.c
+ *	  What a login brings together in one contact.
+ *
+ * Runs inside of a SECURITY DEFINER function, connected to SPI.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "identify/login.h"
+
+#include "fold/fold.h"
+
+/* Fold a contact into that of the signed identity.  False if that is gone. */
+static bool
+fold_in(const IdvContact *source, const IdvContact *target,
+		IdvIdentification *call, int how)
+{
+	List	   *folded = NIL;
+	int64		fold_id = idv_fold_own(&folded, call->app.id, source->id,
+									   target->id, how);
+
+	if (fold_id == IDV_FOLD_TARGET_GONE)
+		return false;
+	if (call->fold_id == 0)
+		call->fold_id = fold_id;
+	return true;
+}
+
+/* Fold the visitor's own contact into one that was just made. */
+static void
+fold_into_new(const IdvContact *own, const IdvContact *contact,
+			  IdvIdentification *call)
+{
+	IdvNewContact target = {contact->id, contact->row.values,
+	contact->row.nulls, call->now};
+	List	   *folded = NIL;
+
+	call->fold_id = idv_fold_into_new(&folded, call->app.id, own->id, &target);
+}
+
+/*
+ * Lock two contacts of a kind, either of which may be NULL: the lower id first.
+ *
+ * All but the target are locked as sources.  Returns false if that is gone.
+ */
+static bool
+lock_two(int32 app_id, const IdvContact *one, const IdvContact *other,
+		 const IdvContact *target)
+{
+	const IdvContact *ordered[] = {one, other};
+
+	if (one != NULL && other != NULL && other->id < one->id)
+	{
+		ordered[0] = other;
+		ordered[1] = one;
+	}
+	for (size_t i = 0; i < lengthof(ordered); i++)
+	{
+		if (ordered[i] != NULL &&
+			!idv_fold_lock_own(app_id, ordered[i]->id, ordered[i] != target) &&
+			ordered[i] == target)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * idv_login
+ *		Fold into the contact of the signed identity whoever else is the same
+ *		person.
+ *
+ * own		the visitor's own contact, or NULL
+ * heir		another that is not verified, or NULL: see find_verified()
+ *
+ * There may be a third, known by nothing but the email that is signed, too.
+ *
+ * A fold locks its two contacts in the one order, but two folds one after the
+ * other do not: the second would wait for a contact whose turn was before those
+ * of the first, while somebody holds it who waits for one of these.  So where
+ * there are several, all are locked first.
+ *
+ * Returns false if contact is gone: then the signed identity leads elsewhere.
+ * That shows before any other lock is taken, but perhaps that of the third.
+ */
+bool
+idv_login(IdvIdentification *call, const IdvContact *contact,
+		  const IdvContact *own, const IdvContact *heir)
+{
+	IdvContact	found;
+	const IdvContact *alone = NULL;
+
+	if (!call->by_email && call->email_signed &&
+		idv_contact_find(&found, call->app.id, IDV_BY_EMAIL_ALONE,
+						 call->claimed.field[IDV_EMAIL].value) &&
+		found.id != contact->id)
+		alone = &found;
+	if (own != NULL && heir != NULL && own->id == heir->id)
+		heir = NULL;
+
+	if ((own != NULL) + (heir != NULL) + (alone != NULL) > 1)
+	{
+		/* Nobody else sees a contact that was just made. */
+		if (!lock_two(call->app.id, call->created ? NULL : contact, alone, contact))
+			return false;
+		(void) lock_two(call->app.id, own, heir, contact);
+	}
+
+	if (own != NULL && call->created)
+		fold_into_new(own, contact, call);
+	else if (own != NULL && !fold_in(own, contact, call, 0))
+		return false;
+	if (heir != NULL && !fold_in(heir, contact, call, 0))
+		return false;
+	return alone == NULL || fold_in(alone, contact, call, IDV_FOLD_FORCE);
+}

@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * login.h
+ *	  What a login brings together in one contact.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_LOGIN_H
+#define IDV_LOGIN_H
+
+#include "postgres.h"
+
+#include "tables/contacts.h"
+#include "identify/profile.h"
+
+extern bool idv_login(IdvIdentification *call, const IdvContact *contact,
+					  const IdvContact *own, const IdvContact *heir);
+
+#endif							/* IDV_LOGIN_H */

@@ -1,0 +1,474 @@
+/*-------------------------------------------------------------------------
+ *
+ * contact_table.c
+ *	  Rows of a table of contacts, ours or somebody's own.
+ *
+ * Every statement on idverify.contacts names app_id = $n, so that the table
+ * can be distributed by it.  The one exception is the question to which app an
+ * id belongs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "references/contact_table.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/sysattr.h"
+#include "catalog/catalog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+#include "server/cast.h"
+#include "fold/fold.h"
+#include "server/index_lookup.h"
+#include "tables/apps.h"
+
+/* The table of contacts that a statement of ours writes just now, and how
+ * many triggers that statement is inside of. */
+static Oid	written_relation = InvalidOid;
+static int	written_depth;
+
+/* Read the app of a contact of ours. */
+static IdvStatement read_app;
+static IdvProbe probe_app = {
+	.table = "contacts",.index = "contacts_id_key",.columns = "id",.equal = F_INT8EQ,
+	.alone = true
+};
+
+/* Lock contacts of ours. */
+static IdvProbe probe_source = {
+	.table = "contacts",.index = "contacts_pkey",.columns = "app_id, id",.equal = F_INT8EQ,
+	.lock = true,.mode = LockTupleExclusive
+};
+static IdvProbe probe_target = {
+	.table = "contacts",.index = "contacts_pkey",.columns = "app_id, id",.equal = F_INT8EQ,
+	.lock = true,.mode = LockTupleNoKeyExclusive
+};
+
+/* A column by its name, if it has the type (or any, for InvalidOid). */
+static AttrNumber
+column_of_type(Oid relation, const char *name, Oid type)
+{
+	AttrNumber	column = get_attnum(relation, name);
+
+	if (column <= 0 ||
+		(OidIsValid(type) && getBaseType(get_atttype(relation, column)) != type))
+		return 0;
+	return column;
+}
+
+/* A column of our own contacts, of the type that we have given it. */
+static AttrNumber
+own_column(Oid relation, const char *name, Oid type)
+{
+	AttrNumber	column = column_of_type(relation, name, type);
+
+	if (column == 0)
+		idv_report_not_as_installed();
+	return column;
+}
+
+/* The column that holds a contact's id. */
+static AttrNumber
+id_column(Relation relation)
+{
+	Oid			constraint;
+	Bitmapset  *key = get_primary_key_attnos(RelationGetRelid(relation), true,
+											 &constraint);
+	AttrNumber	id;
+
+	if (bms_is_empty(key))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("table %s has no primary key",
+						idv_relation_name(RelationGetRelid(relation))),
+				 errhint("Give it one, so that each contact has an id.")));
+	if (bms_membership(key) == BMS_SINGLETON)
+		return bms_singleton_member(key) + FirstLowInvalidHeapAttributeNumber;
+
+	id = get_attnum(RelationGetRelid(relation), "id");
+	if (id <= 0 || !bms_is_member(id - FirstLowInvalidHeapAttributeNumber, key))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("primary key of table %s has several columns, and none is \"id\"",
+						idv_relation_name(RelationGetRelid(relation))),
+				 errhint("Name the column that tells its contacts apart \"id\".")));
+	return id;
+}
+
+/* Add the column that a guard trigger of ours has in the place of a role. */
+static Bitmapset *
+add_mapped(Bitmapset *columns, Oid relid, const Trigger *trigger,
+		   const char *role)
+{
+	size_t		len = strlen(role);
+	char	   *function = get_func_name(trigger->tgfoid);
+
+	if (function == NULL || strcmp(function, "idverify_guard") != 0)
+		return columns;
+	for (int a = 0; a < trigger->tgnargs; a++)
+	{
+		const char *argument = trigger->tgargs[a];
+		AttrNumber	column;
+
+		if (strncmp(argument, role, len) != 0 || argument[len] != '=')
+			continue;
+		column = get_attnum(relid, argument + len + 1);
+		if (column > 0)
+			columns = bms_add_member(columns, column);
+	}
+	return columns;
+}
+
+/*
+ * The columns of some roles: those that are named for them, and whatever
+ * columns the arguments of a guard trigger put in their place.
+ */
+static Bitmapset *
+columns_of(Relation relation, const char *const *roles, int nroles)
+{
+	Oid			relid = RelationGetRelid(relation);
+	Bitmapset  *columns = NULL;
+
+	for (int r = 0; r < nroles; r++)
+	{
+		AttrNumber	column = get_attnum(relid, roles[r]);
+
+		if (column > 0)
+			columns = bms_add_member(columns, column);
+		for (int i = 0; relation->trigdesc && i < relation->trigdesc->numtriggers; i++)
+			columns = add_mapped(columns, relid,
+								 &relation->trigdesc->triggers[i], roles[r]);
+	}
+	return columns;
+}
+
+/* What a signature stands for. */
+static const char *const identity_roles[] = {"external_id", "email", "user_hash"};
+
+/* Whether there is one. */
+static const char *const flag_roles[] = {"is_verified"};
+
+/* Whose contact it is. */
+static const char *const app_roles[] = {"app_id", "app_key"};
+
+/* Refuse what cannot be a table of contacts. */
+static void
+check_kind(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+	char	   *what = NULL;
+
+	if (relkind == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table with OID %u does not exist", relid)));
+	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE)
+		what = "is not a table";
+	else if (IsCatalogRelationOid(relid))
+		what = "is a system catalog";
+	else if (idv_is_own_table(relid) && relid != idv_contacts_table())
+		what = "is a table of this extension's own";
+	else if (isOtherTempNamespace(get_rel_namespace(relid)))
+		what = "is a temporary table of another session";
+	if (what != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s %s", idv_relation_name(relid), what),
+				 errhint("Name an ordinary or partitioned table of contacts.")));
+}
+
+/* Prepare the statements by which contacts are found. */
+static void
+prepare_lookups(IdvContacts *contacts)
+{
+	IdvTable   *table = contacts->table;
+	Oid			types[] = {contacts->id_type, INT4OID};
+	int			nargs = contacts->own ? 2 : 1;
+	Oid			declared = get_atttype(table->relation, contacts->id);
+	char	   *sql;
+
+	sql = psprintf("SELECT %s FROM %s x WHERE %sx.%s %s $1",
+				   idv_table_columns(table, "x"), table->from,
+				   contacts->own ? "x.app_id = $2 AND " : "",
+				   idv_column_name(table, contacts->id),
+				   idv_operator_name(idv_equal_operator(declared,
+														contacts->id_type)));
+	idv_table_statement(&contacts->look, table, sql, nargs, types);
+	idv_table_statement(&contacts->lock_source, table,
+						psprintf("%s FOR UPDATE", sql), nargs, types);
+	idv_table_statement(&contacts->lock_target, table,
+						psprintf("%s FOR NO KEY UPDATE", sql), nargs, types);
+}
+
+/*
+ * idv_contacts
+ *		Lock a table of contacts for writing and describe it.
+ *
+ * relid is an ordinary or partitioned table; a partition stands for its whole.
+ */
+IdvContacts *
+idv_contacts(Oid relid)
+{
+	IdvTable   *table;
+	IdvContacts *contacts;
+	Relation	relation;
+	Oid			constraint;
+	MemoryContext caller;
+
+	if (OidIsValid(relid) && get_rel_relispartition(relid))
+		relid = idv_root_relation(relid);
+	check_kind(relid);
+	table = idv_table(relid);
+	if (table->contacts != NULL)
+		return table->contacts;
+
+	caller = MemoryContextSwitchTo(idv_table_context(table));
+	contacts = palloc0(sizeof(IdvContacts));
+	contacts->table = table;
+	relation = relation_open(relid, NoLock);
+	contacts->own = relid == idv_contacts_table();
+	contacts->id = id_column(relation);
+	contacts->id_type = getBaseType(get_atttype(relid, contacts->id));
+	contacts->apps = columns_of(relation, app_roles, lengthof(app_roles));
+	contacts->flags = columns_of(relation, flag_roles, lengthof(flag_roles));
+	contacts->custom_data = column_of_type(relid, "custom_data", JSONBOID);
+	contacts->created_at = column_of_type(relid, "created_at", InvalidOid);
+	contacts->identity = columns_of(relation, identity_roles,
+									lengthof(identity_roles));
+	contacts->never_filled = get_primary_key_attnos(relid, true, &constraint);
+	if (contacts->own)
+	{
+		contacts->app = own_column(relid, "app_id", INT4OID);
+		contacts->external_id = own_column(relid, "external_id", TEXTOID);
+		contacts->email = own_column(relid, "email", TEXTOID);
+		contacts->email_verified = own_column(relid, "email_verified", BOOLOID);
+		contacts->visitor = own_column(relid, "visitor", UUIDOID);
+		contacts->shop = own_column(relid, "shop", TEXTOID);
+		contacts->created_at = own_column(relid, "created_at", TIMESTAMPTZOID);
+		contacts->updated_at = own_column(relid, "updated_at", TIMESTAMPTZOID);
+	}
+	relation_close(relation, NoLock);
+	prepare_lookups(contacts);
+	MemoryContextSwitchTo(caller);
+
+	table->contacts = contacts;
+	return contacts;
+}
+
+/*
+ * idv_contacts_app_id
+ *		The app that a contact of ours belongs to, or 0: there is no contact.
+ *
+ * is_verified		output: is it verified, as long as it is not locked
+ *
+ * 0, and false, for every contact of a table that is not ours.
+ */
+int32
+idv_contacts_app_id(IdvContacts *contacts, Datum id, bool *is_verified)
+{
+	Oid			types[] = {INT8OID};
+	IdvRow		row;
+	int			found;
+
+	*is_verified = false;
+	if (!contacts->own)
+		return 0;
+	found = idv_probe(&probe_app, 0, id, &row);
+	if (found == 1)
+	{
+		*is_verified = idv_contacts_is_verified(contacts, row);
+		return DatumGetInt32(row.values[contacts->app - 1]);
+	}
+	if (found == 0)
+		return 0;
+	if (read_app.plan == NULL)
+		idv_statement_prepare(&read_app, InvalidOid,
+							  "SELECT app_id, is_verified FROM idverify.contacts"
+							  " WHERE id = $1",
+							  1, types);
+	if (idv_statement_first(&read_app, &id, NULL, &row) == 0)
+		return 0;
+	*is_verified = DatumGetBool(row.values[1]);
+	return DatumGetInt32(row.values[0]);
+}
+
+/*
+ * idv_contacts_id
+ *		An id of any type as one of the contacts' own.
+ */
+Datum
+idv_contacts_id(const IdvContacts *contacts, Datum id, Oid type)
+{
+	bool		fits;
+
+	id = idv_coerce(id, type, contacts->id_type, &fits);
+	if (!fits)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("contacts in %s have ids of type %s, not %s",
+						contacts->table->name,
+						format_type_be(contacts->id_type),
+						format_type_be(type)),
+				 errhint("Cast the id to type %s.",
+						 format_type_be(contacts->id_type))));
+	return id;
+}
+
+/*
+ * idv_contacts_id_from_text
+ *		An id as the journal has it.
+ */
+Datum
+idv_contacts_id_from_text(const IdvContacts *contacts, char *text)
+{
+	Oid			input;
+	Oid			ioparam;
+	Datum		id;
+	IdvCaller	before;
+
+	/* In a composite type there may be a domain, which may check anything. */
+	idv_become_owner(&before, contacts->table->owner);
+	getTypeInputInfo(contacts->id_type, &input, &ioparam);
+	id = OidInputFunctionCall(input, text, ioparam, -1);
+	idv_become_caller(&before);
+	return id;
+}
+
+/*
+ * idv_contacts_compare
+ *		The order of two ids, in which their rows are locked.
+ */
+int
+idv_contacts_compare(const IdvContacts *contacts, Datum left, Datum right)
+{
+	TypeCacheEntry *type = lookup_type_cache(contacts->id_type,
+											 TYPECACHE_CMP_PROC_FINFO);
+	Form_pg_attribute att = TupleDescAttr(contacts->table->desc,
+										  contacts->id - 1);
+
+	if (!OidIsValid(type->cmp_proc_finfo.fn_oid))
+		elog(ERROR, "type %u of a primary key cannot be compared",
+			 contacts->id_type);
+	return DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo,
+										   att->attcollation, left, right));
+}
+
+/*
+ * idv_contacts_lock
+ *		Lock and read the row of a contact.
+ *
+ * A source is locked against being referenced; a target is not, so that its
+ * visitor's next message does not wait.  Returns false if there is no row.
+ */
+bool
+idv_contacts_lock(IdvRow *row, IdvContacts *contacts, int32 app_id, Datum id,
+				  bool as_source)
+{
+	Datum		values[2] = {id, Int32GetDatum(app_id)};
+	IdvRow		columns;
+	uint64		found;
+
+	if (contacts->own)
+	{
+		int			probed = idv_probe(as_source ? &probe_source : &probe_target,
+									   app_id, id, row);
+
+		if (probed >= 0)
+			return probed > 0;
+	}
+	found = idv_statement_first(as_source ? &contacts->lock_source :
+								&contacts->lock_target, values, NULL, &columns);
+	if (found > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there are several contacts of this id in %s",
+						contacts->table->name),
+				 errhint("Column \"id\" alone has to tell contacts apart.")));
+	if (found == 1)
+		*row = idv_table_numbered(contacts->table, columns);
+	return found == 1;
+}
+
+/*
+ * idv_contacts_is_verified
+ *		Is this contact verified?
+ */
+bool
+idv_contacts_is_verified(const IdvContacts *contacts, IdvRow row)
+{
+	int			column = -1;
+
+	while ((column = bms_next_member(contacts->flags, column)) >= 0)
+	{
+		if (getBaseType(TupleDescAttr(contacts->table->desc,
+									  column - 1)->atttypid) == BOOLOID &&
+			!row.nulls[column - 1] && DatumGetBool(row.values[column - 1]))
+			return true;
+	}
+	return false;
+}
+
+/* How many triggers we are inside of. */
+static int
+trigger_depth(void)
+{
+	return DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH));
+}
+
+/*
+ * idv_contacts_write
+ *		Write the row of one contact.
+ *
+ * A trigger that swallows it is an error (55000).
+ */
+void
+idv_contacts_write(IdvContacts *contacts, const IdvStatement *statement,
+				   const Datum *values, const bool *nulls)
+{
+	Oid			outer_relation = written_relation;
+	int			outer_depth = written_depth;
+	uint64		written;
+
+	PG_TRY();
+	{
+		written_relation = contacts->table->relation;
+		written_depth = trigger_depth();
+		written = idv_statement_run(statement, values, nulls);
+	}
+	PG_FINALLY();
+	{
+		written_relation = outer_relation;
+		written_depth = outer_depth;
+	}
+	PG_END_TRY();
+
+	if (written != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("contact in %s was not written",
+						contacts->table->name),
+				 errhint("Look for a trigger on the table that returns NULL.")));
+}
+
+/*
+ * idv_fold_writes
+ *		Asked by a trigger: is it a fold's own statement that fires me?
+ *
+ * Statements of another trigger that the fold's own has fired are not.
+ */
+bool
+idv_fold_writes(Oid relation)
+{
+	return OidIsValid(written_relation) &&
+		idv_root_relation(relation) == written_relation &&
+		trigger_depth() == written_depth + 1;
+}

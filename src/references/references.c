@@ -1,0 +1,255 @@
+/*-------------------------------------------------------------------------
+ *
+ * references.c
+ *	  Which columns point to a table: foreign keys, and those that are listed in
+ *	  idverify.contact_references.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "references/table_description.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/partition.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "references/reference_condition.h"
+
+/* Reads idverify.contact_references. */
+static IdvStatement read_references;
+
+/* The column of a table that has the name of a relative's column. */
+static AttrNumber
+column_of_relative(Oid relation, Oid relative, AttrNumber column)
+{
+	if (relation == relative)
+		return column;
+	return get_attnum(relation, get_attname(relative, column, false));
+}
+
+/* Describe a foreign key that points to a table. */
+static IdvReference *
+describe_foreign_key(IdvTable *table, HeapTuple tuple)
+{
+	Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+	IdvReference *reference = palloc0(sizeof(IdvReference));
+	AttrNumber	confkey[INDEX_MAX_KEYS];
+
+#if PG_VERSION_NUM >= 180000
+	if (form->conperiod)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot fold through temporal foreign key \"%s\"",
+						NameStr(form->conname))));
+#endif
+
+	DeconstructFkConstraintRow(tuple, &reference->ncolumns,
+							   reference->columns, confkey, reference->equal,
+							   NULL, NULL, NULL, NULL);
+	for (int i = 0; i < reference->ncolumns; i++)
+		reference->referenced[i] = column_of_relative(table->relation,
+													  form->confrelid,
+													  confkey[i]);
+	/* The target may be in another part than the one that is pointed to. */
+	if (form->confrelid == table->relation)
+		reference->key = form->oid;
+	reference->table = idv_table(form->conrelid);
+	reference->self = idv_root_relation(form->conrelid) ==
+		idv_root_relation(table->relation);
+	return reference;
+}
+
+/* All that is one table with this one: its partitioned tables, its parts. */
+static List *
+relatives(Oid relation)
+{
+	List	   *relatives = find_all_inheritors(relation, NoLock, NULL);
+
+	if (get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE)
+		relatives = list_make1_oid(relation);
+	if (get_rel_relispartition(relation))
+		relatives = list_concat(relatives, get_partition_ancestors(relation));
+	return relatives;
+}
+
+/* Find the foreign keys that point to a table. */
+static List *
+find_foreign_keys(IdvTable *table)
+{
+	List	   *family = relatives(table->relation);
+	List	   *found = NIL;
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_contype, BTEqualStrategyNumber,
+				F_CHAREQ, CharGetDatum(CONSTRAINT_FOREIGN));
+	scan = systable_beginscan(constraints, InvalidOid, false, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		/* A constraint of a partition is part of that of the whole. */
+		if (list_member_oid(family, form->confrelid) &&
+			!OidIsValid(form->conparentid))
+			found = lappend(found, heap_copytuple(tuple));
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	return found;
+}
+
+static void report_lost_reference(Oid contacts, Oid relation,
+								  const char *column) __attribute__((noreturn));
+
+static void
+report_lost_reference(Oid contacts, Oid relation, const char *column)
+{
+	char	   *name = get_rel_name(relation);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 name == NULL ?
+			 errmsg("table %u, which is listed as pointing to %s, does not exist",
+					relation, idv_relation_name(contacts)) :
+			 errmsg("column \"%s\" of %s, which is listed as pointing to %s, cannot be used",
+					column, idv_relation_name(relation),
+					idv_relation_name(contacts)),
+			 name == NULL ?
+			 errhint("DELETE FROM idverify.contact_references WHERE relation = %u;",
+					 relation) :
+			 errhint("Correct or delete its row in idverify.contact_references.")));
+}
+
+/* Describe a column that our own table says to point to contacts. */
+static IdvReference *
+describe_listed(IdvTable *table, Oid relid, const char *column,
+				const char *condition)
+{
+	IdvReference *reference = palloc0(sizeof(IdvReference));
+	Relation	relation;
+	AttrNumber	id;
+	Oid			constraint;
+	Bitmapset  *key;
+
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		report_lost_reference(table->relation, relid, column);
+	reference->table = idv_table(relid);
+	reference->ncolumns = 1;
+	reference->columns[0] = get_attnum(relid, column);
+
+	key = get_primary_key_attnos(table->relation, true, &constraint);
+	id = bms_membership(key) == BMS_SINGLETON ?
+		bms_singleton_member(key) + FirstLowInvalidHeapAttributeNumber :
+		get_attnum(table->relation, "id");
+
+	if (reference->columns[0] <= 0 || id <= 0)
+		report_lost_reference(table->relation, relid, column);
+	reference->referenced[0] = id;
+	reference->equal[0] =
+		idv_equal_operator(get_atttype(table->relation, id),
+						   get_atttype(relid, reference->columns[0]));
+	if (!OidIsValid(reference->equal[0]))
+		report_lost_reference(table->relation, relid, column);
+
+	if (condition != NULL)
+	{
+		relation = relation_open(relid, NoLock);
+		reference->condition = idv_condition_parse(relation, condition);
+		reference->condition_text = pstrdup(condition);
+		relation_close(relation, NoLock);
+	}
+	reference->self = idv_root_relation(relid) ==
+		idv_root_relation(table->relation);
+	return reference;
+}
+
+/* Find the columns that our own table says to point to a table. */
+static List *
+find_listed(IdvTable *table)
+{
+	Oid			types[] = {OIDOID};
+	Datum		values[1];
+	IdvResult  *result;
+	List	   *found = NIL;
+
+	if (read_references.plan == NULL)
+		idv_statement_prepare(&read_references, InvalidOid,
+							  "SELECT relation::oid, column_name::text, condition"
+							  " FROM idverify.contact_references"
+							  " WHERE contacts::oid = $1"
+							  " ORDER BY relation::regclass::text, column_name, condition",
+							  1, types);
+	values[0] = ObjectIdGetDatum(table->relation);
+	result = idv_statement_query(&read_references, values, NULL);
+	while (idv_result_next(result))
+		found = lappend(found,
+						list_make3(makeInteger(DatumGetObjectId(result->values[0])),
+								   TextDatumGetCString(result->values[1]),
+								   result->nulls[2] ? NULL :
+								   TextDatumGetCString(result->values[2])));
+	idv_result_end(result);
+	return found;
+}
+
+/*
+ * idv_table_references
+ *		The columns, anywhere, that point to a table.
+ *
+ * Of table inheritance of the old kind the children of a listed table are
+ * listed with it; a foreign key is of one table alone.
+ */
+List *
+idv_table_references(IdvTable *table)
+{
+	List	   *references = NIL;
+	ListCell   *lc;
+	MemoryContext caller;
+
+	if (table->knows_references)
+		return table->references;
+
+	{
+		List	   *keys = find_foreign_keys(table);
+		List	   *listed = find_listed(table);
+
+		caller = MemoryContextSwitchTo(idv_table_context(table));
+		foreach(lc, keys)
+			references = lappend(references,
+								 describe_foreign_key(table, lfirst(lc)));
+		foreach(lc, listed)
+		{
+			List	   *row = lfirst(lc);
+			Oid			relation = (Oid) intVal(linitial(row));
+			List	   *parts = list_make1_oid(relation);
+			ListCell   *part;
+
+			if (get_rel_relkind(relation) == RELKIND_RELATION)
+				parts = find_all_inheritors(relation, RowExclusiveLock, NULL);
+			foreach(part, parts)
+				references = lappend(references,
+									 describe_listed(table, lfirst_oid(part),
+													 lsecond(row), lthird(row)));
+		}
+		MemoryContextSwitchTo(caller);
+	}
+
+	foreach(lc, references)
+	{
+		if (((IdvReference *) lfirst(lc))->table->has_triggers)
+			table->references_have_triggers = true;
+	}
+	table->references = references;
+	table->knows_references = true;
+	return references;
+}

@@ -1,0 +1,441 @@
+/*-------------------------------------------------------------------------
+ *
+ * table_description.c
+ *	  What the catalog says of the tables that a fold goes through.
+ *
+ * pg_constraint has no index on the table that is pointed to, and statements
+ * are slow to prepare, so what was found is kept.  All of it is thrown away
+ * together, when any of these tables, any constraint or any schema changes.
+ *
+ * A table is locked, as for an UPDATE, before it is looked at, and stays so
+ * until the transaction ends.  That keeps new foreign keys away and, since
+ * whoever takes a lock hears of what happened before, makes a stale
+ * description impossible.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "references/table_description.h"
+
+#include "access/htup_details.h"
+#include "access/nbtree.h"
+#include "access/relation.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_operator.h"
+#include "commands/trigger.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+/* All that was found out since something last changed. */
+typedef struct IdvCatalogue
+{
+	MemoryContext context;
+	HTAB	   *tables;			/* of IdvTable pointers, by relation */
+	List	   *statements;		/* of IdvStatement, prepared for them */
+	Oid			references_table;	/* idverify.contact_references */
+	struct IdvCatalogue *next;	/* among those thrown away */
+} IdvCatalogue;
+
+typedef struct TableEntry
+{
+	Oid			relation;
+	IdvTable   *table;			/* NULL while it is being described */
+} TableEntry;
+
+static IdvCatalogue *catalogue = NULL;
+static bool is_stale = false;
+
+/* Thrown away, but perhaps still in use by a fold further up the stack. */
+static IdvCatalogue *discarded = NULL;
+
+/*
+ * Relcache callback: relation relid changed, or all did if it is InvalidOid.
+ *
+ * This can run in the middle of anything, so it takes note and no more.
+ */
+static void
+note_relation_change(Datum arg pg_attribute_unused(), Oid relid)
+{
+	if (catalogue == NULL)
+		return;
+	if (!OidIsValid(relid) || relid == catalogue->references_table ||
+		hash_search(catalogue->tables, &relid, HASH_FIND, NULL) != NULL)
+		is_stale = true;
+}
+
+/* Syscache callback: some constraint, or the name of a schema, changed. */
+static void
+note_catalog_change(Datum arg pg_attribute_unused(),
+					int cacheid pg_attribute_unused(),
+					uint32 hashvalue pg_attribute_unused())
+{
+	is_stale = true;
+}
+
+/* Transaction callback: nobody uses what was thrown away any more. */
+static void
+free_discarded(XactEvent event, void *arg pg_attribute_unused())
+{
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		event != XACT_EVENT_PREPARE)
+		return;
+	while (discarded != NULL)
+	{
+		IdvCatalogue *old = discarded;
+		ListCell   *lc;
+
+		discarded = old->next;
+		foreach(lc, old->statements)
+			idv_statement_free(lfirst(lc));
+		MemoryContextDelete(old->context);
+	}
+}
+
+/*
+ * idv_relations_init
+ *		Module load: be told of changes.
+ */
+void
+idv_relations_init(void)
+{
+	CacheRegisterRelcacheCallback(note_relation_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(CONSTROID, note_catalog_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, note_catalog_change, (Datum) 0);
+	RegisterXactCallback(free_discarded, NULL);
+}
+
+/* A catalogue in which nothing is stale. */
+static void
+renew_catalogue(void)
+{
+	MemoryContext context;
+	HASHCTL		ctl;
+	IdvCatalogue *fresh;
+
+	if (catalogue != NULL && !is_stale)
+		return;
+	if (catalogue != NULL)
+	{
+		catalogue->next = discarded;
+		discarded = catalogue;
+		catalogue = NULL;
+	}
+
+	is_stale = false;
+	context = AllocSetContextCreate(CacheMemoryContext, "idverify relations",
+									ALLOCSET_SMALL_SIZES);
+	fresh = MemoryContextAllocZero(context, sizeof(IdvCatalogue));
+	fresh->context = context;
+	ctl.keysize = sizeof(Oid);
+	ctl.entrysize = sizeof(TableEntry);
+	ctl.hcxt = context;
+	fresh->tables = hash_create("idverify relations", 16, &ctl,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	fresh->references_table =
+		get_relname_relid("contact_references",
+						  get_namespace_oid("idverify", false));
+	catalogue = fresh;
+}
+
+/*
+ * idv_table_context
+ *		Where what belongs to a table is kept.
+ */
+MemoryContext
+idv_table_context(const IdvTable *table)
+{
+	return table->home->context;
+}
+
+/*
+ * idv_table_statement
+ *		Prepare a statement on a table, as its owner, to be kept with it.
+ */
+void
+idv_table_statement(IdvStatement *statement, IdvTable *table, const char *sql,
+					int nargs, const Oid *types)
+{
+	MemoryContext caller;
+
+	/* In that order: a statement that fails is not prepared, nor leaked. */
+	caller = MemoryContextSwitchTo(table->home->context);
+	table->home->statements = lappend(table->home->statements, statement);
+	MemoryContextSwitchTo(caller);
+	idv_statement_prepare(statement, table->owner, sql, nargs, types);
+	statement->ours = idv_is_own_table(table->relation);
+}
+
+/*
+ * idv_table_forget
+ *		Forget a statement that was prepared with idv_table_statement().
+ *
+ * It may be running: its plan lives until it has.
+ */
+void
+idv_table_forget(IdvStatement *statement, IdvTable *table)
+{
+	idv_statement_free(statement);
+	table->home->statements = list_delete_ptr(table->home->statements,
+											  statement);
+}
+
+/*
+ * idv_relation_name
+ *		The name of a relation, qualified and quoted.
+ */
+char *
+idv_relation_name(Oid relation)
+{
+	char	   *name = get_rel_name(relation);
+
+	if (name == NULL)
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+									  name);
+}
+
+/*
+ * idv_operator_name
+ *		An operator as SQL, whatever the search_path.
+ */
+char *
+idv_operator_name(Oid operator)
+{
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form;
+	char	   *name;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", operator);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	name = psprintf("OPERATOR(%s.%s)",
+					quote_identifier(get_namespace_name(form->oprnamespace)),
+					NameStr(form->oprname));
+	ReleaseSysCache(tuple);
+	return name;
+}
+
+/*
+ * idv_equal_operator
+ *		What two types are compared by in an index, or InvalidOid.
+ */
+Oid
+idv_equal_operator(Oid left, Oid right)
+{
+	TypeCacheEntry *l = lookup_type_cache(left, TYPECACHE_BTREE_OPFAMILY);
+	TypeCacheEntry *r = lookup_type_cache(right, TYPECACHE_BTREE_OPFAMILY);
+
+	if (!OidIsValid(l->btree_opf) || l->btree_opf != r->btree_opf)
+		return InvalidOid;
+	return get_opfamily_member(l->btree_opf, l->btree_opintype,
+							   r->btree_opintype, BTEqualStrategyNumber);
+}
+
+/*
+ * idv_column_name
+ *		The name of a table's column, quoted.
+ */
+const char *
+idv_column_name(const IdvTable *table, AttrNumber column)
+{
+	return quote_identifier(NameStr(TupleDescAttr(table->desc, column - 1)->attname));
+}
+
+/*
+ * idv_table_columns
+ *		All columns of a table, as the result of a query on alias.
+ */
+char *
+idv_table_columns(const IdvTable *table, const char *alias)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < table->desc->natts; i++)
+	{
+		if (!TupleDescAttr(table->desc, i)->attisdropped)
+			appendStringInfo(&list, "%s%s.%s", list.len == 0 ? "" : ", ",
+							 alias, idv_column_name(table, i + 1));
+	}
+	return list.data;
+}
+
+/*
+ * idv_table_row
+ *		The row that a query returned, all columns from the first on, copied.
+ */
+IdvRow
+idv_table_row(const IdvTable *table, const IdvResult *result, int first)
+{
+	IdvRow		row;
+
+	row.values = palloc0(sizeof(Datum) * table->desc->natts);
+	row.nulls = palloc(sizeof(bool) * table->desc->natts);
+	for (int i = 0; i < table->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(table->desc, i);
+
+		row.nulls[i] = true;
+		if (att->attisdropped)
+			continue;
+		if (!result->nulls[first])
+		{
+			row.nulls[i] = false;
+			row.values[i] = datumCopy(result->values[first], att->attbyval,
+									  att->attlen);
+		}
+		first++;
+	}
+	return row;
+}
+
+/*
+ * idv_table_numbered
+ *		A row of all columns that there are, as one by their numbers.
+ */
+IdvRow
+idv_table_numbered(const IdvTable *table, IdvRow columns)
+{
+	IdvRow		row;
+	int			n = 0;
+
+	row.values = palloc0(sizeof(Datum) * table->desc->natts);
+	row.nulls = palloc(sizeof(bool) * table->desc->natts);
+	for (int i = 0; i < table->desc->natts; i++)
+	{
+		row.nulls[i] = true;
+		if (TupleDescAttr(table->desc, i)->attisdropped)
+			continue;
+		row.nulls[i] = columns.nulls[n];
+		row.values[i] = columns.values[n];
+		n++;
+	}
+	return row;
+}
+
+/*
+ * idv_contacts_table
+ *		Our own table of contacts.
+ */
+Oid
+idv_contacts_table(void)
+{
+	Oid			schema = get_namespace_oid("idverify", true);
+	Oid			table = InvalidOid;
+
+	if (OidIsValid(schema))
+		table = get_relname_relid("contacts", schema);
+	if (!OidIsValid(table))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table idverify.contacts does not exist"),
+				 errhint("Run CREATE EXTENSION idverify in this database.")));
+	return table;
+}
+
+/*
+ * idv_is_own_table
+ *		Is it in the schema of our own tables?  Our functions alone write there.
+ */
+bool
+idv_is_own_table(Oid relation)
+{
+	return get_rel_namespace(relation) == get_namespace_oid("idverify", false);
+}
+
+/*
+ * idv_root_relation
+ *		The partitioned table that a partition is in the end a part of, or the
+ *		relation itself.
+ */
+Oid
+idv_root_relation(Oid relation)
+{
+	List	   *ancestors;
+
+	if (!get_rel_relispartition(relation))
+		return relation;
+	ancestors = get_partition_ancestors(relation);
+	return ancestors == NIL ? relation : llast_oid(ancestors);
+}
+
+/* Does somebody's own trigger hang on a table? */
+static bool
+has_triggers(Relation relation)
+{
+	TriggerDesc *triggers = relation->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		if (!triggers->triggers[i].tgisinternal)
+			return true;
+	}
+
+	/* Those of partitions are theirs alone. */
+	return relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+}
+
+/*
+ * idv_table
+ *		Lock a table for writing and describe it.
+ */
+IdvTable *
+idv_table(Oid relid)
+{
+	TableEntry *entry;
+	IdvTable   *table;
+	Relation	relation;
+	MemoryContext caller;
+	bool		found;
+
+	LockRelationOid(relid, RowExclusiveLock);
+	renew_catalogue();
+
+	entry = hash_search(catalogue->tables, &relid, HASH_ENTER, &found);
+	if (found && entry->table != NULL)
+		return entry->table;
+	entry->table = NULL;
+
+	relation = relation_open(relid, NoLock);
+	caller = MemoryContextSwitchTo(catalogue->context);
+	table = palloc0(sizeof(IdvTable));
+	table->home = catalogue;
+	table->relation = relid;
+	table->owner = relation->rd_rel->relowner;
+	table->name = idv_relation_name(relid);
+	table->from = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
+		table->name : psprintf("ONLY %s", table->name);
+	table->desc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
+	table->has_triggers = has_triggers(relation);
+	MemoryContextSwitchTo(caller);
+	relation_close(relation, NoLock);
+
+	entry->table = table;
+	return table;
+}
+
+/*
+ * idv_tables_changed
+ *		Lock the tables that point to a table, and say whether any has changed
+ *		since it was described.  If so, ask for the table again.
+ */
+bool
+idv_tables_changed(IdvTable *table)
+{
+	ListCell   *lc;
+
+	foreach(lc, idv_table_references(table))
+		LockRelationOid(((IdvReference *) lfirst(lc))->table->relation,
+						RowExclusiveLock);
+
+	/* Who has these locks already hears nothing of what was listed since. */
+	AcceptInvalidationMessages();
+	return is_stale || table->home != catalogue;
+}

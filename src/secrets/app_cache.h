@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * app_cache.h
+ *	  Apps and their opened secrets, kept ready in this backend.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_APP_CACHE_H
+#define IDV_APP_CACHE_H
+
+#include "postgres.h"
+
+#include "core/hmac.h"
+#include "tables/apps.h"
+
+/*
+ * An app and its secrets.  Good until the next call of idv_app_get(), and until
+ * anything runs that could call it, any SQL for example.
+ */
+typedef struct IdvApp IdvApp;
+
+typedef enum IdvMatch
+{
+	IDV_MATCH_NONE,				/* no secret made this user_hash */
+	IDV_MATCH_LIVE,				/* one that verifies now did */
+	IDV_MATCH_EXPIRED			/* one whose grace is over did */
+} IdvMatch;
+
+extern const IdvApp *idv_app_get(IdvText app_key);
+extern bool idv_app_is_known(const IdvApp *app);
+extern bool idv_app_has_secrets(const IdvApp *app);
+extern const IdvAppRow *idv_app_row(const IdvApp *app);
+extern IdvMatch idv_app_match(const IdvApp *app, IdvText value,
+							  const uint8 user_hash[IDV_HMAC_LEN],
+							  bool try_expired);
+extern bool idv_app_sign(uint8 user_hash[IDV_HMAC_LEN],
+						 const IdvApp *app, IdvText value);
+
+#endif							/* IDV_APP_CACHE_H */

@@ -1,0 +1,193 @@
+/*-------------------------------------------------------------------------
+ *
+ * app_funcs.c
+ *	  Making an app, with its first secret.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "core/hex.h"
+#include "core/seal.h"
+#include "server/sqlfunc.h"
+#include "secrets/new_secret.h"
+#include "tables/apps.h"
+
+#define APP_KEY_BYTES		16	/* of randomness in an app key of ours */
+#define APP_KEY_PREFIX		"app_"
+
+IDV_ENTRY(idverify_create_app);
+
+/* A policy may be left out, not be null.  22004. */
+static void
+refuse_null(NullableDatum argument, const char *name)
+{
+	if (argument.isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name),
+				 strcmp(name, "name") == 0 ?
+				 errhint("Say what the app is called.") :
+				 errhint("Leave it out to have the default.")));
+}
+
+/*
+ * Refuse an app key that is empty, too long or not printable.  22023.
+ *
+ * It is quoted in log lines, so it must not be able to break one.
+ */
+static void
+check_app_key(IdvText key)
+{
+	bool		blank = true;
+	bool		printable = true;
+
+	for (size_t i = 0; i < key.len; i++)
+	{
+		unsigned char c = (unsigned char) key.bytes[i];
+
+		/* C0 controls and DEL; in UTF-8 the C1 controls begin with C2 */
+		if (c < 0x20 || c == 0x7F ||
+			(GetDatabaseEncoding() == PG_UTF8 && c == 0xC2 &&
+			 (unsigned char) key.bytes[i + 1] < 0xA0))
+			printable = false;
+		blank = blank && c == ' ';
+	}
+
+	if (blank || !printable ||
+		pg_mbstrlen_with_len(key.bytes, (int) key.len) > IDV_APP_KEY_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 blank ? errmsg("app_key must not be empty") :
+				 !printable ? errmsg("app_key has characters that cannot be printed") :
+				 errmsg("app_key is too long"),
+				 errhint("An app_key has 1 to %d printable characters; leave it out to have one generated.",
+						 IDV_APP_KEY_MAX)));
+}
+
+/* Make an app key: app_ and 32 hex digits. */
+static Datum
+generate_app_key(void)
+{
+	uint8		random[APP_KEY_BYTES];
+	char		key[sizeof(APP_KEY_PREFIX) - 1 + 2 * APP_KEY_BYTES] = APP_KEY_PREFIX;
+
+	if (!pg_strong_random(random, sizeof(random)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate random values")));
+	idv_hex_encode(key + sizeof(APP_KEY_PREFIX) - 1, random, sizeof(random));
+	return PointerGetDatum(cstring_to_text_with_len(key, sizeof(key)));
+}
+
+/* Read a secret that another product made: the bytes it is.  22023. */
+static IdvText
+imported_secret(Datum secret)
+{
+	IdvText		bytes;
+	IdvTextStatus status = idv_text_utf8(&bytes, secret, IDV_SECRET_MAX);
+
+	if (status == IDV_TEXT_NOT_UTF8)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the secret has no equivalent in UTF-8"),
+				 errhint("Leave it out to have one generated.")));
+	if (status == IDV_TEXT_TOO_LONG || bytes.len < IDV_SECRET_MIN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the secret is too %s",
+						status == IDV_TEXT_TOO_LONG ? "long" : "short"),
+				 errdetail("A secret has %d to %d bytes in UTF-8.",
+						   IDV_SECRET_MIN, IDV_SECRET_MAX),
+				 errhint("Pass it as the other product shows it, or leave it out to have one generated.")));
+	return bytes;
+}
+
+/*
+ * idverify_create_app(name text, INOUT app_key text, secret text,
+ *		on_unverified idverify.claim_policy, signed_field idverify.signed_field,
+ *		grace interval, revealable boolean, confirm_rotation boolean,
+ *		OUT identity_secret text)
+ *
+ * Makes an app and its first secret, which is returned this once; null where
+ * the secret was imported.  22004 for a null name or policy, 22023 for a bad
+ * app_key, grace or secret, 23505 for an app_key that is taken, F0000 without
+ * a key ring.
+ */
+Datum
+idverify_create_app(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {
+		"name", "app_key", "secret", "on_unverified", "signed_field",
+		"grace", "revealable", "confirm_rotation"
+	};
+	Oid			types[] = {TEXTOID, TEXTOID, InvalidOid, InvalidOid,
+	INTERVALOID, BOOLOID, BOOLOID};
+	Datum		values[lengthof(types)];
+	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
+	bool		imports = !PG_ARGISNULL(2);
+	TupleDesc	desc;
+	Datum		result[2];
+	bool		nulls[2] = {false, imports};
+	int32		app_id;
+	TimestampTz now;
+	IdvMinted	minted;
+
+	if (imports)
+		error_context_stack = &hide;
+
+	PreventCommandIfReadOnly("idverify_create_app()");
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	for (int i = 0; i < PG_NARGS(); i++)
+		if (i != 1 && i != 2)
+			refuse_null(fcinfo->args[i], names[i]);
+	(void) idv_grace_usecs(PG_GETARG_INTERVAL_P(5));
+
+	values[0] = PG_GETARG_DATUM(0);
+	if (!PG_ARGISNULL(1))
+		check_app_key(idv_text(PG_GETARG_DATUM(1)));
+	values[1] = PG_ARGISNULL(1) ? generate_app_key() : PG_GETARG_DATUM(1);
+	for (int i = 2; i < (int) lengthof(values); i++)
+		values[i] = PG_GETARG_DATUM(i + 1);
+	types[2] = get_fn_expr_argtype(fcinfo->flinfo, 3);
+	types[3] = get_fn_expr_argtype(fcinfo->flinfo, 4);
+	result[0] = values[1];
+
+	SPI_connect();
+	if (idv_run("INSERT INTO idverify.apps (name, app_key, on_unverified,"
+				" signed_field, grace, revealable, confirm_rotation)"
+				" VALUES ($1, $2, $3, $4, $5, $6, $7)"
+				" ON CONFLICT (app_key) DO NOTHING RETURNING id",
+				lengthof(types), types, values) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("app \"%s\" already exists",
+						TextDatumGetCString(values[1])),
+				 errhint("Choose another app_key, or give that app a new secret with idverify_rotate.")));
+	app_id = DatumGetInt32(idv_fetched(1));
+	now = GetCurrentTimestamp();
+
+	if (imports)
+		idv_add_secret(app_id, "current", imported_secret(PG_GETARG_DATUM(2)),
+					   idv_text_hint(PG_GETARG_TEXT_PP(2)), now);
+	else
+		idv_mint(&minted, app_id, "current", now);
+	SPI_finish();
+
+	result[1] = imports ? (Datum) 0 : idv_hand_out(&minted);
+	error_context_stack = hide.previous;
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
+													  result, nulls)));
+}

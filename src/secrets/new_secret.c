@@ -1,0 +1,169 @@
+/*-------------------------------------------------------------------------
+ *
+ * new_secret.c
+ *	  New secrets: made, sealed, and added to their apps.
+ *
+ * For SECURITY DEFINER functions with a search_path of their own, so that
+ * queries run as the extension's owner and find what they name.  No query
+ * ever carries a secret that is not sealed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "secrets/new_secret.h"
+
+#include <openssl/crypto.h>
+
+#include "catalog/pg_type.h"
+#include "common/int.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "core/hex.h"
+#include "secrets/sealed_secret.h"
+
+#define GRACE_MAX			(30 * USECS_PER_DAY)
+
+/*
+ * idv_run
+ *		Run one statement whose parameters are not null.
+ *
+ * Under the latest snapshot, whatever the isolation level: a secret that was
+ * staged after a REPEATABLE READ transaction began verifies, so that one has to
+ * be able to revoke it.
+ *
+ * Returns how many rows it touched or returned.
+ */
+uint64
+idv_run(const char *sql, int nargs, Oid *types, Datum *values)
+{
+	SPIPlanPtr	plan = SPI_prepare(sql, nargs, types);
+	int			result;
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s",
+			 SPI_result_code_string(SPI_result));
+
+	result = SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
+								  InvalidSnapshot, false, true, 0);
+	if (result < 0)
+		elog(ERROR, "SPI_execute_snapshot failed: %s",
+			 SPI_result_code_string(result));
+	SPI_freeplan(plan);
+	return SPI_processed;
+}
+
+/*
+ * idv_fetched
+ *		A column, which is not null, of the first row that idv_run() returned.
+ */
+Datum
+idv_fetched(int column)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[0],
+									  SPI_tuptable->tupdesc, column, &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null in column %d", column);
+	return value;
+}
+
+/*
+ * idv_grace_usecs
+ *		The length of a grace window in microseconds.  22023 if it is out of
+ *		range.
+ *
+ * Days have 24 hours and months 30 days here, as they have when intervals are
+ * compared: a grace window is a length of time, whatever the session's time
+ * zone does meanwhile.
+ */
+int64
+idv_grace_usecs(const Interval *grace)
+{
+	int64		days = (int64) grace->month * DAYS_PER_MONTH + grace->day;
+	int64		usecs;
+
+	if (pg_mul_s64_overflow(days, USECS_PER_DAY, &usecs) ||
+		pg_add_s64_overflow(usecs, grace->time, &usecs) ||
+		usecs < 0 || usecs > GRACE_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("grace is out of range"),
+				 errhint("It can be from 0 to 30 days.")));
+	return usecs;
+}
+
+/*
+ * idv_add_secret
+ *		Seal a secret and add it to its app as a new generation.
+ *
+ * The caller has locked the app.  F0000 if there is no key ring.
+ */
+void
+idv_add_secret(int32 app_id, const char *state, IdvText secret,
+			   const text *hint, TimestampTz now)
+{
+	Oid			max_types[] = {INT4OID};
+	Oid			types[] = {INT4OID, INT4OID, TEXTOID, BYTEAOID, INT4OID,
+	TEXTOID, TIMESTAMPTZOID};
+	Datum		values[lengthof(types)];
+	int32		generation;
+	int32		key_id;
+
+	values[0] = Int32GetDatum(app_id);
+	idv_run("SELECT coalesce(max(generation), 0) + 1 FROM idverify.secrets"
+			" WHERE app_id = $1",
+			1, max_types, values);
+	generation = DatumGetInt32(idv_fetched(1));
+
+	values[1] = Int32GetDatum(generation);
+	values[2] = CStringGetTextDatum(state);
+	values[3] = PointerGetDatum(idv_sealed_make(app_id, generation,
+												(const uint8 *) secret.bytes,
+												secret.len, &key_id));
+	values[4] = Int32GetDatum(key_id);
+	values[5] = PointerGetDatum(hint);
+	values[6] = TimestampTzGetDatum(now);
+	idv_run("INSERT INTO idverify.secrets"
+			" (app_id, generation, state, sealed, key_id, hint, created_at)"
+			" VALUES ($1, $2, $3::idverify.secret_state, $4, $5, $6, $7)",
+			lengthof(types), types, values);
+}
+
+/*
+ * idv_mint
+ *		Mint a secret and add it to its app: 64 hex digits, which are the key.
+ */
+void
+idv_mint(IdvMinted *minted, int32 app_id, const char *state, TimestampTz now)
+{
+	IdvText		secret = {minted->digits, IDV_MINTED_LEN};
+	uint8		random[IDV_MINTED_BYTES];
+	text	   *digits;
+
+	if (!pg_strong_random(random, sizeof(random)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate random values")));
+	idv_hex_encode(minted->digits, random, sizeof(random));
+	OPENSSL_cleanse(random, sizeof(random));
+
+	digits = cstring_to_text_with_len(minted->digits, IDV_MINTED_LEN);
+	idv_add_secret(app_id, state, secret, idv_text_hint(digits), now);
+	OPENSSL_cleanse(VARDATA(digits), IDV_MINTED_LEN);
+}
+
+/*
+ * idv_hand_out
+ *		A minted secret as a function's result, in the caller's memory.
+ */
+Datum
+idv_hand_out(IdvMinted *minted)
+{
+	text	   *result = cstring_to_text_with_len(minted->digits, IDV_MINTED_LEN);
+
+	OPENSSL_cleanse(minted, sizeof(*minted));
+	return PointerGetDatum(result);
+}

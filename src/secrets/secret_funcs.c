@@ -1,0 +1,417 @@
+/*-------------------------------------------------------------------------
+ *
+ * secret_funcs.c
+ *	  A secret's life: staged, promoted, rotated, revoked, purged.
+ *
+ * These functions are SECURITY DEFINER with a search_path of their own, so
+ * their queries run as the extension's owner and find what they name.  They
+ * are called rarely; what counts is that they are easy to follow.
+ *
+ * A secret's states:
+ *
+ *		staged		verifies already, servers are being given it
+ *		current		the one that servers should sign with
+ *		previous	verifies until it expires; then it only explains
+ *
+ * Everything that changes an app's secrets first locks the app's row, so that
+ * two rotations cannot both replace the same secret.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <openssl/crypto.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "server/sqlfunc.h"
+#include "secrets/keyring.h"
+#include "secrets/new_secret.h"
+#include "tables/apps.h"
+#include "secrets/sealed_secret.h"
+
+/* How many rows idverify_rekey() reads at a time. */
+#define REKEY_BATCH			100
+
+IDV_ENTRY(idverify_rotate);
+IDV_ENTRY(idverify_stage);
+IDV_ENTRY(idverify_promote);
+IDV_ENTRY(idverify_revoke);
+IDV_ENTRY(idverify_purge);
+IDV_ENTRY(idverify_rekey);
+
+/* An app whose row we have locked. */
+typedef struct LockedApp
+{
+	int32		id;
+	TimestampTz now;			/* read after the lock was had */
+	int64		grace;			/* microseconds */
+	bool		confirm_rotation;
+} LockedApp;
+
+/* Find and lock an app, so that nobody else changes its secrets. */
+static LockedApp
+lock_app(NullableDatum app_key)
+{
+	Oid			types[] = {TEXTOID};
+	IdvText		key = idv_app_key_argument(app_key);
+	LockedApp	app;
+
+	if (idv_run("SELECT id, grace, confirm_rotation FROM idverify.apps"
+				" WHERE app_key = $1 FOR NO KEY UPDATE",
+				1, types, &app_key.value) == 0)
+		idv_report_unknown_app(key);
+
+	app.id = DatumGetInt32(idv_fetched(1));
+	app.grace = idv_grace_usecs(DatumGetIntervalP(idv_fetched(2)));
+	app.confirm_rotation = DatumGetBool(idv_fetched(3));
+	app.now = GetCurrentTimestamp();
+	return app;
+}
+
+/* The key of the only app there is.  22023 if there is not exactly one. */
+static NullableDatum
+only_app_key(void)
+{
+	NullableDatum app_key = {.isnull = false};
+
+	if (idv_run("SELECT app_key FROM idverify.apps LIMIT 2", 0, NULL, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 SPI_processed == 0 ?
+				 errmsg("there is no app yet") :
+				 errmsg("there are several apps"),
+				 SPI_processed == 0 ?
+				 errhint("Make one with idverify_create_app.") :
+				 errhint("Say which one: the view idverify.app_status lists their app keys.")));
+	app_key.value = idv_fetched(1);
+	return app_key;
+}
+
+/* Does the app have a staged secret? */
+static bool
+has_staged(const LockedApp *app)
+{
+	Oid			types[] = {INT4OID};
+	Datum		values[] = {Int32GetDatum(app->id)};
+
+	return idv_run("SELECT FROM idverify.secrets"
+				   " WHERE app_id = $1 AND state = 'staged'",
+				   1, types, values) > 0;
+}
+
+/*
+ * End every grace window of the app by that time.
+ *
+ * One that ends sooner anyway keeps its own countdown.
+ */
+static uint64
+end_grace_by(const LockedApp *app, TimestampTz until)
+{
+	Oid			types[] = {INT4OID, TIMESTAMPTZOID};
+	Datum		values[] = {Int32GetDatum(app->id), TimestampTzGetDatum(until)};
+
+	return idv_run("UPDATE idverify.secrets SET expires_at = $2"
+				   " WHERE app_id = $1 AND state = 'previous' AND expires_at > $2",
+				   2, types, values);
+}
+
+/* Let go of the app's secret in this state: it verifies until that time. */
+static uint64
+retire(const LockedApp *app, const char *state, TimestampTz until)
+{
+	Oid			types[] = {INT4OID, TEXTOID, TIMESTAMPTZOID};
+	Datum		values[] = {Int32GetDatum(app->id), CStringGetTextDatum(state),
+	TimestampTzGetDatum(until)};
+
+	return idv_run("UPDATE idverify.secrets SET state = 'previous', expires_at = $3"
+				   " WHERE app_id = $1 AND state = $2::idverify.secret_state",
+				   3, types, values);
+}
+
+/* Make way for another current secret. */
+static void
+replace_current(const LockedApp *app, int64 grace)
+{
+	Oid			types[] = {INT4OID, TIMESTAMPTZOID};
+	Datum		values[] = {Int32GetDatum(app->id),
+	TimestampTzGetDatum(app->now)};
+
+	end_grace_by(app, app->now + grace);
+	retire(app, "current", app->now + grace);
+	idv_run("UPDATE idverify.apps SET last_rotated_at = $2 WHERE id = $1",
+			2, types, values);
+}
+
+/* The grace window that a call asks for, or else the app's. */
+static int64
+grace_argument(NullableDatum grace, const LockedApp *app)
+{
+	return grace.isnull ? app->grace :
+		idv_grace_usecs(DatumGetIntervalP(grace.value));
+}
+
+/* Refuse a confirmation that is wrong, or missing where the app wants one. */
+static void
+check_confirmation(NullableDatum confirm, const LockedApp *app)
+{
+	static const char wanted[] = "ROTATE";
+	IdvText		given = {NULL, 0};
+
+	if (!confirm.isnull)
+		given = idv_text(confirm.value);
+	else if (!app->confirm_rotation)
+		return;
+
+	if (given.len != sizeof(wanted) - 1 ||
+		memcmp(given.bytes, wanted, given.len) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 confirm.isnull ?
+				 errmsg("rotating the secret of this app has to be confirmed") :
+				 errmsg("the confirmation is wrong"),
+				 errhint("Pass confirm => '%s'. A grace window is passed as grace => '1 hour', say.",
+						 wanted)));
+}
+
+/*
+ * idverify_rotate(app_key text, confirm text, grace interval) returns text
+ *
+ * Mints a secret and returns it, this once.  The one that was current verifies
+ * until grace is over, and so does any older one, unless its own time is over
+ * before.  grace '0' ends them all, a staged one too.  42704 for an unknown
+ * app, 22023 for a bad grace or confirmation or if there is not exactly one app
+ * to be meant by null, 55000 while a secret is staged.
+ */
+Datum
+idverify_rotate(PG_FUNCTION_ARGS)
+{
+	LockedApp	app;
+	int64		grace;
+	IdvMinted	minted;
+
+	PreventCommandIfReadOnly("idverify_rotate()");
+	SPI_connect();
+
+	app = lock_app(PG_ARGISNULL(0) ? only_app_key() : fcinfo->args[0]);
+	check_confirmation(fcinfo->args[1], &app);
+	grace = grace_argument(fcinfo->args[2], &app);
+
+	if (has_staged(&app))
+	{
+		if (PG_ARGISNULL(2) || grace > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("a secret is staged for this app"),
+					 errhint("Make it the current one with idverify_promote, or give it up with idverify_revoke.")));
+		retire(&app, "staged", app.now);
+	}
+
+	replace_current(&app, grace);
+	idv_mint(&minted, app.id, "current", app.now);
+
+	SPI_finish();
+	PG_RETURN_DATUM(idv_hand_out(&minted));
+}
+
+/*
+ * idverify_stage(app_key text) returns text
+ *
+ * Mints the next secret and returns it, this once.  It verifies from now on,
+ * beside the current one.  42704 for an unknown app, 22004 for a null, 55000 if
+ * one is staged already.
+ */
+Datum
+idverify_stage(PG_FUNCTION_ARGS)
+{
+	LockedApp	app;
+	IdvMinted	minted;
+
+	PreventCommandIfReadOnly("idverify_stage()");
+	SPI_connect();
+
+	app = lock_app(fcinfo->args[0]);
+	if (has_staged(&app))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a secret is already staged for this app"),
+				 errhint("Make it the current one with idverify_promote, or give it up with idverify_revoke.")));
+	idv_mint(&minted, app.id, "staged", app.now);
+
+	SPI_finish();
+	PG_RETURN_DATUM(idv_hand_out(&minted));
+}
+
+/*
+ * idverify_promote(app_key text, grace interval) returns void
+ *
+ * Makes the staged secret the current one, and the current one previous.
+ * 42704 for an unknown app, 22004 for a null, 22023 for a bad grace, 55000 if
+ * nothing is staged.
+ */
+Datum
+idverify_promote(PG_FUNCTION_ARGS)
+{
+	Oid			types[] = {INT4OID};
+	LockedApp	app;
+	Datum		values[1];
+
+	PreventCommandIfReadOnly("idverify_promote()");
+	SPI_connect();
+
+	app = lock_app(fcinfo->args[0]);
+	if (!has_staged(&app))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("no secret is staged for this app"),
+				 errhint("Stage one with idverify_stage, or use idverify_rotate.")));
+
+	/* The index that allows one current secret checks row by row. */
+	replace_current(&app, grace_argument(fcinfo->args[1], &app));
+	values[0] = Int32GetDatum(app.id);
+	idv_run("UPDATE idverify.secrets SET state = 'current'"
+			" WHERE app_id = $1 AND state = 'staged'",
+			1, types, values);
+
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/*
+ * idverify_revoke(app_key text) returns integer
+ *
+ * Ends every grace window of the app, and its staged secret, now.  Returns how
+ * many secrets stopped verifying.  42704 for an unknown app, 22004 for a null.
+ */
+Datum
+idverify_revoke(PG_FUNCTION_ARGS)
+{
+	LockedApp	app;
+	uint64		stopped;
+
+	PreventCommandIfReadOnly("idverify_revoke()");
+	SPI_connect();
+
+	app = lock_app(fcinfo->args[0]);
+	stopped = end_grace_by(&app, app.now);
+	stopped += retire(&app, "staged", app.now);
+
+	SPI_finish();
+	PG_RETURN_INT32((int32) stopped);
+}
+
+/*
+ * idverify_purge() returns integer
+ *
+ * Deletes the secrets whose grace is over; how many.  Rows that somebody else
+ * has locked are left for the next time.  So is an app's newest one, if it was
+ * staged and given up: no generation may be numbered twice, or a sealed secret
+ * would open in the place of another.
+ */
+Datum
+idverify_purge(PG_FUNCTION_ARGS pg_attribute_unused())
+{
+	Oid			types[] = {TIMESTAMPTZOID};
+	Datum		values[] = {TimestampTzGetDatum(GetCurrentTimestamp())};
+	uint64		purged;
+
+	PreventCommandIfReadOnly("idverify_purge()");
+	SPI_connect();
+	purged = idv_run("DELETE FROM idverify.secrets WHERE (app_id, generation) IN"
+					 " (SELECT app_id, generation FROM idverify.secrets s"
+					 "  WHERE state = 'previous' AND expires_at <= $1"
+					 "  AND EXISTS (SELECT FROM idverify.secrets newer"
+					 "   WHERE newer.app_id = s.app_id"
+					 "   AND newer.generation > s.generation)"
+					 "  FOR UPDATE OF s SKIP LOCKED)",
+					 1, types, values);
+	SPI_finish();
+	PG_RETURN_INT32((int32) purged);
+}
+
+/*
+ * Seal the secret of a row, as idverify_rekey() reads it, under the ring's
+ * first key.
+ */
+static void
+reseal(HeapTuple tuple, TupleDesc desc)
+{
+	Oid			types[] = {INT4OID, INT4OID, BYTEAOID, INT4OID};
+	Datum		values[lengthof(types)];
+	uint8		secret[IDV_SECRET_MAX];
+	size_t		secret_len;
+	int32		app_id;
+	int32		key_id;
+	IdvSecretRow row = {0};
+	IdvOpening	opening;
+	bool		isnull;
+
+	values[0] = SPI_getbinval(tuple, desc, 1, &isnull);
+	values[1] = SPI_getbinval(tuple, desc, 2, &isnull);
+	app_id = DatumGetInt32(values[0]);
+	row.generation = DatumGetInt32(values[1]);
+	row.sealed = DatumGetByteaPP(SPI_getbinval(tuple, desc, 3, &isnull));
+	row.key_id = DatumGetInt32(SPI_getbinval(tuple, desc, 4, &isnull));
+
+	opening = idv_sealed_open(secret, &secret_len, app_id, &row);
+	if (opening != IDV_OPENED)
+		idv_sealed_report(opening, app_id, row.generation, row.key_id);
+	values[2] = PointerGetDatum(idv_sealed_make(app_id, row.generation,
+												secret, secret_len, &key_id));
+	OPENSSL_cleanse(secret, sizeof(secret));
+	values[3] = Int32GetDatum(key_id);
+
+	if (idv_run("UPDATE idverify.secrets SET sealed = $3, key_id = $4"
+				" WHERE app_id = $1 AND generation = $2",
+				lengthof(types), types, values) != 1)
+		elog(ERROR, "secret %d of app %d went away while it was locked",
+			 row.generation, app_id);
+}
+
+/*
+ * idverify_rekey() returns integer
+ *
+ * Re-seals every secret that is not sealed under the ring's first key; how
+ * many.  All or none: F0000 or XX001 if one does not open.
+ */
+Datum
+idverify_rekey(PG_FUNCTION_ARGS pg_attribute_unused())
+{
+	Oid			types[] = {INT4OID, INT4OID, INT4OID};
+	Datum		values[] = {0, Int32GetDatum(PG_INT32_MIN),
+	Int32GetDatum(PG_INT32_MIN)};
+	int32		resealed = 0;
+
+	PreventCommandIfReadOnly("idverify_rekey()");
+	values[0] = Int32GetDatum((int32) idv_keyring_needed()->keys[0].id);
+	SPI_connect();
+
+	/* Each batch goes on after the last row of the one before. */
+	while (idv_run("SELECT app_id, generation, sealed, key_id"
+				   " FROM idverify.secrets WHERE key_id <> $1"
+				   " AND (app_id, generation) > ($2, $3)"
+				   " ORDER BY app_id, generation"
+				   " LIMIT " CppAsString2(REKEY_BATCH)
+				   " FOR NO KEY UPDATE",
+				   lengthof(types), types, values) > 0)
+	{
+		SPITupleTable *batch = SPI_tuptable;
+		HeapTuple	last = batch->vals[batch->numvals - 1];
+		bool		isnull;
+
+		for (uint64 i = 0; i < batch->numvals; i++)
+			reseal(batch->vals[i], batch->tupdesc);
+		resealed += (int32) batch->numvals;
+		values[1] = SPI_getbinval(last, batch->tupdesc, 1, &isnull);
+		values[2] = SPI_getbinval(last, batch->tupdesc, 2, &isnull);
+		SPI_freetuptable(batch);
+	}
+
+	SPI_finish();
+	PG_RETURN_INT32(resealed);
+}

@@ -1,0 +1,114 @@
+/*-------------------------------------------------------------------------
+ *
+ * canonical_text.c
+ *	  Text that is the same in every session, and loses nothing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "server/canonical_text.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "pgtime.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/bytea.h"
+#include "utils/float.h"
+#include "utils/guc.h"
+#include "utils/xml.h"
+
+static void
+set_option(int *level, const char *name, const char *value)
+{
+	if (*level == 0)
+		*level = NewGUCNestLevel();
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* Is the session's time zone one that is always that of Greenwich? */
+static bool
+is_utc(void)
+{
+	long		offset;
+
+	return pg_get_timezone_offset(session_timezone, &offset) && offset == 0;
+}
+
+/*
+ * idv_exact_reading_begin
+ *		From here on text that was written exactly is read for what it is.
+ *
+ * Whatever else it may have been written under, it says what it means: a time
+ * has its offset from UTC, each part of an interval its sign.  So this can hold
+ * while somebody's triggers run, which have hardly a use for these settings;
+ * for others, such as the time zone, they have.
+ *
+ * Returns what idv_exact_text_end() is to be given.  An error undoes it too.
+ */
+int
+idv_exact_reading_begin(void)
+{
+	int			level = 0;
+
+	/* Each of these, and to go back, costs more than asking first. */
+	if (strcmp(GetConfigOption("lc_monetary", false, false), "C") != 0)
+		set_option(&level, "lc_monetary", "C");
+	if (xmloption != XMLOPTION_CONTENT)
+		set_option(&level, "xmloption", "content");
+	if (!Array_nulls)
+		set_option(&level, "array_nulls", "on");
+	return level;
+}
+
+/*
+ * idv_exact_text_begin
+ *		From here on text is written, and read, independent of the session.
+ *
+ * Not only for the sake of those who read it.  Rows without a key, and values
+ * that were filled in, are found again by their text: the same value has to
+ * give the same text in every session.
+ *
+ * Returns what idv_exact_text_end() is to be given.  An error undoes it too.
+ */
+int
+idv_exact_text_begin(void)
+{
+	int			level = idv_exact_reading_begin();
+
+	if (!is_utc())
+		set_option(&level, "TimeZone", "UTC");
+	if (DateStyle != USE_ISO_DATES)
+		set_option(&level, "DateStyle", "ISO");
+	if (IntervalStyle != INTSTYLE_POSTGRES)
+		set_option(&level, "IntervalStyle", "postgres");
+	if (extra_float_digits < 1)
+		set_option(&level, "extra_float_digits", "1");
+	if (quote_all_identifiers)
+		set_option(&level, "quote_all_identifiers", "off");
+	if (bytea_output != BYTEA_OUTPUT_HEX)
+		set_option(&level, "bytea_output", "hex");
+	return level;
+}
+
+/*
+ * idv_exact_text_end
+ *		Go back to the session's settings.
+ */
+void
+idv_exact_text_end(int level)
+{
+	if (level != 0)
+		AtEOXact_GUC(false, level);
+}
+
+/*
+ * idv_is_exact
+ *		Does a type write its values the same under all settings, for certain?
+ */
+bool
+idv_is_exact(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID ||
+		type == TEXTOID || type == VARCHAROID || type == UUIDOID;
+}

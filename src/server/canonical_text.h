@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * canonical_text.h
+ *	  Text that is the same in every session, and loses nothing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_CANONICAL_TEXT_H
+#define IDV_CANONICAL_TEXT_H
+
+#include "postgres.h"
+
+extern int	idv_exact_reading_begin(void);
+extern int	idv_exact_text_begin(void);
+extern void idv_exact_text_end(int level);
+extern bool idv_is_exact(Oid type);
+
+#endif							/* IDV_CANONICAL_TEXT_H */

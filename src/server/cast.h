@@ -1,0 +1,15 @@
+/*-------------------------------------------------------------------------
+ *
+ * cast.h
+ *	  A value as one of another type.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_CAST_H
+#define IDV_CAST_H
+
+#include "postgres.h"
+
+extern Datum idv_coerce(Datum value, Oid from, Oid to, bool *fits);
+
+#endif							/* IDV_CAST_H */

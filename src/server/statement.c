@@ -1,0 +1,494 @@
+/*-------------------------------------------------------------------------
+ *
+ * statement.c
+ *	  Statements: kept, run as the owner of somebody's table where it is one,
+ *	  and always under a fresh snapshot.
+ *
+ * As its owner, like the queries of foreign keys: a trigger on the table runs
+ * with its owner's rights, not with those of whoever owns this extension, and
+ * the caller needs none.  The caller's security flags are or-ed, not replaced.
+ * There is no PG_TRY: when a (sub)transaction aborts it restores the user.
+ *
+ * But an owner's code could leave something for later, when the session's user
+ * is the session's user again: a cursor WITH HOLD, whose query runs at the commit;
+ * a deferred trigger, before PostgreSQL 18; a temporary view in the way of a table.
+ * If that user is a superuser, and the owner is none, the statement is a
+ * security-restricted operation, in which the server refuses all of these.
+ *
+ * Under the latest snapshot, whatever the isolation level: a REPEATABLE READ
+ * transaction must not leave behind the rows that were committed after it
+ * began.  SPI can do this (SPI_execute_snapshot), but it collects the rows in
+ * memory, and a contact may have a million of them.  So the executor is run
+ * from here, and what it returns goes into a tuplestore, or is one row.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "server/statement.h"
+
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "executor/tstoreReceiver.h"
+#include "miscadmin.h"
+#include "utils/datum.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/plancache.h"
+#include "utils/snapmgr.h"
+
+#include "tables/apps.h"
+#include "server/exec_triggers.h"
+
+/*
+ * Could the owner of a table want to be who has called us all?
+ *
+ * Not the owner of the function that has called: that is who checks out what the
+ * owner leaves behind.
+ */
+static bool
+endangers_caller(Oid owner)
+{
+	Oid			caller = GetOuterUserId();
+
+	/* With a RESET, a superuser who has become somebody else is one again. */
+	return owner != caller && !superuser_arg(owner) &&
+		(superuser_arg(caller) || superuser_arg(GetAuthenticatedUserId()));
+}
+
+/*
+ * idv_become_owner
+ *		Become the owner of a table; for InvalidOid stay who we are.
+ *
+ * Undone by idv_become_caller(), or when the (sub)transaction aborts.
+ */
+void
+idv_become_owner(IdvCaller *caller, Oid owner)
+{
+	GetUserIdAndSecContext(&caller->user, &caller->sec_context);
+	caller->guc_level = 0;
+	if (!OidIsValid(owner))
+		return;
+	SetUserIdAndSecContext(owner,
+						   caller->sec_context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_NOFORCE_RLS |
+						   (endangers_caller(owner) ?
+							SECURITY_RESTRICTED_OPERATION : 0));
+	caller->guc_level = NewGUCNestLevel();
+}
+
+/*
+ * idv_become_caller
+ *		Stop being the owner.
+ *
+ * Settings that the owner's code has changed go back, too: with a search_path
+ * of its own the next statement of ours would find its operators, and run them
+ * as the extension's owner.
+ */
+void
+idv_become_caller(const IdvCaller *caller)
+{
+	if (caller->guc_level == 0)
+		return;
+	AtEOXact_GUC(false, caller->guc_level);
+	SetUserIdAndSecContext(caller->user, caller->sec_context);
+}
+
+/*
+ * idv_report_altered
+ *		Raise the error that a table is not what it was a moment ago.  55000.
+ */
+void
+idv_report_altered(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("a table was altered while contacts were folded"),
+			 errhint("Look for a trigger that does it.")));
+}
+
+/* Does a statement return what it did when it was prepared? */
+static bool
+returns_the_same(const IdvStatement *statement, const CachedPlanSource *source)
+{
+	int			natts = source->resultDesc == NULL ? 0 : source->resultDesc->natts;
+
+	if (natts < statement->nreturned)
+		return false;
+	for (int i = 0; i < statement->nreturned; i++)
+	{
+		if (TupleDescAttr(source->resultDesc, i)->atttypid !=
+			statement->returned[i])
+			return false;
+	}
+	return true;
+}
+
+/* Take down the types that a statement returns; freed with its plan. */
+static void
+note_returned(IdvStatement *statement)
+{
+	CachedPlanSource *source;
+	int			natts;
+
+	source = linitial(SPI_plan_get_plan_sources(statement->plan));
+	natts = source->resultDesc == NULL ? 0 : source->resultDesc->natts;
+	statement->returned = MemoryContextAlloc(source->context,
+											 sizeof(Oid) * Max(natts, 1));
+	statement->nreturned = natts;
+	for (int i = 0; i < natts; i++)
+		statement->returned[i] = TupleDescAttr(source->resultDesc, i)->atttypid;
+}
+
+/*
+ * idv_statement_prepare
+ *		Prepare a statement to be run as owner, for this session's life.
+ *
+ * sql		with schema-qualified names; values only ever as $n
+ */
+void
+idv_statement_prepare(IdvStatement *statement, Oid owner,
+					  const char *sql, int nargs, const Oid *types)
+{
+	SPIPlanPtr	plan;
+	IdvCaller	before;
+	MemoryContext caller = CurrentMemoryContext;
+
+	statement->owner = owner;
+	statement->ours = !OidIsValid(owner);
+	idv_become_owner(&before, statement->owner);
+	plan = SPI_prepare(sql, nargs, (Oid *) types);
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "SPI_prepare failed: %s",
+			 SPI_result_code_string(SPI_result));
+	idv_become_caller(&before);
+
+	/* SPI goes back to a context of its own. */
+	MemoryContextSwitchTo(caller);
+	statement->plan = plan;
+	note_returned(statement);
+}
+
+/*
+ * idv_statement_free
+ *		Forget a prepared statement.
+ */
+void
+idv_statement_free(IdvStatement *statement)
+{
+	if (statement->plan != NULL)
+		SPI_freeplan(statement->plan);
+	statement->plan = NULL;
+}
+
+/* The parameters of a statement, as the executor wants them. */
+static ParamListInfo
+parameters(const IdvStatement *statement, const Datum *values,
+		   const bool *nulls)
+{
+	int			nargs = SPI_getargcount(statement->plan);
+	ParamListInfo params;
+
+	if (nargs == 0)
+		return NULL;
+	params = makeParamList(nargs);
+	for (int i = 0; i < nargs; i++)
+	{
+		params->params[i].value = values[i];
+		params->params[i].isnull = nulls != NULL && nulls[i];
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = SPI_getargtypeid(statement->plan, i);
+	}
+	return params;
+}
+
+/*
+ * idv_row_copy
+ *		Copy a row out of a slot, into the current memory context.
+ */
+void
+idv_row_copy(IdvRow *row, TupleTableSlot *slot)
+{
+	TupleDesc	desc = slot->tts_tupleDescriptor;
+
+	slot_getallattrs(slot);
+	row->values = palloc0(sizeof(Datum) * Max(desc->natts, 1));
+	row->nulls = palloc(sizeof(bool) * Max(desc->natts, 1));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		row->nulls[i] = slot->tts_isnull[i];
+		if (!slot->tts_isnull[i])
+			row->values[i] = datumCopy(slot->tts_values[i],
+									   att->attbyval, att->attlen);
+	}
+}
+
+/* Receives the first row of a result, and drops the others. */
+typedef struct FirstReceiver
+{
+	DestReceiver receiver;
+	IdvRow	   *row;
+	MemoryContext context;		/* where it goes */
+	bool		received;
+} FirstReceiver;
+
+static bool
+receive_first(TupleTableSlot *slot, DestReceiver *self)
+{
+	FirstReceiver *first = (FirstReceiver *) self;
+	MemoryContext caller;
+
+	if (first->received)
+		return true;
+	first->received = true;
+
+	caller = MemoryContextSwitchTo(first->context);
+	idv_row_copy(first->row, slot);
+	MemoryContextSwitchTo(caller);
+	return true;
+}
+
+static void
+start_first(DestReceiver *self pg_attribute_unused(),
+			int operation pg_attribute_unused(),
+			TupleDesc desc pg_attribute_unused())
+{
+}
+
+static void
+end_first(DestReceiver *self pg_attribute_unused())
+{
+}
+
+/*
+ * The plan of a statement.
+ *
+ * Our own tables grow from nothing, and a plan is kept until they are next
+ * analyzed: one that was made for an empty table must not read all of it when
+ * it is full.  Each of our queries has an index, so it is planned to use one;
+ * where there is none, what to avoid a scan seems to be worth is no reason to
+ * compile the plan.
+ */
+static CachedPlan *
+plan_of(const IdvStatement *statement)
+{
+	CachedPlanSource *source;
+	CachedPlan *plan;
+	int			level = 0;
+
+	source = linitial(SPI_plan_get_plan_sources(statement->plan));
+	if (statement->ours)
+		AcceptInvalidationMessages();
+	if (statement->ours &&
+		(!source->is_valid || source->gplan == NULL || !source->gplan->is_valid ||
+		 TransactionIdIsValid(source->gplan->saved_xmin)))
+	{
+		level = NewGUCNestLevel();
+		(void) set_config_option("enable_seqscan", "off", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		(void) set_config_option("jit", "off", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	}
+	plan = SPI_plan_get_cached_plan(statement->plan);
+	if (level != 0)
+		AtEOXact_GUC(false, level);
+	return plan;
+}
+
+/* Has a rule put another statement in the place of this one? */
+static bool
+is_a_rules(const CachedPlanSource *source)
+{
+	return linitial_node(Query, source->query_list)->querySource != QSRC_ORIGINAL;
+}
+
+/*
+ * Run a statement, and send what it returns to a receiver.
+ *
+ * vouched		a foreign key that needs not look, or InvalidOid
+ */
+static uint64
+run(const IdvStatement *statement, const Datum *values, const bool *nulls,
+	DestReceiver *receiver, Oid vouched)
+{
+	IdvCaller	before;
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(statement->plan));
+	CachedPlan *plan;
+	QueryDesc  *query;
+	uint64		processed;
+
+	idv_become_owner(&before, statement->owner);
+
+	plan = plan_of(statement);
+	if (plan == NULL || list_length(plan->stmt_list) != 1 || is_a_rules(source))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot fold through a table whose rules rewrite the statement"),
+				 errdetail("The statement is: %s", source->query_string),
+				 errhint("Use triggers in the place of rules.")));
+
+	CommandCounterIncrement();
+	PushCopiedSnapshot(GetLatestSnapshot());
+	UpdateActiveSnapshotCommandId();
+
+	query = idv_vouching_start(linitial_node(PlannedStmt, plan->stmt_list), receiver,
+							   parameters(statement, values, nulls), vouched);
+#if PG_VERSION_NUM >= 180000
+	ExecutorRun(query, ForwardScanDirection, 0);
+#else
+	ExecutorRun(query, ForwardScanDirection, 0, true);
+#endif
+	processed = query->estate->es_processed;
+	ExecutorFinish(query);
+	ExecutorEnd(query);
+	FreeQueryDesc(query);
+
+	PopActiveSnapshot();
+	ReleaseCachedPlan(plan, CurrentResourceOwner);
+	idv_become_caller(&before);
+	return processed;
+}
+
+/*
+ * idv_statement_run
+ *		Run a statement whose rows are not wanted.
+ *
+ * Returns how many it touched.
+ */
+uint64
+idv_statement_run(const IdvStatement *statement,
+				  const Datum *values, const bool *nulls)
+{
+	return run(statement, values, nulls, None_Receiver, InvalidOid);
+}
+
+/*
+ * idv_statement_first
+ *		Run a statement of whose rows only the first is wanted, if any.
+ *
+ * first		output: the row, in the caller's memory context; unset if none
+ *
+ * Returns how many rows it touched or returned.
+ */
+uint64
+idv_statement_first(const IdvStatement *statement,
+					const Datum *values, const bool *nulls, IdvRow *first)
+{
+	FirstReceiver receiver = {
+		.receiver = {
+			.receiveSlot = receive_first,
+			.rStartup = start_first,
+			.rShutdown = end_first,
+			.rDestroy = end_first,
+			.mydest = DestNone
+		},
+		.row = first,
+		.context = CurrentMemoryContext
+	};
+
+	uint64		processed = run(statement, values, nulls, &receiver.receiver,
+								InvalidOid);
+
+	if (!returns_the_same(statement,
+						  linitial(SPI_plan_get_plan_sources(statement->plan))))
+	{
+		if (statement->ours)
+			idv_report_not_as_installed();
+		idv_report_altered();
+	}
+	return processed;
+}
+
+/*
+ * idv_statement_query
+ *		Run a statement that returns rows, to its end.
+ */
+IdvResult *
+idv_statement_query(const IdvStatement *statement,
+					const Datum *values, const bool *nulls)
+{
+	return idv_statement_move(statement, values, nulls, InvalidOid);
+}
+
+/*
+ * idv_statement_move
+ *		idv_statement_query() of an UPDATE that makes rows point to another.
+ *
+ * vouched		the foreign key of whose new row the caller knows, and sees
+ *				to it, that it is there; or InvalidOid
+ */
+IdvResult *
+idv_statement_move(const IdvStatement *statement,
+				   const Datum *values, const bool *nulls, Oid vouched)
+{
+	IdvResult  *result = palloc0(sizeof(IdvResult));
+	DestReceiver *receiver = CreateTuplestoreDestReceiver();
+	CachedPlanSource *source;
+
+	source = linitial(SPI_plan_get_plan_sources(statement->plan));
+	result->store = tuplestore_begin_heap(false, false, work_mem);
+	SetTuplestoreDestReceiverParams(receiver, result->store,
+									CurrentMemoryContext, false, NULL, NULL);
+	result->processed = run(statement, values, nulls, receiver, vouched);
+	receiver->rDestroy(receiver);
+
+	/*
+	 * Callers read the values as what they were when the table was described.
+	 * Our lock keeps others from changing that, but not a trigger of its own.
+	 */
+	if (!returns_the_same(statement, source))
+		idv_report_altered();
+	result->slot =
+		MakeSingleTupleTableSlot(CreateTupleDescCopy(source->resultDesc),
+								 &TTSOpsMinimalTuple);
+	return result;
+}
+
+/*
+ * idv_statement_ask
+ *		Query our own tables, as the current user; prepare it the first time.
+ */
+IdvResult *
+idv_statement_ask(IdvStatement *statement, const char *sql, int nargs,
+				  const Oid *types, const Datum *values)
+{
+	if (statement->plan == NULL)
+		idv_statement_prepare(statement, InvalidOid, sql, nargs, types);
+	return idv_statement_query(statement, values, NULL);
+}
+
+/*
+ * idv_result_next
+ *		The next row, or false.
+ *
+ * It is good until the call after this one.
+ */
+bool
+idv_result_next(IdvResult *result)
+{
+	MemoryContext caller;
+	bool		found;
+
+	/* A row that comes from disk is in the slot's hands, not the caller's. */
+	caller = MemoryContextSwitchTo(result->slot->tts_mcxt);
+	found = tuplestore_gettupleslot(result->store, true, false, result->slot);
+	MemoryContextSwitchTo(caller);
+	if (!found)
+		return false;
+	slot_getallattrs(result->slot);
+	result->values = result->slot->tts_values;
+	result->nulls = result->slot->tts_isnull;
+	return true;
+}
+
+/*
+ * idv_result_end
+ *		Drop a result.  Rows that were read from it are gone.
+ */
+void
+idv_result_end(IdvResult *result)
+{
+	ExecDropSingleTupleTableSlot(result->slot);
+	tuplestore_end(result->store);
+	pfree(result);
+}

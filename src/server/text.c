@@ -1,0 +1,162 @@
+/*-------------------------------------------------------------------------
+ *
+ * text.c
+ *	  Text as UTF-8, whatever the server encoding.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "server/text.h"
+
+#include "access/detoast.h"
+#include "catalog/namespace.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+#define HINT_CHARACTERS 4
+
+/* No character takes more bytes than this, in UTF-8 or a server encoding. */
+#define CHARACTER_MAX	4
+
+/* Are all of these bytes ASCII, and so the same in every server encoding? */
+static bool
+is_ascii(const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (IS_HIGHBIT_SET(bytes[i]))
+			return false;
+	return true;
+}
+
+/*
+ * Convert src from one encoding to another, into dst.
+ *
+ * Returns false if it has no equivalent there.
+ */
+static bool
+convert(IdvText *dst, IdvText src, int from, int to)
+{
+	Oid			conversion;
+	unsigned char *converted;
+
+	if (from == to || is_ascii(src.bytes, src.len))
+	{
+		*dst = src;
+		return true;
+	}
+
+	/* SQL_ASCII takes and gives any bytes; we cannot. */
+	if (from == PG_SQL_ASCII || to == PG_SQL_ASCII)
+	{
+		*dst = src;
+		return pg_verify_mbstr(PG_UTF8, src.bytes, (int) src.len, true);
+	}
+
+	conversion = FindDefaultConversionProc(from, to);
+	if (!OidIsValid(conversion))
+		return false;
+
+	converted = palloc(src.len * MAX_CONVERSION_GROWTH + 1);
+	if (pg_do_encoding_conversion_buf(conversion, from, to,
+									  (unsigned char *) unconstify(char *, src.bytes),
+									  (int) src.len, converted,
+									  (int) src.len * MAX_CONVERSION_GROWTH + 1,
+									  true) != (int) src.len)
+		return false;
+
+	dst->bytes = (char *) converted;
+	dst->len = strlen(dst->bytes);
+	return true;
+}
+
+/*
+ * idv_text
+ *		The bytes of a text value, as they are.
+ */
+IdvText
+idv_text(Datum value)
+{
+	text	   *detoasted = DatumGetTextPP(value);
+	IdvText		result = {VARDATA_ANY(detoasted),
+	VARSIZE_ANY_EXHDR(detoasted)};
+
+	return result;
+}
+
+/*
+ * idv_text_utf8
+ *		The bytes of a text value in UTF-8, at most max_len of them.
+ *
+ * A value that is much too long is not even read.
+ */
+IdvTextStatus
+idv_text_utf8(IdvText *utf8, Datum value, size_t max_len)
+{
+	if (toast_raw_datum_size(value) - VARHDRSZ > max_len * CHARACTER_MAX)
+		return IDV_TEXT_TOO_LONG;
+	if (!convert(utf8, idv_text(value), GetDatabaseEncoding(), PG_UTF8))
+		return IDV_TEXT_NOT_UTF8;
+	return utf8->len <= max_len ? IDV_TEXT_OK : IDV_TEXT_TOO_LONG;
+}
+
+/*
+ * idv_text_from_utf8
+ *		A text value from UTF-8 bytes, or NULL if the server encoding lacks
+ *		one of its characters.
+ */
+text *
+idv_text_from_utf8(const char *utf8, size_t len)
+{
+	IdvText		src = {utf8, len};
+	IdvText		dst;
+
+	if (!convert(&dst, src, PG_UTF8, GetDatabaseEncoding()))
+		return NULL;
+	return cstring_to_text_with_len(dst.bytes, (int) dst.len);
+}
+
+/*
+ * idv_text_hint
+ *		The last four characters of a secret: what is shown of it later.
+ */
+text *
+idv_text_hint(const text *secret)
+{
+	const char *bytes = VARDATA_ANY(secret);
+	int			len = (int) VARSIZE_ANY_EXHDR(secret);
+	int			hidden = pg_mbstrlen_with_len(bytes, len) - HINT_CHARACTERS;
+	int			skip = hidden > 0 ? pg_mbcharcliplen(bytes, len, hidden) : 0;
+
+	return cstring_to_text_with_len(bytes + skip, len - skip);
+}
+
+/*
+ * idv_text_mask
+ *		A masked secret: eight bullets and the hint, as in "•••• •••• 4f9c".
+ *
+ * Asterisks stand in where the server encoding has no bullet (U+2022).  The
+ * view idverify.app_status draws the same mask.
+ */
+text *
+idv_text_mask(const text *hint)
+{
+	static const char bullets[] =
+	"\xE2\x80\xA2\xE2\x80\xA2\xE2\x80\xA2\xE2\x80\xA2 "
+	"\xE2\x80\xA2\xE2\x80\xA2\xE2\x80\xA2\xE2\x80\xA2 ";
+	IdvText		utf8 = {bullets, sizeof(bullets) - 1};
+	IdvText		cover;
+
+	if (GetDatabaseEncoding() == PG_SQL_ASCII ||
+		!convert(&cover, utf8, PG_UTF8, GetDatabaseEncoding()))
+	{
+		cover.bytes = "**** **** ";
+		cover.len = strlen(cover.bytes);
+	}
+
+	return cstring_to_text(psprintf("%.*s%.*s",
+									(int) cover.len, cover.bytes,
+									(int) VARSIZE_ANY_EXHDR(hint),
+									VARDATA_ANY(hint)));
+}

@@ -1,0 +1,81 @@
+/*-------------------------------------------------------------------------
+ *
+ * apps.h
+ *	  Rows of our own tables, read as they are this instant.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_APPS_H
+#define IDV_APPS_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+#include "storage/lockdefs.h"
+
+#include "server/text.h"
+
+#define IDV_APP_KEY_MAX		128 /* characters in the longest app key */
+
+/* The enum types, in the order of their labels. */
+
+typedef enum IdvPolicy
+{
+	IDV_POLICY_ACCEPT,
+	IDV_POLICY_DROP,
+	IDV_POLICY_REJECT
+} IdvPolicy;
+
+typedef enum IdvSignedField
+{
+	IDV_SIGNED_EITHER,
+	IDV_SIGNED_EXTERNAL_ID,
+	IDV_SIGNED_EMAIL
+} IdvSignedField;
+
+typedef enum IdvSecretState
+{
+	IDV_STATE_STAGED,
+	IDV_STATE_CURRENT,
+	IDV_STATE_PREVIOUS
+} IdvSecretState;
+
+/* A row of idverify.apps. */
+typedef struct IdvAppRow
+{
+	int32		id;
+	IdvPolicy	on_unverified;
+	IdvSignedField signed_field;
+	bool		revealable;
+} IdvAppRow;
+
+/* A row of idverify.secrets. */
+typedef struct IdvSecretRow
+{
+	int32		generation;
+	IdvSecretState state;
+	bytea	   *sealed;
+	int32		key_id;
+	text	   *hint;
+	TimestampTz expires_at;		/* DT_NOEND unless state is previous */
+} IdvSecretRow;
+
+/*
+ * May what was read no longer be so?  Set by callbacks, which can run in the
+ * middle of anything; cleared by idv_rows_forget_tables().
+ */
+extern bool idv_rows_are_stale;
+
+extern void idv_rows_init(void);
+extern void idv_rows_forget_tables(void);
+extern Oid	idv_rows_table(const char *name);
+extern void idv_rows_lock_app(int32 app_id, LOCKMODE mode);
+extern bool idv_rows_app(IdvAppRow *app, IdvText app_key);
+extern List *idv_rows_secrets(int32 app_id);
+extern bool idv_rows_are_watched(void);
+extern IdvText idv_app_key_argument(NullableDatum app_key);
+extern void idv_report_not_as_installed(void) __attribute__((noreturn));
+extern void idv_report_unknown_app(IdvText app_key) __attribute__((noreturn));
+
+#endif							/* IDV_APPS_H */

@@ -1,0 +1,168 @@
+/*-------------------------------------------------------------------------
+ *
+ * unverified_log.c
+ *	  Tell the server's log, and nobody else, of a claim that did not verify.
+ *
+ * What is logged was sent by a stranger's browser.  It must not be able to
+ * forge lines of the log, nor fill the disk; and the log must not become a
+ * list of visitors, nor of user_hashes, each of which is a valid credential.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "verdict/unverified_log.h"
+
+#include "access/detoast.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "utils/timestamp.h"
+
+#include "core/bad_identity.h"
+#include "tables/apps.h"
+
+/* How many lines a session may write a minute. */
+#define LINES_PER_MINUTE	10
+
+/* At both ends of an identity, how many characters are shown. */
+#define SHOWN_CHARACTERS	2
+
+/* Shorter identities are not shown at all: little would be left to hide. */
+#define SHORT_IDENTITY		(4 * SHOWN_CHARACTERS)
+
+/* Since when lines are counted, how many there were, and how many were not. */
+static TimestampTz minute_began = 0;
+static int	lines = 0;
+static uint64 suppressed = 0;
+
+/* May another line be written?  If not, count it as suppressed. */
+static bool
+may_write(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now < minute_began || now - minute_began >= USECS_PER_MINUTE)
+	{
+		minute_began = now;
+		lines = 0;
+	}
+	if (lines >= LINES_PER_MINUTE)
+	{
+		suppressed++;
+		return false;
+	}
+	lines++;
+	return true;
+}
+
+/*
+ * Append bytes so that they are one word of one line, whatever they are.
+ *
+ * Bytes that are not ASCII are written in hex as well: line separators, text
+ * that runs right to left and control characters hide among them, elsewhere
+ * in each encoding.
+ */
+static void
+append_harmless(StringInfo line, const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+	{
+		unsigned char byte = bytes[i];
+
+		if (byte == '"' || byte == '\\')
+			appendStringInfo(line, "\\%c", byte);
+		else if (byte >= ' ' && byte <= '~')
+			appendStringInfoChar(line, byte);
+		else
+			appendStringInfo(line, "\\x%02x", byte);
+	}
+}
+
+/* Append an identity, but for its middle.  One too long is not even read. */
+static void
+append_masked(StringInfo line, Datum identity)
+{
+	IdvText		shown = {"", 0};
+	int			characters = 0;
+
+	if (toast_raw_datum_size(identity) - VARHDRSZ <= IDV_IDENTITY_MAX)
+	{
+		shown = idv_text(identity);
+		characters = pg_mbstrlen_with_len(shown.bytes, (int) shown.len);
+	}
+
+	if (characters < SHORT_IDENTITY)
+		appendStringInfoString(line, "***");
+	else
+	{
+		int			head = pg_mbcharcliplen(shown.bytes, (int) shown.len,
+											SHOWN_CHARACTERS);
+		int			tail = pg_mbcharcliplen(shown.bytes, (int) shown.len,
+											characters - SHOWN_CHARACTERS);
+
+		append_harmless(line, shown.bytes, head);
+		appendStringInfoString(line, "***");
+		append_harmless(line, shown.bytes + tail, shown.len - tail);
+	}
+}
+
+/* Append a field that was claimed, if it was; joined to one before it. */
+static void
+append_field(StringInfo line, const char *name, NullableDatum value)
+{
+	if (idv_is_absent(value))
+		return;
+	appendStringInfo(line, "%s%s \"", line->len > 0 ? " and " : "", name);
+	append_masked(line, value.value);
+	appendStringInfoChar(line, '"');
+}
+
+/*
+ * idv_note_unverified
+ *		Write one line to the server's log about a claim that did not verify.
+ *
+ * app_key		in the server encoding, empty if there was none; need not exist
+ * external_id, email
+ *				what was claimed, as given
+ *
+ * It never reaches a client.  Nothing in it can end the line.  The statement
+ * and the context are left out, as both can quote the user_hash.  A session
+ * writes at most ten lines a minute, and the next one tells how many were
+ * left out.
+ */
+void
+idv_note_unverified(IdvText app_key, IdvVerdict verdict,
+					NullableDatum external_id, NullableDatum email)
+{
+	StringInfoData claimed;
+	StringInfoData app;
+	StringInfoData others;
+
+	if (!message_level_is_interesting(LOG_SERVER_ONLY) || !may_write())
+		return;
+
+	initStringInfo(&claimed);
+	append_field(&claimed, "external_id", external_id);
+	append_field(&claimed, "email", email);
+
+	initStringInfo(&app);
+	append_harmless(&app, app_key.bytes,
+					pg_mbcharcliplen(app_key.bytes, (int) app_key.len,
+									 IDV_APP_KEY_MAX));
+
+	initStringInfo(&others);
+	if (suppressed > 0)
+		appendStringInfo(&others,
+						 " (" UINT64_FORMAT " more were not logged)",
+						 suppressed);
+	suppressed = 0;
+
+	ereport(LOG_SERVER_ONLY,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("claim of %s to app \"%s\" is not verified: %s%s",
+					claimed.data, app.data, idv_verdict_labels[verdict],
+					others.data),
+			 errhidestmt(true), errhidecontext(true)));
+
+	pfree(claimed.data);
+	pfree(app.data);
+	pfree(others.data);
+}

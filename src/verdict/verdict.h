@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * verdict.h
+ *	  What a claim of identity is worth.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_VERDICT_H
+#define IDV_VERDICT_H
+
+#include "postgres.h"
+
+#include "secrets/app_cache.h"
+
+/* As the labels of idverify.verdict: in the order in which they are asked. */
+typedef enum IdvVerdict
+{
+	IDV_UNKNOWN_APP,
+	IDV_ANONYMOUS,
+	IDV_NO_SECRET,
+	IDV_UNSIGNED,
+	IDV_MALFORMED,
+	IDV_BAD_IDENTITY,
+	IDV_VERIFIED,
+	IDV_EXPIRED,
+	IDV_MISMATCH
+} IdvVerdict;
+
+#define IDV_VERDICTS	(IDV_MISMATCH + 1)
+
+/* A claim: text values, in the server encoding. */
+typedef struct IdvClaim
+{
+	NullableDatum external_id;
+	NullableDatum email;
+	NullableDatum user_hash;
+} IdvClaim;
+
+extern const char *const idv_verdict_labels[IDV_VERDICTS];
+
+extern Oid	idv_verdict_value(Oid verdict_type, IdvVerdict verdict);
+extern bool idv_is_absent(NullableDatum value);
+extern IdvVerdict idv_judge(const IdvApp *app, const IdvClaim *claim);
+extern IdvVerdict idv_verdict(NullableDatum app_key, const IdvClaim *claim);
+extern bool idv_check(NullableDatum app_key, NullableDatum value,
+					  NullableDatum user_hash);
+extern bool idv_check_identity(NullableDatum app_key, NullableDatum value,
+							   NullableDatum user_hash);
+
+#endif							/* IDV_VERDICT_H */
