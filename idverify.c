@@ -46,7 +46,7 @@ void
 _PG_init(void)
 {
 	idv_keyring_init();
-	idv_rows_init();
+	idv_changes_init();
 	idv_relations_init();
 
 	MarkGUCPrefixReserved("idverify");

@@ -256,7 +256,7 @@ idv_filling_json(const IdvContacts *contacts, IdvRow before,
 				 const IdvFilling *filling)
 {
 	StringInfoData json;
-	int			level = idv_exact_text_begin();
+	int			level = idv_canonical_text_begin();
 	int			column = -1;
 
 	initStringInfo(&json);
@@ -278,7 +278,7 @@ idv_filling_json(const IdvContacts *contacts, IdvRow before,
 		appendStringInfoChar(&json, ']');
 	}
 	appendStringInfoString(&json, json.len == 0 ? "{}" : "}");
-	idv_exact_text_end(level);
+	idv_canonical_text_end(level);
 	return json.data;
 }
 

@@ -102,13 +102,13 @@ begin_journal(IdvFold *fold, IdvRow source, IdvRow target,
 
 	if (fold->journal.off)
 		return;
-	level = idv_exact_text_begin();
+	level = idv_canonical_text_begin();
 	head.contacts = contacts->table->name;
 	head.source_id = idv_value_text(contacts->id_type, source_id);
 	head.target_id = idv_value_text(contacts->id_type, target_id);
 	head.source_row = idv_row_json(contacts->table, source);
 	head.filled = idv_filling_json(contacts, target, filling);
-	idv_exact_text_end(level);
+	idv_canonical_text_end(level);
 	head.visitor = kept_value(contacts->visitor, source, true);
 	head.external_id = kept_value(contacts->external_id, source, verified);
 	head.email = kept_value(contacts->email, source, verified && contacts->own &&

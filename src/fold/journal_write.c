@@ -68,7 +68,7 @@ char *
 idv_row_json(const IdvTable *table, IdvRow row)
 {
 	StringInfoData json;
-	int			level = idv_exact_text_begin();
+	int			level = idv_canonical_text_begin();
 
 	initStringInfo(&json);
 	for (int i = 0; i < table->desc->natts; i++)
@@ -86,7 +86,7 @@ idv_row_json(const IdvTable *table, IdvRow row)
 			escape_json(&json, idv_value_text(att->atttypid, row.values[i]));
 	}
 	appendStringInfoString(&json, json.len == 0 ? "{}" : "}");
-	idv_exact_text_end(level);
+	idv_canonical_text_end(level);
 	return json.data;
 }
 
@@ -206,7 +206,7 @@ pointer_text(const IdvTable *target, const IdvReference *reference, int i,
 	Oid			type = TupleDescAttr(target->desc, referenced - 1)->atttypid;
 	Oid			stored = idv_move_column_type(reference, i);
 	bool		fits;
-	Datum		value = idv_coerce(row.values[referenced - 1], type, stored, &fits);
+	Datum		value = idv_cast(row.values[referenced - 1], type, stored, &fits);
 
 	/* It did when the rows were moved. */
 	Assert(fits);
@@ -246,14 +246,14 @@ is_exact_move(const IdvTable *target, const IdvReference *reference,
 {
 	for (int i = 0; i < reference->ncolumns; i++)
 	{
-		if (!idv_is_exact(TupleDescAttr(target->desc,
-										reference->referenced[i] - 1)->atttypid))
+		if (!idv_is_canonical(TupleDescAttr(target->desc,
+											reference->referenced[i] - 1)->atttypid))
 			return false;
 	}
 	for (int i = 0; i < move->nkeys; i++)
 	{
-		if (!idv_is_exact(TupleDescAttr(reference->table->desc,
-										move->keys[i] - 1)->atttypid))
+		if (!idv_is_canonical(TupleDescAttr(reference->table->desc,
+											move->keys[i] - 1)->atttypid))
 			return false;
 	}
 	return true;
@@ -298,7 +298,7 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
 							  lengthof(types), types);
 
-	level = is_exact_move(target, reference, move) ? 0 : idv_exact_text_begin();
+	level = is_exact_move(target, reference, move) ? 0 : idv_canonical_text_begin();
 	ncolumns = describe_change(names, old_values, new_values, target,
 							   reference, move, to_nothing, from, to);
 	for (int i = 0; i < move->nkeys; i++)
@@ -389,7 +389,7 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(step_context);
-	idv_exact_text_end(level);
+	idv_canonical_text_end(level);
 }
 
 /*

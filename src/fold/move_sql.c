@@ -79,7 +79,7 @@ idv_move_value(Datum *stored, const IdvTable *target,
 	bool		left_fits;
 	bool		right_fits;
 
-	*stored = idv_coerce(wanted, referenced->atttypid, type, &fits);
+	*stored = idv_cast(wanted, referenced->atttypid, type, &fits);
 	if (!fits)
 		return false;
 	shortens = typmod != -1 &&
@@ -93,8 +93,8 @@ idv_move_value(Datum *stored, const IdvTable *target,
 		shortened = OidFunctionCall3(shorten, shortened, Int32GetDatum(typmod),
 									 BoolGetDatum(false));
 	op_input_types(reference->equal[i], &left, &right);
-	wanted = idv_coerce(wanted, referenced->atttypid, left, &left_fits);
-	shortened = idv_coerce(shortened, type, right, &right_fits);
+	wanted = idv_cast(wanted, referenced->atttypid, left, &left_fits);
+	shortened = idv_cast(shortened, type, right, &right_fits);
 	return !left_fits || !right_fits ||
 		DatumGetBool(OidFunctionCall2Coll(equal, referenced->attcollation,
 										  wanted, shortened));

@@ -50,9 +50,9 @@ follow(IdvContacts *contacts, int32 app_id, Datum *id)
 		 * latest alone could be planned to walk through the journal
 		 * backwards.
 		 */
-		level = idv_exact_text_begin();
+		level = idv_canonical_text_begin();
 		values[1] = CStringGetTextDatum(idv_value_text(contacts->id_type, *id));
-		idv_exact_text_end(level);
+		idv_canonical_text_end(level);
 		values[2] = Int64GetDatum(last);
 		values[3] = Int32GetDatum(app_id);
 		result = idv_statement_ask(&read_hop,
@@ -106,7 +106,7 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
 				 errhint("If the table was renamed, correct its name in idverify.folds.")));
 
 	/* The caller may have said 5 where ids are bigint. */
-	followed = idv_coerce(followed, contacts->id_type, id_type, &fits);
+	followed = idv_cast(followed, contacts->id_type, id_type, &fits);
 	if (!fits)
 		elog(ERROR, "no assignment from type %u to type %u",
 			 contacts->id_type, id_type);
@@ -124,7 +124,7 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
  * is done by hand: an index says so at once.
  */
 static bool
-follow_signed(IdvStatement *statement, const char *sql, IdvProbe *probe,
+follow_signed(IdvStatement *statement, const char *sql, IdvIndexLookup * probe,
 			  int32 app_id, Datum value, int64 *contact)
 {
 	static const Oid types[] = {INT4OID, TEXTOID};
@@ -136,7 +136,7 @@ follow_signed(IdvStatement *statement, const char *sql, IdvProbe *probe,
 	bool		found = false;
 	Datum		id;
 
-	if (idv_probe(probe, app_id, value, &row) == 0)
+	if (idv_index_lookup(probe, app_id, value, &row) == 0)
 		return false;
 	values[0] = Int32GetDatum(app_id);
 	values[1] = value;
@@ -172,11 +172,12 @@ follow_signed(IdvStatement *statement, const char *sql, IdvProbe *probe,
 bool
 idv_fold_of_external_id(int32 app_id, Datum external_id, int64 *contact)
 {
-	static IdvProbe probe = {
+	static IdvIndexLookup probe =
+	{
 		.table = "folds",.index = "folds_external_id",
-		.columns = "app_id, external_id",
-		.predicate = "((external_id IS NOT NULL) AND (undone_at IS NULL))",
-		.equal = F_TEXTEQ
+			.columns = "app_id, external_id",
+			.predicate = "((external_id IS NOT NULL) AND (undone_at IS NULL))",
+			.equal = F_TEXTEQ
 	};
 
 	return follow_signed(&read_external_id,
@@ -193,11 +194,12 @@ idv_fold_of_external_id(int32 app_id, Datum external_id, int64 *contact)
 bool
 idv_fold_of_email(int32 app_id, Datum email, int64 *contact)
 {
-	static IdvProbe probe = {
+	static IdvIndexLookup probe =
+	{
 		.table = "folds",.index = "folds_email",
-		.columns = "app_id, lower((email COLLATE \"C\"))",
-		.predicate = "((email IS NOT NULL) AND (undone_at IS NULL))",
-		.equal = F_TEXTEQ,.lowered = true
+			.columns = "app_id, lower((email COLLATE \"C\"))",
+			.predicate = "((email IS NOT NULL) AND (undone_at IS NULL))",
+			.equal = F_TEXTEQ,.lowered = true
 	};
 
 	return follow_signed(&read_email,

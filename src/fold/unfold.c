@@ -217,11 +217,11 @@ without_merged(Datum current, Datum before, Datum after)
 static char *
 current_text(const IdvTable *table, IdvRow target, AttrNumber column)
 {
-	int			level = idv_exact_text_begin();
+	int			level = idv_canonical_text_begin();
 	char	   *text = idv_value_text(TupleDescAttr(table->desc, column - 1)->atttypid,
 									  target.values[column - 1]);
 
-	idv_exact_text_end(level);
+	idv_canonical_text_end(level);
 	return text;
 }
 
@@ -373,7 +373,7 @@ idv_unfold(List **undone, int64 fold_id)
 	unfold.context = context;
 	SPI_connect();
 	open_fold(&unfold);
-	level = idv_exact_reading_begin();
+	level = idv_canonical_reading_begin();
 	PG_TRY();
 	{
 		undo(&unfold);
@@ -390,7 +390,7 @@ idv_unfold(List **undone, int64 fold_id)
 		}
 	}
 	PG_END_TRY();
-	idv_exact_text_end(level);
+	idv_canonical_text_end(level);
 	free_statements(&unfold);
 	SPI_finish();
 	*undone = unfold.undone;

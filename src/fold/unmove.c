@@ -256,13 +256,13 @@ static void
 find_places(IdvUnfold *unfold, const Datum *values, const bool *nulls,
 			Datum *tables, Datum *places)
 {
-	int			level = idv_exact_text_begin();
+	int			level = idv_canonical_text_begin();
 	IdvResult  *result = idv_statement_query(&unfold->places, values, nulls);
 	Datum	   *of_table = palloc(sizeof(Datum) * Max(result->processed, 1));
 	Datum	   *of_place = palloc(sizeof(Datum) * Max(result->processed, 1));
 	int			n = 0;
 
-	idv_exact_text_end(level);
+	idv_canonical_text_end(level);
 	while (idv_result_next(result))
 	{
 		of_table[n] = result->values[0];

@@ -207,7 +207,7 @@ idv_columns(FmgrInfo *flinfo, TriggerData *trigger)
  *		Read a row.  It is good for as long as the slot is.
  */
 void
-idv_columns_read(IdvRow *row, const IdvColumns *columns, TupleTableSlot *slot)
+idv_columns_read(IdvGuardedRow * row, const IdvColumns *columns, TupleTableSlot *slot)
 {
 	for (int i = 0; i < IDV_ROLES; i++)
 	{
@@ -230,7 +230,7 @@ idv_columns_read(IdvRow *row, const IdvColumns *columns, TupleTableSlot *slot)
  */
 HeapTuple
 idv_columns_store(HeapTuple tuple, IdvColumns *columns, TupleDesc desc,
-				  const IdvRow *given, const IdvRow *wanted)
+				  const IdvGuardedRow * given, const IdvGuardedRow * wanted)
 {
 	int			n = 0;
 	int			numbers[IDV_ROLES];
@@ -266,7 +266,7 @@ idv_columns_store(HeapTuple tuple, IdvColumns *columns, TupleDesc desc,
  */
 bool
 idv_columns_same(const IdvColumns *columns, IdvRole role,
-				 const IdvRow *a, const IdvRow *b)
+				 const IdvGuardedRow * a, const IdvGuardedRow * b)
 {
 	const IdvColumn *column = &columns->of[role];
 
@@ -281,7 +281,7 @@ idv_columns_same(const IdvColumns *columns, IdvRole role,
  *		What a row holds in the column of that role, as text.
  */
 NullableDatum
-idv_columns_text(const IdvColumns *columns, IdvRole role, const IdvRow *row)
+idv_columns_text(const IdvColumns *columns, IdvRole role, const IdvGuardedRow * row)
 {
 	NullableDatum value = row->of[role];
 

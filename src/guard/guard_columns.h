@@ -50,20 +50,20 @@ typedef struct IdvColumns
 } IdvColumns;
 
 /* A row: what these columns hold, as stored. */
-typedef struct IdvRow
+typedef struct IdvGuardedRow
 {
 	NullableDatum of[IDV_ROLES];
-} IdvRow;
+}			IdvGuardedRow;
 
 extern IdvColumns *idv_columns(FmgrInfo *flinfo, TriggerData *trigger);
-extern void idv_columns_read(IdvRow *row, const IdvColumns *columns,
+extern void idv_columns_read(IdvGuardedRow * row, const IdvColumns *columns,
 							 TupleTableSlot *slot);
 extern HeapTuple idv_columns_store(HeapTuple tuple, IdvColumns *columns,
-								   TupleDesc desc, const IdvRow *given,
-								   const IdvRow *wanted);
+								   TupleDesc desc, const IdvGuardedRow * given,
+								   const IdvGuardedRow * wanted);
 extern bool idv_columns_same(const IdvColumns *columns, IdvRole role,
-							 const IdvRow *a, const IdvRow *b);
+							 const IdvGuardedRow * a, const IdvGuardedRow * b);
 extern NullableDatum idv_columns_text(const IdvColumns *columns, IdvRole role,
-									  const IdvRow *row);
+									  const IdvGuardedRow * row);
 
 #endif							/* IDV_GUARD_COLUMNS_H */

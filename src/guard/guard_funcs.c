@@ -70,21 +70,21 @@ trigger_called(FunctionCallInfo fcinfo)
 }
 
 static void
-set_null(IdvRow *row, IdvRole role)
+set_null(IdvGuardedRow * row, IdvRole role)
 {
 	row->of[role].value = (Datum) 0;
 	row->of[role].isnull = true;
 }
 
 static void
-set_verified(IdvRow *row, bool verified)
+set_verified(IdvGuardedRow * row, bool verified)
 {
 	row->of[IDV_ROLE_IS_VERIFIED].value = BoolGetDatum(verified);
 	row->of[IDV_ROLE_IS_VERIFIED].isnull = false;
 }
 
 static bool
-is_verified(const IdvRow *row)
+is_verified(const IdvGuardedRow * row)
 {
 	NullableDatum flag = row->of[IDV_ROLE_IS_VERIFIED];
 
@@ -93,13 +93,13 @@ is_verified(const IdvRow *row)
 
 /* Is there nothing in the column of that role? */
 static bool
-is_blank(const IdvColumns *columns, IdvRole role, const IdvRow *row)
+is_blank(const IdvColumns *columns, IdvRole role, const IdvGuardedRow * row)
 {
 	return idv_is_absent(idv_columns_text(columns, role, row));
 }
 
 static bool
-claims_nothing(const IdvColumns *columns, const IdvRow *row)
+claims_nothing(const IdvColumns *columns, const IdvGuardedRow * row)
 {
 	return is_blank(columns, IDV_ROLE_EXTERNAL_ID, row) &&
 		is_blank(columns, IDV_ROLE_EMAIL, row);
@@ -107,7 +107,7 @@ claims_nothing(const IdvColumns *columns, const IdvRow *row)
 
 /* The app_key of a row; empty, as no app's is, if there is none. */
 static IdvText
-app_key_of(const IdvColumns *columns, const IdvRow *row)
+app_key_of(const IdvColumns *columns, const IdvGuardedRow * row)
 {
 	NullableDatum app_key = idv_columns_text(columns, IDV_ROLE_APP_KEY, row);
 	IdvText		none = {"", 0};
@@ -123,7 +123,7 @@ app_key_of(const IdvColumns *columns, const IdvRow *row)
  * the user_hash.  Whoever catches the error puts the stack back.
  */
 static Judgement
-judge(const IdvColumns *columns, const IdvRow *row)
+judge(const IdvColumns *columns, const IdvGuardedRow * row)
 {
 	IdvClaim	claim = {
 		.external_id = idv_columns_text(columns, IDV_ROLE_EXTERNAL_ID, row),
@@ -153,7 +153,7 @@ judge(const IdvColumns *columns, const IdvRow *row)
  * Neither statement nor context: see judge().
  */
 static void
-report_rejected(const IdvColumns *columns, const IdvRow *row,
+report_rejected(const IdvColumns *columns, const IdvGuardedRow * row,
 				IdvVerdict verdict)
 {
 	IdvText		app_key = app_key_of(columns, row);
@@ -171,12 +171,12 @@ report_rejected(const IdvColumns *columns, const IdvRow *row,
 
 /* Write a line to the server's log about the claim of a row. */
 static void
-note_unverified(const IdvColumns *columns, const IdvRow *row,
+note_unverified(const IdvColumns *columns, const IdvGuardedRow * row,
 				IdvVerdict verdict)
 {
-	idv_note_unverified(app_key_of(columns, row), verdict,
-						idv_columns_text(columns, IDV_ROLE_EXTERNAL_ID, row),
-						idv_columns_text(columns, IDV_ROLE_EMAIL, row));
+	idv_log_unverified(app_key_of(columns, row), verdict,
+					   idv_columns_text(columns, IDV_ROLE_EXTERNAL_ID, row),
+					   idv_columns_text(columns, IDV_ROLE_EMAIL, row));
 }
 
 /*
@@ -185,7 +185,7 @@ note_unverified(const IdvColumns *columns, const IdvRow *row,
  * verified already, may stay; old is NULL if there is none.
  */
 static void
-keep_external_id(const IdvColumns *columns, IdvRow *row, const IdvRow *old)
+keep_external_id(const IdvColumns *columns, IdvGuardedRow * row, const IdvGuardedRow * old)
 {
 	if (is_blank(columns, IDV_ROLE_EXTERNAL_ID, row))
 		return;
@@ -197,7 +197,7 @@ keep_external_id(const IdvColumns *columns, IdvRow *row, const IdvRow *old)
 
 /* A row that is about to be inserted: decide what is stored of it. */
 static void
-guard_insert(const IdvColumns *columns, IdvRow *row)
+guard_insert(const IdvColumns *columns, IdvGuardedRow * row)
 {
 	Judgement	judgement;
 
@@ -236,7 +236,7 @@ guard_insert(const IdvColumns *columns, IdvRow *row)
  */
 static bool
 is_changed(const IdvColumns *columns, IdvRole role,
-		   const IdvRow *row, const IdvRow *old)
+		   const IdvGuardedRow * row, const IdvGuardedRow * old)
 {
 	return !idv_columns_same(columns, role, row, old) &&
 		!(is_blank(columns, role, row) && is_blank(columns, role, old));
@@ -244,7 +244,7 @@ is_changed(const IdvColumns *columns, IdvRole role,
 
 /* A row that is about to be updated: decide what is stored of it. */
 static void
-guard_update(const IdvColumns *columns, IdvRow *row, const IdvRow *old)
+guard_update(const IdvColumns *columns, IdvGuardedRow * row, const IdvGuardedRow * old)
 {
 	bool		app = is_changed(columns, IDV_ROLE_APP_KEY, row, old);
 	bool		external_id = is_changed(columns, IDV_ROLE_EXTERNAL_ID, row, old);
@@ -322,8 +322,8 @@ guard_update(const IdvColumns *columns, IdvRow *row, const IdvRow *old)
 static void
 check_fold(const IdvColumns *columns, const TriggerData *trigger)
 {
-	IdvRow		row;
-	IdvRow		old;
+	IdvGuardedRow row;
+	IdvGuardedRow old;
 
 	idv_columns_read(&row, columns, trigger->tg_newslot);
 	idv_columns_read(&old, columns, trigger->tg_trigslot);
@@ -355,8 +355,8 @@ idverify_guard(PG_FUNCTION_ARGS)
 	bool		inserting = TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
 	HeapTuple	tuple = inserting ? trigger->tg_trigtuple : trigger->tg_newtuple;
 	IdvColumns *columns;
-	IdvRow		given;
-	IdvRow		wanted;
+	IdvGuardedRow given;
+	IdvGuardedRow wanted;
 
 	columns = idv_columns(fcinfo->flinfo, trigger);
 
@@ -374,7 +374,7 @@ idverify_guard(PG_FUNCTION_ARGS)
 
 	if (!inserting)
 	{
-		IdvRow		old;
+		IdvGuardedRow old;
 
 		idv_columns_read(&old, columns, trigger->tg_trigslot);
 		guard_update(columns, &wanted, &old);

@@ -51,7 +51,7 @@ typedef struct MovingRow
 	Oid			partition;		/* what it was to leave, and */
 	ItemPointerData tid;		/* ... where it was there, and */
 	TransactionId xmin;			/* ... who had stored it */
-	IdvRow		row;
+	IdvGuardedRow row;
 } MovingRow;
 
 static MovingRow moving;
@@ -154,7 +154,7 @@ has_left(void)
  */
 void
 idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
-				  HeapTuple tuple, const IdvRow *row)
+				  HeapTuple tuple, const IdvGuardedRow * row)
 {
 	Relation	partition = trigger->tg_relation;
 	MemoryContext before;
@@ -198,7 +198,7 @@ idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
  */
 bool
 idv_moving_arrives(IdvColumns *columns, TriggerData *trigger,
-				   const IdvRow *row)
+				   const IdvGuardedRow * row)
 {
 	if (!moving.valid || !trigger->tg_relation->rd_rel->relispartition)
 		return false;

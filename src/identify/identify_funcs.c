@@ -150,8 +150,8 @@ hold_app(const IdvIdentification *call)
 {
 	const IdvApp *app;
 
-	LockRelationOid(idv_rows_table("contacts"), RowExclusiveLock);
-	idv_rows_lock_app(call->app.id, AccessShareLock);
+	LockRelationOid(idv_our_table("contacts"), RowExclusiveLock);
+	idv_app_lock(call->app.id, AccessShareLock);
 	app = idv_app_get(call->app_key);
 	if (!idv_app_is_known(app) || idv_app_row(app)->id != call->app.id)
 		idv_report_unknown_app(call->app_key);
@@ -440,9 +440,9 @@ idverify_identify(PG_FUNCTION_ARGS)
 	SPI_finish();
 
 	if (call.verdict != IDV_VERIFIED && call.verdict != IDV_ANONYMOUS)
-		idv_note_unverified(call.app_key, call.verdict,
-							call.claimed.field[IDV_EXTERNAL_ID],
-							call.claimed.field[IDV_EMAIL]);
+		idv_log_unverified(call.app_key, call.verdict,
+						   call.claimed.field[IDV_EXTERNAL_ID],
+						   call.claimed.field[IDV_EMAIL]);
 
 	error_context_stack = hide.previous;
 	PG_RETURN_DATUM(answer(&call, fcinfo));

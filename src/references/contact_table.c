@@ -38,19 +38,22 @@ static int	written_depth;
 
 /* Read the app of a contact of ours. */
 static IdvStatement read_app;
-static IdvProbe probe_app = {
+static IdvIndexLookup probe_app =
+{
 	.table = "contacts",.index = "contacts_id_key",.columns = "id",.equal = F_INT8EQ,
-	.alone = true
+		.alone = true
 };
 
 /* Lock contacts of ours. */
-static IdvProbe probe_source = {
+static IdvIndexLookup probe_source =
+{
 	.table = "contacts",.index = "contacts_pkey",.columns = "app_id, id",.equal = F_INT8EQ,
-	.lock = true,.mode = LockTupleExclusive
+		.lock = true,.mode = LockTupleExclusive
 };
-static IdvProbe probe_target = {
+static IdvIndexLookup probe_target =
+{
 	.table = "contacts",.index = "contacts_pkey",.columns = "app_id, id",.equal = F_INT8EQ,
-	.lock = true,.mode = LockTupleNoKeyExclusive
+		.lock = true,.mode = LockTupleNoKeyExclusive
 };
 
 /* A column by its name, if it has the type (or any, for InvalidOid). */
@@ -282,7 +285,7 @@ idv_contacts_app_id(IdvContacts *contacts, Datum id, bool *is_verified)
 	*is_verified = false;
 	if (!contacts->own)
 		return 0;
-	found = idv_probe(&probe_app, 0, id, &row);
+	found = idv_index_lookup(&probe_app, 0, id, &row);
 	if (found == 1)
 	{
 		*is_verified = idv_contacts_is_verified(contacts, row);
@@ -310,7 +313,7 @@ idv_contacts_id(const IdvContacts *contacts, Datum id, Oid type)
 {
 	bool		fits;
 
-	id = idv_coerce(id, type, contacts->id_type, &fits);
+	id = idv_cast(id, type, contacts->id_type, &fits);
 	if (!fits)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -379,8 +382,8 @@ idv_contacts_lock(IdvRow *row, IdvContacts *contacts, int32 app_id, Datum id,
 
 	if (contacts->own)
 	{
-		int			probed = idv_probe(as_source ? &probe_source : &probe_target,
-									   app_id, id, row);
+		int			probed = idv_index_lookup(as_source ? &probe_source : &probe_target,
+											  app_id, id, row);
 
 		if (probed >= 0)
 			return probed > 0;

@@ -74,7 +74,7 @@ struct IdvApp
 	bool		fleeting;		/* good for this one look-up only */
 	IdvAppRow	row;
 	int			nsecrets;
-	CachedSecret secrets[FLEXIBLE_ARRAY_MEMBER];	/* as idv_rows_secrets() */
+	CachedSecret secrets[FLEXIBLE_ARRAY_MEMBER];	/* as idv_secrets_read() */
 };
 
 typedef struct AppSlot
@@ -140,7 +140,7 @@ static void
 forget_all(void)
 {
 	ring_seen = idv_keyring_number();
-	idv_rows_forget_tables();
+	idv_changes_forget();
 	while (!dlist_is_empty(&apps_by_recency))
 		forget_app(dlist_head_element(IdvApp, recency, &apps_by_recency));
 }
@@ -246,10 +246,10 @@ load_app(IdvText app_key)
 
 	for (int tries = 1;; tries++)
 	{
-		known = idv_rows_app(&row, app_key);
-		rows = known ? idv_rows_secrets(row.id) : NIL;
-		watched = idv_rows_are_watched();
-		if (!idv_rows_are_stale)
+		known = idv_app_read(&row, app_key);
+		rows = known ? idv_secrets_read(row.id) : NIL;
+		watched = idv_changes_are_watched();
+		if (!idv_changes_noted)
 			break;
 		CHECK_FOR_INTERRUPTS();
 		forget_all();
@@ -327,7 +327,7 @@ idv_app_get(IdvText app_key)
 		make_cache();
 
 	AcceptInvalidationMessages();
-	if (unlikely(idv_rows_are_stale || idv_keyring_number() != ring_seen))
+	if (unlikely(idv_changes_noted || idv_keyring_number() != ring_seen))
 		forget_all();
 
 	slot = appslots_lookup(slots, app_key);

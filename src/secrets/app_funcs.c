@@ -141,7 +141,7 @@ idverify_create_app(PG_FUNCTION_ARGS)
 	bool		nulls[2] = {false, imports};
 	int32		app_id;
 	TimestampTz now;
-	IdvMinted	minted;
+	IdvNewSecret minted;
 
 	if (imports)
 		error_context_stack = &hide;
@@ -166,27 +166,27 @@ idverify_create_app(PG_FUNCTION_ARGS)
 	result[0] = values[1];
 
 	SPI_connect();
-	if (idv_run("INSERT INTO idverify.apps (name, app_key, on_unverified,"
-				" signed_field, grace, revealable, confirm_rotation)"
-				" VALUES ($1, $2, $3, $4, $5, $6, $7)"
-				" ON CONFLICT (app_key) DO NOTHING RETURNING id",
-				lengthof(types), types, values) == 0)
+	if (idv_query("INSERT INTO idverify.apps (name, app_key, on_unverified,"
+				  " signed_field, grace, revealable, confirm_rotation)"
+				  " VALUES ($1, $2, $3, $4, $5, $6, $7)"
+				  " ON CONFLICT (app_key) DO NOTHING RETURNING id",
+				  lengthof(types), types, values) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("app \"%s\" already exists",
 						TextDatumGetCString(values[1])),
 				 errhint("Choose another app_key, or give that app a new secret with idverify_rotate.")));
-	app_id = DatumGetInt32(idv_fetched(1));
+	app_id = DatumGetInt32(idv_query_value(1));
 	now = GetCurrentTimestamp();
 
 	if (imports)
-		idv_add_secret(app_id, "current", imported_secret(PG_GETARG_DATUM(2)),
+		idv_secret_add(app_id, "current", imported_secret(PG_GETARG_DATUM(2)),
 					   idv_text_hint(PG_GETARG_TEXT_PP(2)), now);
 	else
-		idv_mint(&minted, app_id, "current", now);
+		idv_secret_mint(&minted, app_id, "current", now);
 	SPI_finish();
 
-	result[1] = imports ? (Datum) 0 : idv_hand_out(&minted);
+	result[1] = imports ? (Datum) 0 : idv_secret_hand_out(&minted);
 	error_context_stack = hide.previous;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
 													  result, nulls)));

@@ -26,7 +26,7 @@
 #define GRACE_MAX			(30 * USECS_PER_DAY)
 
 /*
- * idv_run
+ * idv_query
  *		Run one statement whose parameters are not null.
  *
  * Under the latest snapshot, whatever the isolation level: a secret that was
@@ -36,7 +36,7 @@
  * Returns how many rows it touched or returned.
  */
 uint64
-idv_run(const char *sql, int nargs, Oid *types, Datum *values)
+idv_query(const char *sql, int nargs, Oid *types, Datum *values)
 {
 	SPIPlanPtr	plan = SPI_prepare(sql, nargs, types);
 	int			result;
@@ -55,11 +55,11 @@ idv_run(const char *sql, int nargs, Oid *types, Datum *values)
 }
 
 /*
- * idv_fetched
- *		A column, which is not null, of the first row that idv_run() returned.
+ * idv_query_value
+ *		A column, which is not null, of the first row that idv_query() returned.
  */
 Datum
-idv_fetched(int column)
+idv_query_value(int column)
 {
 	bool		isnull;
 	Datum		value = SPI_getbinval(SPI_tuptable->vals[0],
@@ -96,13 +96,13 @@ idv_grace_usecs(const Interval *grace)
 }
 
 /*
- * idv_add_secret
+ * idv_secret_add
  *		Seal a secret and add it to its app as a new generation.
  *
  * The caller has locked the app.  F0000 if there is no key ring.
  */
 void
-idv_add_secret(int32 app_id, const char *state, IdvText secret,
+idv_secret_add(int32 app_id, const char *state, IdvText secret,
 			   const text *hint, TimestampTz now)
 {
 	Oid			max_types[] = {INT4OID};
@@ -113,10 +113,10 @@ idv_add_secret(int32 app_id, const char *state, IdvText secret,
 	int32		key_id;
 
 	values[0] = Int32GetDatum(app_id);
-	idv_run("SELECT coalesce(max(generation), 0) + 1 FROM idverify.secrets"
-			" WHERE app_id = $1",
-			1, max_types, values);
-	generation = DatumGetInt32(idv_fetched(1));
+	idv_query("SELECT coalesce(max(generation), 0) + 1 FROM idverify.secrets"
+			  " WHERE app_id = $1",
+			  1, max_types, values);
+	generation = DatumGetInt32(idv_query_value(1));
 
 	values[1] = Int32GetDatum(generation);
 	values[2] = CStringGetTextDatum(state);
@@ -126,18 +126,18 @@ idv_add_secret(int32 app_id, const char *state, IdvText secret,
 	values[4] = Int32GetDatum(key_id);
 	values[5] = PointerGetDatum(hint);
 	values[6] = TimestampTzGetDatum(now);
-	idv_run("INSERT INTO idverify.secrets"
-			" (app_id, generation, state, sealed, key_id, hint, created_at)"
-			" VALUES ($1, $2, $3::idverify.secret_state, $4, $5, $6, $7)",
-			lengthof(types), types, values);
+	idv_query("INSERT INTO idverify.secrets"
+			  " (app_id, generation, state, sealed, key_id, hint, created_at)"
+			  " VALUES ($1, $2, $3::idverify.secret_state, $4, $5, $6, $7)",
+			  lengthof(types), types, values);
 }
 
 /*
- * idv_mint
+ * idv_secret_mint
  *		Mint a secret and add it to its app: 64 hex digits, which are the key.
  */
 void
-idv_mint(IdvMinted *minted, int32 app_id, const char *state, TimestampTz now)
+idv_secret_mint(IdvNewSecret * minted, int32 app_id, const char *state, TimestampTz now)
 {
 	IdvText		secret = {minted->digits, IDV_MINTED_LEN};
 	uint8		random[IDV_MINTED_BYTES];
@@ -151,16 +151,16 @@ idv_mint(IdvMinted *minted, int32 app_id, const char *state, TimestampTz now)
 	OPENSSL_cleanse(random, sizeof(random));
 
 	digits = cstring_to_text_with_len(minted->digits, IDV_MINTED_LEN);
-	idv_add_secret(app_id, state, secret, idv_text_hint(digits), now);
+	idv_secret_add(app_id, state, secret, idv_text_hint(digits), now);
 	OPENSSL_cleanse(VARDATA(digits), IDV_MINTED_LEN);
 }
 
 /*
- * idv_hand_out
+ * idv_secret_hand_out
  *		A minted secret as a function's result, in the caller's memory.
  */
 Datum
-idv_hand_out(IdvMinted *minted)
+idv_secret_hand_out(IdvNewSecret * minted)
 {
 	text	   *result = cstring_to_text_with_len(minted->digits, IDV_MINTED_LEN);
 

@@ -18,18 +18,18 @@
 #define IDV_MINTED_LEN		(2 * IDV_MINTED_BYTES)
 
 /* The fresh secret of one function call.  Wiped when it is handed out. */
-typedef struct IdvMinted
+typedef struct IdvNewSecret
 {
 	char		digits[IDV_MINTED_LEN];
-} IdvMinted;
+}			IdvNewSecret;
 
-extern uint64 idv_run(const char *sql, int nargs, Oid *types, Datum *values);
-extern Datum idv_fetched(int column);
+extern uint64 idv_query(const char *sql, int nargs, Oid *types, Datum *values);
+extern Datum idv_query_value(int column);
 extern int64 idv_grace_usecs(const Interval *grace);
-extern void idv_add_secret(int32 app_id, const char *state, IdvText secret,
+extern void idv_secret_add(int32 app_id, const char *state, IdvText secret,
 						   const text *hint, TimestampTz now);
-extern void idv_mint(IdvMinted *minted, int32 app_id, const char *state,
-					 TimestampTz now);
-extern Datum idv_hand_out(IdvMinted *minted);
+extern void idv_secret_mint(IdvNewSecret * minted, int32 app_id, const char *state,
+							TimestampTz now);
+extern Datum idv_secret_hand_out(IdvNewSecret * minted);
 
 #endif							/* IDV_NEW_SECRET_H */

@@ -62,14 +62,14 @@ lock_app(NullableDatum app_key)
 	IdvText		key = idv_app_key_argument(app_key);
 	LockedApp	app;
 
-	if (idv_run("SELECT id, grace, confirm_rotation FROM idverify.apps"
-				" WHERE app_key = $1 FOR NO KEY UPDATE",
-				1, types, &app_key.value) == 0)
+	if (idv_query("SELECT id, grace, confirm_rotation FROM idverify.apps"
+				  " WHERE app_key = $1 FOR NO KEY UPDATE",
+				  1, types, &app_key.value) == 0)
 		idv_report_unknown_app(key);
 
-	app.id = DatumGetInt32(idv_fetched(1));
-	app.grace = idv_grace_usecs(DatumGetIntervalP(idv_fetched(2)));
-	app.confirm_rotation = DatumGetBool(idv_fetched(3));
+	app.id = DatumGetInt32(idv_query_value(1));
+	app.grace = idv_grace_usecs(DatumGetIntervalP(idv_query_value(2)));
+	app.confirm_rotation = DatumGetBool(idv_query_value(3));
 	app.now = GetCurrentTimestamp();
 	return app;
 }
@@ -80,7 +80,7 @@ only_app_key(void)
 {
 	NullableDatum app_key = {.isnull = false};
 
-	if (idv_run("SELECT app_key FROM idverify.apps LIMIT 2", 0, NULL, NULL) != 1)
+	if (idv_query("SELECT app_key FROM idverify.apps LIMIT 2", 0, NULL, NULL) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 SPI_processed == 0 ?
@@ -89,7 +89,7 @@ only_app_key(void)
 				 SPI_processed == 0 ?
 				 errhint("Make one with idverify_create_app.") :
 				 errhint("Say which one: the view idverify.app_status lists their app keys.")));
-	app_key.value = idv_fetched(1);
+	app_key.value = idv_query_value(1);
 	return app_key;
 }
 
@@ -100,9 +100,9 @@ has_staged(const LockedApp *app)
 	Oid			types[] = {INT4OID};
 	Datum		values[] = {Int32GetDatum(app->id)};
 
-	return idv_run("SELECT FROM idverify.secrets"
-				   " WHERE app_id = $1 AND state = 'staged'",
-				   1, types, values) > 0;
+	return idv_query("SELECT FROM idverify.secrets"
+					 " WHERE app_id = $1 AND state = 'staged'",
+					 1, types, values) > 0;
 }
 
 /*
@@ -116,9 +116,9 @@ end_grace_by(const LockedApp *app, TimestampTz until)
 	Oid			types[] = {INT4OID, TIMESTAMPTZOID};
 	Datum		values[] = {Int32GetDatum(app->id), TimestampTzGetDatum(until)};
 
-	return idv_run("UPDATE idverify.secrets SET expires_at = $2"
-				   " WHERE app_id = $1 AND state = 'previous' AND expires_at > $2",
-				   2, types, values);
+	return idv_query("UPDATE idverify.secrets SET expires_at = $2"
+					 " WHERE app_id = $1 AND state = 'previous' AND expires_at > $2",
+					 2, types, values);
 }
 
 /* Let go of the app's secret in this state: it verifies until that time. */
@@ -129,9 +129,9 @@ retire(const LockedApp *app, const char *state, TimestampTz until)
 	Datum		values[] = {Int32GetDatum(app->id), CStringGetTextDatum(state),
 	TimestampTzGetDatum(until)};
 
-	return idv_run("UPDATE idverify.secrets SET state = 'previous', expires_at = $3"
-				   " WHERE app_id = $1 AND state = $2::idverify.secret_state",
-				   3, types, values);
+	return idv_query("UPDATE idverify.secrets SET state = 'previous', expires_at = $3"
+					 " WHERE app_id = $1 AND state = $2::idverify.secret_state",
+					 3, types, values);
 }
 
 /* Make way for another current secret. */
@@ -144,8 +144,8 @@ replace_current(const LockedApp *app, int64 grace)
 
 	end_grace_by(app, app->now + grace);
 	retire(app, "current", app->now + grace);
-	idv_run("UPDATE idverify.apps SET last_rotated_at = $2 WHERE id = $1",
-			2, types, values);
+	idv_query("UPDATE idverify.apps SET last_rotated_at = $2 WHERE id = $1",
+			  2, types, values);
 }
 
 /* The grace window that a call asks for, or else the app's. */
@@ -193,7 +193,7 @@ idverify_rotate(PG_FUNCTION_ARGS)
 {
 	LockedApp	app;
 	int64		grace;
-	IdvMinted	minted;
+	IdvNewSecret minted;
 
 	PreventCommandIfReadOnly("idverify_rotate()");
 	SPI_connect();
@@ -213,10 +213,10 @@ idverify_rotate(PG_FUNCTION_ARGS)
 	}
 
 	replace_current(&app, grace);
-	idv_mint(&minted, app.id, "current", app.now);
+	idv_secret_mint(&minted, app.id, "current", app.now);
 
 	SPI_finish();
-	PG_RETURN_DATUM(idv_hand_out(&minted));
+	PG_RETURN_DATUM(idv_secret_hand_out(&minted));
 }
 
 /*
@@ -230,7 +230,7 @@ Datum
 idverify_stage(PG_FUNCTION_ARGS)
 {
 	LockedApp	app;
-	IdvMinted	minted;
+	IdvNewSecret minted;
 
 	PreventCommandIfReadOnly("idverify_stage()");
 	SPI_connect();
@@ -241,10 +241,10 @@ idverify_stage(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("a secret is already staged for this app"),
 				 errhint("Make it the current one with idverify_promote, or give it up with idverify_revoke.")));
-	idv_mint(&minted, app.id, "staged", app.now);
+	idv_secret_mint(&minted, app.id, "staged", app.now);
 
 	SPI_finish();
-	PG_RETURN_DATUM(idv_hand_out(&minted));
+	PG_RETURN_DATUM(idv_secret_hand_out(&minted));
 }
 
 /*
@@ -274,9 +274,9 @@ idverify_promote(PG_FUNCTION_ARGS)
 	/* The index that allows one current secret checks row by row. */
 	replace_current(&app, grace_argument(fcinfo->args[1], &app));
 	values[0] = Int32GetDatum(app.id);
-	idv_run("UPDATE idverify.secrets SET state = 'current'"
-			" WHERE app_id = $1 AND state = 'staged'",
-			1, types, values);
+	idv_query("UPDATE idverify.secrets SET state = 'current'"
+			  " WHERE app_id = $1 AND state = 'staged'",
+			  1, types, values);
 
 	SPI_finish();
 	PG_RETURN_VOID();
@@ -322,14 +322,14 @@ idverify_purge(PG_FUNCTION_ARGS pg_attribute_unused())
 
 	PreventCommandIfReadOnly("idverify_purge()");
 	SPI_connect();
-	purged = idv_run("DELETE FROM idverify.secrets WHERE (app_id, generation) IN"
-					 " (SELECT app_id, generation FROM idverify.secrets s"
-					 "  WHERE state = 'previous' AND expires_at <= $1"
-					 "  AND EXISTS (SELECT FROM idverify.secrets newer"
-					 "   WHERE newer.app_id = s.app_id"
-					 "   AND newer.generation > s.generation)"
-					 "  FOR UPDATE OF s SKIP LOCKED)",
-					 1, types, values);
+	purged = idv_query("DELETE FROM idverify.secrets WHERE (app_id, generation) IN"
+					   " (SELECT app_id, generation FROM idverify.secrets s"
+					   "  WHERE state = 'previous' AND expires_at <= $1"
+					   "  AND EXISTS (SELECT FROM idverify.secrets newer"
+					   "   WHERE newer.app_id = s.app_id"
+					   "   AND newer.generation > s.generation)"
+					   "  FOR UPDATE OF s SKIP LOCKED)",
+					   1, types, values);
 	SPI_finish();
 	PG_RETURN_INT32((int32) purged);
 }
@@ -366,9 +366,9 @@ reseal(HeapTuple tuple, TupleDesc desc)
 	OPENSSL_cleanse(secret, sizeof(secret));
 	values[3] = Int32GetDatum(key_id);
 
-	if (idv_run("UPDATE idverify.secrets SET sealed = $3, key_id = $4"
-				" WHERE app_id = $1 AND generation = $2",
-				lengthof(types), types, values) != 1)
+	if (idv_query("UPDATE idverify.secrets SET sealed = $3, key_id = $4"
+				  " WHERE app_id = $1 AND generation = $2",
+				  lengthof(types), types, values) != 1)
 		elog(ERROR, "secret %d of app %d went away while it was locked",
 			 row.generation, app_id);
 }
@@ -392,13 +392,13 @@ idverify_rekey(PG_FUNCTION_ARGS pg_attribute_unused())
 	SPI_connect();
 
 	/* Each batch goes on after the last row of the one before. */
-	while (idv_run("SELECT app_id, generation, sealed, key_id"
-				   " FROM idverify.secrets WHERE key_id <> $1"
-				   " AND (app_id, generation) > ($2, $3)"
-				   " ORDER BY app_id, generation"
-				   " LIMIT " CppAsString2(REKEY_BATCH)
-				   " FOR NO KEY UPDATE",
-				   lengthof(types), types, values) > 0)
+	while (idv_query("SELECT app_id, generation, sealed, key_id"
+					 " FROM idverify.secrets WHERE key_id <> $1"
+					 " AND (app_id, generation) > ($2, $3)"
+					 " ORDER BY app_id, generation"
+					 " LIMIT " CppAsString2(REKEY_BATCH)
+					 " FOR NO KEY UPDATE",
+					 lengthof(types), types, values) > 0)
 	{
 		SPITupleTable *batch = SPI_tuptable;
 		HeapTuple	last = batch->vals[batch->numvals - 1];

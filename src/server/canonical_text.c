@@ -36,7 +36,7 @@ is_utc(void)
 }
 
 /*
- * idv_exact_reading_begin
+ * idv_canonical_reading_begin
  *		From here on text that was written exactly is read for what it is.
  *
  * Whatever else it may have been written under, it says what it means: a time
@@ -44,10 +44,10 @@ is_utc(void)
  * while somebody's triggers run, which have hardly a use for these settings;
  * for others, such as the time zone, they have.
  *
- * Returns what idv_exact_text_end() is to be given.  An error undoes it too.
+ * Returns what idv_canonical_text_end() is to be given.  An error undoes it too.
  */
 int
-idv_exact_reading_begin(void)
+idv_canonical_reading_begin(void)
 {
 	int			level = 0;
 
@@ -62,19 +62,19 @@ idv_exact_reading_begin(void)
 }
 
 /*
- * idv_exact_text_begin
+ * idv_canonical_text_begin
  *		From here on text is written, and read, independent of the session.
  *
  * Not only for the sake of those who read it.  Rows without a key, and values
  * that were filled in, are found again by their text: the same value has to
  * give the same text in every session.
  *
- * Returns what idv_exact_text_end() is to be given.  An error undoes it too.
+ * Returns what idv_canonical_text_end() is to be given.  An error undoes it too.
  */
 int
-idv_exact_text_begin(void)
+idv_canonical_text_begin(void)
 {
-	int			level = idv_exact_reading_begin();
+	int			level = idv_canonical_reading_begin();
 
 	if (!is_utc())
 		set_option(&level, "TimeZone", "UTC");
@@ -92,22 +92,22 @@ idv_exact_text_begin(void)
 }
 
 /*
- * idv_exact_text_end
+ * idv_canonical_text_end
  *		Go back to the session's settings.
  */
 void
-idv_exact_text_end(int level)
+idv_canonical_text_end(int level)
 {
 	if (level != 0)
 		AtEOXact_GUC(false, level);
 }
 
 /*
- * idv_is_exact
+ * idv_is_canonical
  *		Does a type write its values the same under all settings, for certain?
  */
 bool
-idv_is_exact(Oid type)
+idv_is_canonical(Oid type)
 {
 	return type == INT2OID || type == INT4OID || type == INT8OID ||
 		type == TEXTOID || type == VARCHAROID || type == UUIDOID;

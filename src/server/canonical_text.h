@@ -10,9 +10,9 @@
 
 #include "postgres.h"
 
-extern int	idv_exact_reading_begin(void);
-extern int	idv_exact_text_begin(void);
-extern void idv_exact_text_end(int level);
-extern bool idv_is_exact(Oid type);
+extern int	idv_canonical_reading_begin(void);
+extern int	idv_canonical_text_begin(void);
+extern void idv_canonical_text_end(int level);
+extern bool idv_is_canonical(Oid type);
 
 #endif							/* IDV_CANONICAL_TEXT_H */

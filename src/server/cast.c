@@ -15,13 +15,13 @@
 #include "utils/lsyscache.h"
 
 /*
- * idv_coerce
+ * idv_cast
  *		A value as one of another type, as an assignment would make it.
  *
  * *fits is false if there is no such assignment.
  */
 Datum
-idv_coerce(Datum value, Oid from, Oid to, bool *fits)
+idv_cast(Datum value, Oid from, Oid to, bool *fits)
 {
 	Oid			function;
 

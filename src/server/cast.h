@@ -10,6 +10,6 @@
 
 #include "postgres.h"
 
-extern Datum idv_coerce(Datum value, Oid from, Oid to, bool *fits);
+extern Datum idv_cast(Datum value, Oid from, Oid to, bool *fits);
 
 #endif							/* IDV_CAST_H */

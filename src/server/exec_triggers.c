@@ -131,13 +131,13 @@ defer_nothing(EState *estate)
 }
 
 /*
- * idv_vouching_start
+ * idv_executor_start
  *		Start a statement, so that its triggers need not do what they need not.
  *
  * vouched		a foreign key of an UPDATE that needs not look, or InvalidOid
  */
 QueryDesc *
-idv_vouching_start(PlannedStmt *planned, DestReceiver *receiver,
+idv_executor_start(PlannedStmt *planned, DestReceiver *receiver,
 				   ParamListInfo params, Oid vouched)
 {
 	bool		restricted = InSecurityRestrictedOperation();

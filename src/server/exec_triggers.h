@@ -12,7 +12,7 @@
 
 #include "executor/execdesc.h"
 
-extern QueryDesc *idv_vouching_start(PlannedStmt *planned,
+extern QueryDesc *idv_executor_start(PlannedStmt *planned,
 									 DestReceiver *receiver,
 									 ParamListInfo params, Oid vouched);
 

@@ -69,7 +69,7 @@ compares_by(Relation index, int column, RegProcedure equal)
  * expressions differ from release to release.  The search_path is pinned.
  */
 static bool
-holds_what_is_asked(IdvProbe *probe, Relation index)
+holds_what_is_asked(IdvIndexLookup * probe, Relation index)
 {
 	Oid			oid = RelationGetRelid(index);
 	HeapTuple	tuple;
@@ -102,7 +102,7 @@ holds_what_is_asked(IdvProbe *probe, Relation index)
  * have made another one under its name, of other rows.
  */
 static bool
-are_as_installed(IdvProbe *probe, Relation table, Relation index)
+are_as_installed(IdvIndexLookup * probe, Relation table, Relation index)
 {
 	TupleDesc	desc = RelationGetDescr(table);
 	Form_pg_index form = index->rd_index;
@@ -135,7 +135,7 @@ are_as_installed(IdvProbe *probe, Relation table, Relation index)
 
 /* What a probe looks for. */
 static int
-make_keys(ScanKeyData keys[2], const IdvProbe *probe, Relation index,
+make_keys(ScanKeyData keys[2], const IdvIndexLookup * probe, Relation index,
 		  int32 app_id, Datum value)
 {
 	int			n = 0;
@@ -161,7 +161,7 @@ make_keys(ScanKeyData keys[2], const IdvProbe *probe, Relation index,
  * hand, has been given another key: keys are an app_id and a bigint.
  */
 static bool
-lock_row(const IdvProbe *probe, Relation table, Relation index,
+lock_row(const IdvIndexLookup * probe, Relation table, Relation index,
 		 Snapshot snapshot, TupleTableSlot *slot, int32 app_id, Datum value)
 {
 	int16	   *key = index->rd_index->indkey.values;
@@ -189,9 +189,9 @@ lock_row(const IdvProbe *probe, Relation table, Relation index,
 	}
 }
 
-/* The rows that the index finds; as idv_probe(). */
+/* The rows that the index finds; as idv_index_lookup(). */
 static int
-scan(const IdvProbe *probe, Relation table, Relation index, int32 app_id,
+scan(const IdvIndexLookup * probe, Relation table, Relation index, int32 app_id,
 	 Datum value, IdvRow *first)
 {
 	ScanKeyData keys[2];
@@ -226,7 +226,7 @@ scan(const IdvProbe *probe, Relation table, Relation index, int32 app_id,
 }
 
 /*
- * idv_probe
+ * idv_index_lookup
  *		Find rows of a table of ours by app_id and one more value, or by the
  *		value alone; perhaps lock them.
  *
@@ -239,7 +239,7 @@ scan(const IdvProbe *probe, Relation table, Relation index, int32 app_id,
  * table or the index is not as it was installed: then a statement has to ask.
  */
 int
-idv_probe(IdvProbe *probe, int32 app_id, Datum value, IdvRow *first)
+idv_index_lookup(IdvIndexLookup * probe, int32 app_id, Datum value, IdvRow *first)
 {
 	LOCKMODE	mode = probe->lock ? RowShareLock : AccessShareLock;
 	Relation	table = NULL;
@@ -247,7 +247,7 @@ idv_probe(IdvProbe *probe, int32 app_id, Datum value, IdvRow *first)
 
 	/* The extension may be dropped, and made anew, while we look. */
 	while (table == NULL)
-		table = try_table_open(idv_rows_table(probe->table), mode);
+		table = try_table_open(idv_our_table(probe->table), mode);
 
 	if (holds_its_rows(table))
 	{

@@ -15,7 +15,7 @@
 #include "server/statement.h"
 
 /* Where to look: at a unique index of a table of ours, or the like. */
-typedef struct IdvProbe
+typedef struct IdvIndexLookup
 {
 	const char *table;
 	const char *index;
@@ -31,9 +31,9 @@ typedef struct IdvProbe
 	int			ntypes;			/* none if nobody reads them so */
 	Oid			known;			/* an index of these columns and rows, once
 								 * there was one */
-} IdvProbe;
+}			IdvIndexLookup;
 
-extern int	idv_probe(IdvProbe *probe, int32 app_id, Datum value,
-					  IdvRow *first);
+extern int	idv_index_lookup(IdvIndexLookup * probe, int32 app_id, Datum value,
+							 IdvRow *first);
 
 #endif							/* IDV_INDEX_LOOKUP_H */

@@ -331,7 +331,7 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	PushCopiedSnapshot(GetLatestSnapshot());
 	UpdateActiveSnapshotCommandId();
 
-	query = idv_vouching_start(linitial_node(PlannedStmt, plan->stmt_list), receiver,
+	query = idv_executor_start(linitial_node(PlannedStmt, plan->stmt_list), receiver,
 							   parameters(statement, values, nulls), vouched);
 #if PG_VERSION_NUM >= 180000
 	ExecutorRun(query, ForwardScanDirection, 0);

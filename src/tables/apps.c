@@ -79,7 +79,7 @@ typedef struct OurTable
 static OurTable apps = {"apps", "apps_app_key_key", InvalidOid};
 static OurTable secrets = {"secrets", "secrets_pkey", InvalidOid};
 
-bool		idv_rows_are_stale = false;
+bool		idv_changes_noted = false;
 
 /*
  * The subtransaction in which we last read what could be of our own making, and
@@ -94,7 +94,7 @@ static void
 note_change(Datum arg pg_attribute_unused(), Oid relid)
 {
 	if (!OidIsValid(relid) || relid == apps.oid || relid == secrets.oid)
-		idv_rows_are_stale = true;
+		idv_changes_noted = true;
 }
 
 /*
@@ -111,7 +111,7 @@ note_end(XactEvent event, void *arg pg_attribute_unused())
 		event != XACT_EVENT_PREPARE)
 		return;
 	if (event != XACT_EVENT_COMMIT && read_in != InvalidSubTransactionId)
-		idv_rows_are_stale = true;
+		idv_changes_noted = true;
 	read_in = InvalidSubTransactionId;
 }
 
@@ -126,15 +126,15 @@ note_subtransaction_end(SubXactEvent event, SubTransactionId ended,
 						void *arg pg_attribute_unused())
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB && read_in >= ended)
-		idv_rows_are_stale = true;
+		idv_changes_noted = true;
 }
 
 /*
- * idv_rows_init
+ * idv_changes_init
  *		Listen for changes.  Called once, when the module is loaded.
  */
 void
-idv_rows_init(void)
+idv_changes_init(void)
 {
 	CacheRegisterRelcacheCallback(note_change, (Datum) 0);
 	RegisterXactCallback(note_end, NULL);
@@ -157,7 +157,7 @@ open_our_table(OurTable *ours)
 		Relation	table;
 
 		if (!OidIsValid(ours->oid))
-			ours->oid = idv_rows_table(ours->name);
+			ours->oid = idv_our_table(ours->name);
 
 		table = try_table_open(ours->oid, AccessShareLock);
 		if (table != NULL)
@@ -290,23 +290,23 @@ has_tireless_trigger(Relation table)
 }
 
 /*
- * idv_rows_forget_tables
+ * idv_changes_forget
  *		Look the tables up again when they are next read.
  */
 void
-idv_rows_forget_tables(void)
+idv_changes_forget(void)
 {
-	idv_rows_are_stale = false;
+	idv_changes_noted = false;
 	apps.oid = InvalidOid;
 	secrets.oid = InvalidOid;
 }
 
 /*
- * idv_rows_table
+ * idv_our_table
  *		The OID of a table of ours, by its name.
  */
 Oid
-idv_rows_table(const char *name)
+idv_our_table(const char *name)
 {
 	Oid			schema = get_namespace_oid("idverify", true);
 	Oid			table = OidIsValid(schema) ?
@@ -322,7 +322,7 @@ idv_rows_table(const char *name)
 }
 
 /*
- * idv_rows_lock_app
+ * idv_app_lock
  *		Lock an app against being deleted, or against getting contacts.
  *
  * AccessShareLock is for those who give it a contact, AccessExclusiveLock for
@@ -335,7 +335,7 @@ idv_rows_table(const char *name)
  * for it.  Nobody else does; a rotation locks rows.
  */
 void
-idv_rows_lock_app(int32 app_id, LOCKMODE mode)
+idv_app_lock(int32 app_id, LOCKMODE mode)
 {
 	Relation	table = open_our_table(&apps);
 
@@ -344,13 +344,13 @@ idv_rows_lock_app(int32 app_id, LOCKMODE mode)
 }
 
 /*
- * idv_rows_app
+ * idv_app_read
  *		Read the row of an app.
  *
  * Returns false if there is none.
  */
 bool
-idv_rows_app(IdvAppRow *app, IdvText app_key)
+idv_app_read(IdvAppRow *app, IdvText app_key)
 {
 	Relation	table = open_our_table(&apps);
 	ScanKeyData key;
@@ -373,14 +373,14 @@ idv_rows_app(IdvAppRow *app, IdvText app_key)
 }
 
 /*
- * idv_rows_secrets
+ * idv_secrets_read
  *		Read the rows of an app's secrets, expired ones included.
  *
  * Returns a list of IdvSecretRow: the current secret, the staged one, then
  * the previous ones, newest first.
  */
 List *
-idv_rows_secrets(int32 app_id)
+idv_secrets_read(int32 app_id)
 {
 	Relation	table = open_our_table(&secrets);
 	List	   *rows = NIL;
@@ -401,7 +401,7 @@ idv_rows_secrets(int32 app_id)
 }
 
 /*
- * idv_rows_are_watched
+ * idv_changes_are_watched
  *		Will every change of our tables be told to every backend?
  *
  * It is told by triggers, which have to fire ALWAYS: replicated changes and
@@ -410,7 +410,7 @@ idv_rows_secrets(int32 app_id)
  * afterwards.  Then nothing that was read may be trusted twice.
  */
 bool
-idv_rows_are_watched(void)
+idv_changes_are_watched(void)
 {
 	Relation	apps_table = open_our_table(&apps);
 	Relation	secrets_table = open_our_table(&secrets);

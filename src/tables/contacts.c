@@ -34,7 +34,7 @@ typedef struct Statement
 	const Oid  *returned;		/* what we read of its result */
 	int			nreturned;
 	IdvStatement prepared;
-	IdvProbe	probe;			/* the same question, if an index can answer */
+	IdvIndexLookup probe;		/* the same question, if an index can answer */
 } Statement;
 
 /*
@@ -232,8 +232,8 @@ find(Statement *statement, const Datum values[2], IdvRow *first)
 	int			found = -1;
 
 	if (statement->probe.table != NULL)
-		found = idv_probe(&statement->probe, DatumGetInt32(values[0]),
-						  values[1], first);
+		found = idv_index_lookup(&statement->probe, DatumGetInt32(values[0]),
+								 values[1], first);
 	return found >= 0 ? (uint64) found : run(statement, values, NULL, first);
 }
 

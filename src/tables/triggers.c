@@ -101,8 +101,8 @@ idverify_keep_contacts(PG_FUNCTION_ARGS)
 	TriggerData *trigger = trigger_data(fcinfo);
 
 	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		idv_rows_lock_app(DatumGetInt32(app_id(trigger)),
-						  AccessExclusiveLock);
+		idv_app_lock(DatumGetInt32(app_id(trigger)),
+					 AccessExclusiveLock);
 
 	SPI_connect();
 	if (run(trigger, "SELECT FROM idverify.contacts") > 0)

@@ -116,7 +116,7 @@ append_field(StringInfo line, const char *name, NullableDatum value)
 }
 
 /*
- * idv_note_unverified
+ * idv_log_unverified
  *		Write one line to the server's log about a claim that did not verify.
  *
  * app_key		in the server encoding, empty if there was none; need not exist
@@ -129,8 +129,8 @@ append_field(StringInfo line, const char *name, NullableDatum value)
  * left out.
  */
 void
-idv_note_unverified(IdvText app_key, IdvVerdict verdict,
-					NullableDatum external_id, NullableDatum email)
+idv_log_unverified(IdvText app_key, IdvVerdict verdict,
+				   NullableDatum external_id, NullableDatum email)
 {
 	StringInfoData claimed;
 	StringInfoData app;

@@ -13,8 +13,8 @@
 #include "server/text.h"
 #include "verdict/verdict.h"
 
-extern void idv_note_unverified(IdvText app_key, IdvVerdict verdict,
-								NullableDatum external_id,
-								NullableDatum email);
+extern void idv_log_unverified(IdvText app_key, IdvVerdict verdict,
+							   NullableDatum external_id,
+							   NullableDatum email);
 
 #endif							/* IDV_UNVERIFIED_LOG_H */

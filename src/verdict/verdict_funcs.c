@@ -36,7 +36,7 @@ app_argument(NullableDatum app_key)
 	IdvText		key = idv_app_key_argument(app_key);
 	IdvAppRow	app;
 
-	if (!idv_rows_app(&app, key))
+	if (!idv_app_read(&app, key))
 		idv_report_unknown_app(key);
 	return app;
 }
@@ -45,7 +45,7 @@ app_argument(NullableDatum app_key)
 static const IdvSecretRow *
 current_secret(int32 app_id)
 {
-	List	   *secrets = idv_rows_secrets(app_id);
+	List	   *secrets = idv_secrets_read(app_id);
 	const IdvSecretRow *first = secrets == NIL ? NULL : linitial(secrets);
 
 	return first && first->state == IDV_STATE_CURRENT ? first : NULL;
