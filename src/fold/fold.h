@@ -76,7 +76,4 @@ extern bool idv_fold_of_external_id(int32 app_id, Datum external_id,
 									int64 *contact);
 extern bool idv_fold_of_email(int32 app_id, Datum email, int64 *contact);
 
-/* For a trigger: is it a fold's own statement that fires it? */
-extern bool idv_fold_writes(Oid relation);
-
 #endif							/* IDV_FOLD_H */

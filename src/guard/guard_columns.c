@@ -18,74 +18,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-static const char *const role_names[IDV_ROLES] = {
-	[IDV_ROLE_APP_KEY] = "app_key",
-	[IDV_ROLE_EXTERNAL_ID] = "external_id",
-	[IDV_ROLE_EMAIL] = "email",
-	[IDV_ROLE_USER_HASH] = "user_hash",
-	[IDV_ROLE_IS_VERIFIED] = "is_verified",
-};
-
-/* May a table do without a column of this role? */
-static bool
-is_optional(IdvRole role)
-{
-	return role == IDV_ROLE_EXTERNAL_ID || role == IDV_ROLE_EMAIL;
-}
-
-/*
- * Take a trigger's arguments apart: the name of each role's column, which is
- * empty where the table is said to have none.
- */
-static void
-read_arguments(const char *names[IDV_ROLES], const Trigger *trigger)
-{
-	for (int i = 0; i < IDV_ROLES; i++)
-		names[i] = NULL;
-
-	for (int i = 0; i < trigger->tgnargs; i++)
-	{
-		const char *argument = trigger->tgargs[i];
-		const char *equals = strchr(argument, '=');
-		size_t		len = equals ? equals - argument : 0;
-		int			role = 0;
-
-		while (role < IDV_ROLES &&
-			   (strlen(role_names[role]) != len ||
-				strncmp(role_names[role], argument, len) != 0))
-			role++;
-
-		if (role == IDV_ROLES)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("argument \"%s\" of trigger \"%s\" is not \"role=column\"",
-							argument, trigger->tgname),
-					 errhint("Roles are app_key, external_id, email, user_hash and is_verified.")));
-		if (names[role] != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("argument \"%s\" of trigger \"%s\" repeats a role",
-							argument, trigger->tgname)));
-		names[role] = equals + 1;
-		if (*names[role] == '\0' && !is_optional(role))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("argument \"%s\" of trigger \"%s\" names no column",
-							argument, trigger->tgname),
-					 errhint("Only external_id or email can be left out.")));
-	}
-
-	for (int i = 0; i < IDV_ROLES; i++)
-		if (names[i] == NULL)
-			names[i] = role_names[i];
-
-	if (*names[IDV_ROLE_EXTERNAL_ID] == '\0' && *names[IDV_ROLE_EMAIL] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("trigger \"%s\" has neither external_id nor email to verify",
-						trigger->tgname)));
-}
-
 /* Is a column of this type fit for the role? */
 static bool
 is_fit(IdvRole role, Oid type)
@@ -120,12 +52,12 @@ find_column(IdvColumn *column, IdvRole role, const char *name,
 				 errmsg("column \"%s\" of relation \"%s\" does not exist",
 						name, RelationGetRelationName(table)),
 				 errdetail("Trigger \"%s\" needs it as %s.",
-						   trigger->tgname, role_names[role]),
-				 is_optional(role) ?
+						   trigger->tgname, idv_role_names[role]),
+				 idv_role_is_optional(role) ?
 				 errhint("Name the column in an argument of the trigger, '%s=column', or write '%s=' if there is none.",
-						 role_names[role], role_names[role]) :
+						 idv_role_names[role], idv_role_names[role]) :
 				 errhint("Name the column in an argument of the trigger, '%s=column'.",
-						 role_names[role]),
+						 idv_role_names[role]),
 				 errtable(table)));
 	if (!is_fit(role, attribute->atttypid))
 		ereport(ERROR,
@@ -136,7 +68,7 @@ find_column(IdvColumn *column, IdvRole role, const char *name,
 				 errdetail("Trigger \"%s\" needs a column of type %s as %s.",
 						   trigger->tgname,
 						   role == IDV_ROLE_IS_VERIFIED ? "boolean" : "text",
-						   role_names[role]),
+						   idv_role_names[role]),
 				 errtablecol(table, attribute->attnum)));
 
 	/* It is computed after us: we would judge something else. */
@@ -146,7 +78,7 @@ find_column(IdvColumn *column, IdvRole role, const char *name,
 				 errmsg("column \"%s\" of relation \"%s\" is a generated column",
 						name, RelationGetRelationName(table)),
 				 errdetail("Trigger \"%s\" cannot use it as %s: it is computed after the trigger.",
-						   trigger->tgname, role_names[role]),
+						   trigger->tgname, idv_role_names[role]),
 				 errtablecol(table, attribute->attnum)));
 
 	column->number = attribute->attnum;
@@ -181,7 +113,7 @@ idv_columns(FmgrInfo *flinfo, TriggerData *trigger)
 	columns->trigger = trigger->tg_trigger->tgoid;
 	columns->context = flinfo->fn_mcxt;
 
-	read_arguments(names, trigger->tg_trigger);
+	idv_guard_arguments(names, trigger->tg_trigger);
 	for (int i = 0; i < IDV_ROLES; i++)
 	{
 		if (*names[i] == '\0')
@@ -193,7 +125,7 @@ idv_columns(FmgrInfo *flinfo, TriggerData *trigger)
 						 errmsg("column \"%s\" of relation \"%s\" cannot be both %s and %s",
 								names[i],
 								RelationGetRelationName(trigger->tg_relation),
-								role_names[earlier], role_names[i])));
+								idv_role_names[earlier], idv_role_names[i])));
 		find_column(&columns->of[i], i, names[i], trigger->tg_trigger,
 					trigger->tg_relation);
 	}
@@ -207,7 +139,7 @@ idv_columns(FmgrInfo *flinfo, TriggerData *trigger)
  *		Read a row.  It is good for as long as the slot is.
  */
 void
-idv_columns_read(IdvGuardedRow * row, const IdvColumns *columns, TupleTableSlot *slot)
+idv_columns_read(IdvGuardedRow *row, const IdvColumns *columns, TupleTableSlot *slot)
 {
 	for (int i = 0; i < IDV_ROLES; i++)
 	{
@@ -230,7 +162,7 @@ idv_columns_read(IdvGuardedRow * row, const IdvColumns *columns, TupleTableSlot 
  */
 HeapTuple
 idv_columns_store(HeapTuple tuple, IdvColumns *columns, TupleDesc desc,
-				  const IdvGuardedRow * given, const IdvGuardedRow * wanted)
+				  const IdvGuardedRow *given, const IdvGuardedRow *wanted)
 {
 	int			n = 0;
 	int			numbers[IDV_ROLES];
@@ -266,7 +198,7 @@ idv_columns_store(HeapTuple tuple, IdvColumns *columns, TupleDesc desc,
  */
 bool
 idv_columns_same(const IdvColumns *columns, IdvRole role,
-				 const IdvGuardedRow * a, const IdvGuardedRow * b)
+				 const IdvGuardedRow *a, const IdvGuardedRow *b)
 {
 	const IdvColumn *column = &columns->of[role];
 
@@ -281,7 +213,7 @@ idv_columns_same(const IdvColumns *columns, IdvRole role,
  *		What a row holds in the column of that role, as text.
  */
 NullableDatum
-idv_columns_text(const IdvColumns *columns, IdvRole role, const IdvGuardedRow * row)
+idv_columns_text(const IdvColumns *columns, IdvRole role, const IdvGuardedRow *row)
 {
 	NullableDatum value = row->of[role];
 

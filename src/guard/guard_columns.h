@@ -13,17 +13,7 @@
 #include "commands/trigger.h"
 #include "executor/tuptable.h"
 
-/* What a column means to the guard. */
-typedef enum IdvRole
-{
-	IDV_ROLE_APP_KEY,
-	IDV_ROLE_EXTERNAL_ID,
-	IDV_ROLE_EMAIL,
-	IDV_ROLE_USER_HASH,
-	IDV_ROLE_IS_VERIFIED
-} IdvRole;
-
-#define IDV_ROLES	(IDV_ROLE_IS_VERIFIED + 1)
+#include "references/guard_arguments.h"
 
 /* The column that has a role in a table. */
 typedef struct IdvColumn
@@ -53,17 +43,17 @@ typedef struct IdvColumns
 typedef struct IdvGuardedRow
 {
 	NullableDatum of[IDV_ROLES];
-}			IdvGuardedRow;
+} IdvGuardedRow;
 
 extern IdvColumns *idv_columns(FmgrInfo *flinfo, TriggerData *trigger);
-extern void idv_columns_read(IdvGuardedRow * row, const IdvColumns *columns,
+extern void idv_columns_read(IdvGuardedRow *row, const IdvColumns *columns,
 							 TupleTableSlot *slot);
 extern HeapTuple idv_columns_store(HeapTuple tuple, IdvColumns *columns,
-								   TupleDesc desc, const IdvGuardedRow * given,
-								   const IdvGuardedRow * wanted);
+								   TupleDesc desc, const IdvGuardedRow *given,
+								   const IdvGuardedRow *wanted);
 extern bool idv_columns_same(const IdvColumns *columns, IdvRole role,
-							 const IdvGuardedRow * a, const IdvGuardedRow * b);
+							 const IdvGuardedRow *a, const IdvGuardedRow *b);
 extern NullableDatum idv_columns_text(const IdvColumns *columns, IdvRole role,
-									  const IdvGuardedRow * row);
+									  const IdvGuardedRow *row);
 
 #endif							/* IDV_GUARD_COLUMNS_H */

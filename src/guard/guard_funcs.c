@@ -25,9 +25,8 @@
 
 #include "guard/guard_columns.h"
 #include "server/sqlfunc.h"
-#include "fold/fold.h"
-#include "fold/fold.h"
 #include "guard/partition_move.h"
+#include "references/contact_table.h"
 #include "verdict/unverified_log.h"
 #include "secrets/app_cache.h"
 #include "verdict/verdict.h"
@@ -70,21 +69,21 @@ trigger_called(FunctionCallInfo fcinfo)
 }
 
 static void
-set_null(IdvGuardedRow * row, IdvRole role)
+set_null(IdvGuardedRow *row, IdvRole role)
 {
 	row->of[role].value = (Datum) 0;
 	row->of[role].isnull = true;
 }
 
 static void
-set_verified(IdvGuardedRow * row, bool verified)
+set_verified(IdvGuardedRow *row, bool verified)
 {
 	row->of[IDV_ROLE_IS_VERIFIED].value = BoolGetDatum(verified);
 	row->of[IDV_ROLE_IS_VERIFIED].isnull = false;
 }
 
 static bool
-is_verified(const IdvGuardedRow * row)
+is_verified(const IdvGuardedRow *row)
 {
 	NullableDatum flag = row->of[IDV_ROLE_IS_VERIFIED];
 
@@ -93,13 +92,13 @@ is_verified(const IdvGuardedRow * row)
 
 /* Is there nothing in the column of that role? */
 static bool
-is_blank(const IdvColumns *columns, IdvRole role, const IdvGuardedRow * row)
+is_blank(const IdvColumns *columns, IdvRole role, const IdvGuardedRow *row)
 {
 	return idv_is_absent(idv_columns_text(columns, role, row));
 }
 
 static bool
-claims_nothing(const IdvColumns *columns, const IdvGuardedRow * row)
+claims_nothing(const IdvColumns *columns, const IdvGuardedRow *row)
 {
 	return is_blank(columns, IDV_ROLE_EXTERNAL_ID, row) &&
 		is_blank(columns, IDV_ROLE_EMAIL, row);
@@ -107,7 +106,7 @@ claims_nothing(const IdvColumns *columns, const IdvGuardedRow * row)
 
 /* The app_key of a row; empty, as no app's is, if there is none. */
 static IdvText
-app_key_of(const IdvColumns *columns, const IdvGuardedRow * row)
+app_key_of(const IdvColumns *columns, const IdvGuardedRow *row)
 {
 	NullableDatum app_key = idv_columns_text(columns, IDV_ROLE_APP_KEY, row);
 	IdvText		none = {"", 0};
@@ -123,7 +122,7 @@ app_key_of(const IdvColumns *columns, const IdvGuardedRow * row)
  * the user_hash.  Whoever catches the error puts the stack back.
  */
 static Judgement
-judge(const IdvColumns *columns, const IdvGuardedRow * row)
+judge(const IdvColumns *columns, const IdvGuardedRow *row)
 {
 	IdvClaim	claim = {
 		.external_id = idv_columns_text(columns, IDV_ROLE_EXTERNAL_ID, row),
@@ -153,7 +152,7 @@ judge(const IdvColumns *columns, const IdvGuardedRow * row)
  * Neither statement nor context: see judge().
  */
 static void
-report_rejected(const IdvColumns *columns, const IdvGuardedRow * row,
+report_rejected(const IdvColumns *columns, const IdvGuardedRow *row,
 				IdvVerdict verdict)
 {
 	IdvText		app_key = app_key_of(columns, row);
@@ -171,7 +170,7 @@ report_rejected(const IdvColumns *columns, const IdvGuardedRow * row,
 
 /* Write a line to the server's log about the claim of a row. */
 static void
-note_unverified(const IdvColumns *columns, const IdvGuardedRow * row,
+note_unverified(const IdvColumns *columns, const IdvGuardedRow *row,
 				IdvVerdict verdict)
 {
 	idv_log_unverified(app_key_of(columns, row), verdict,
@@ -185,7 +184,7 @@ note_unverified(const IdvColumns *columns, const IdvGuardedRow * row,
  * verified already, may stay; old is NULL if there is none.
  */
 static void
-keep_external_id(const IdvColumns *columns, IdvGuardedRow * row, const IdvGuardedRow * old)
+keep_external_id(const IdvColumns *columns, IdvGuardedRow *row, const IdvGuardedRow *old)
 {
 	if (is_blank(columns, IDV_ROLE_EXTERNAL_ID, row))
 		return;
@@ -197,7 +196,7 @@ keep_external_id(const IdvColumns *columns, IdvGuardedRow * row, const IdvGuarde
 
 /* A row that is about to be inserted: decide what is stored of it. */
 static void
-guard_insert(const IdvColumns *columns, IdvGuardedRow * row)
+guard_insert(const IdvColumns *columns, IdvGuardedRow *row)
 {
 	Judgement	judgement;
 
@@ -236,7 +235,7 @@ guard_insert(const IdvColumns *columns, IdvGuardedRow * row)
  */
 static bool
 is_changed(const IdvColumns *columns, IdvRole role,
-		   const IdvGuardedRow * row, const IdvGuardedRow * old)
+		   const IdvGuardedRow *row, const IdvGuardedRow *old)
 {
 	return !idv_columns_same(columns, role, row, old) &&
 		!(is_blank(columns, role, row) && is_blank(columns, role, old));
@@ -244,7 +243,7 @@ is_changed(const IdvColumns *columns, IdvRole role,
 
 /* A row that is about to be updated: decide what is stored of it. */
 static void
-guard_update(const IdvColumns *columns, IdvGuardedRow * row, const IdvGuardedRow * old)
+guard_update(const IdvColumns *columns, IdvGuardedRow *row, const IdvGuardedRow *old)
 {
 	bool		app = is_changed(columns, IDV_ROLE_APP_KEY, row, old);
 	bool		external_id = is_changed(columns, IDV_ROLE_EXTERNAL_ID, row, old);
@@ -361,7 +360,7 @@ idverify_guard(PG_FUNCTION_ARGS)
 	columns = idv_columns(fcinfo->flinfo, trigger);
 
 	/* A fold knows who is verified; an unfold puts back what was. */
-	if (idv_fold_writes(RelationGetRelid(trigger->tg_relation)))
+	if (idv_contacts_fires(RelationGetRelid(trigger->tg_relation)))
 	{
 		if (!inserting)
 			check_fold(columns, trigger);

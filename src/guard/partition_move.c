@@ -154,7 +154,7 @@ has_left(void)
  */
 void
 idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
-				  HeapTuple tuple, const IdvGuardedRow * row)
+				  HeapTuple tuple, const IdvGuardedRow *row)
 {
 	Relation	partition = trigger->tg_relation;
 	MemoryContext before;
@@ -198,7 +198,7 @@ idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
  */
 bool
 idv_moving_arrives(IdvColumns *columns, TriggerData *trigger,
-				   const IdvGuardedRow * row)
+				   const IdvGuardedRow *row)
 {
 	if (!moving.valid || !trigger->tg_relation->rd_rel->relispartition)
 		return false;

@@ -13,8 +13,8 @@
 #include "guard/guard_columns.h"
 
 extern void idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
-							  HeapTuple tuple, const IdvGuardedRow * row);
+							  HeapTuple tuple, const IdvGuardedRow *row);
 extern bool idv_moving_arrives(IdvColumns *columns, TriggerData *trigger,
-							   const IdvGuardedRow * row);
+							   const IdvGuardedRow *row);
 
 #endif							/* IDV_PARTITION_MOVE_H */

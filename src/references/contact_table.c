@@ -26,8 +26,8 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "references/guard_arguments.h"
 #include "server/cast.h"
-#include "fold/fold.h"
 #include "server/index_lookup.h"
 #include "tables/apps.h"
 
@@ -107,24 +107,27 @@ id_column(Relation relation)
 	return id;
 }
 
-/* Add the column that a guard trigger of ours has in the place of a role. */
+/*
+ * Add the columns that the arguments of a guard trigger name for a role.
+ *
+ * An argument that makes no sense is left to the guard to refuse.
+ */
 static Bitmapset *
-add_mapped(Bitmapset *columns, Oid relid, const Trigger *trigger,
-		   const char *role)
+add_mapped(Bitmapset *columns, Oid relid, const Trigger *trigger, IdvRole wanted)
 {
-	size_t		len = strlen(role);
 	char	   *function = get_func_name(trigger->tgfoid);
 
 	if (function == NULL || strcmp(function, "idverify_guard") != 0)
 		return columns;
 	for (int a = 0; a < trigger->tgnargs; a++)
 	{
-		const char *argument = trigger->tgargs[a];
+		IdvRole		role;
+		const char *name = idv_guard_argument(&role, trigger->tgargs[a]);
 		AttrNumber	column;
 
-		if (strncmp(argument, role, len) != 0 || argument[len] != '=')
+		if (name == NULL || role != wanted)
 			continue;
-		column = get_attnum(relid, argument + len + 1);
+		column = get_attnum(relid, name);
 		if (column > 0)
 			columns = bms_add_member(columns, column);
 	}
@@ -132,36 +135,42 @@ add_mapped(Bitmapset *columns, Oid relid, const Trigger *trigger,
 }
 
 /*
- * The columns of some roles: those that are named for them, and whatever
- * columns the arguments of a guard trigger put in their place.
+ * Add the columns of a role: the one that is named for it, and whatever
+ * columns the arguments of guard triggers put in its place.
  */
 static Bitmapset *
-columns_of(Relation relation, const char *const *roles, int nroles)
+add_role(Bitmapset *columns, Relation relation, IdvRole role)
 {
 	Oid			relid = RelationGetRelid(relation);
-	Bitmapset  *columns = NULL;
+	AttrNumber	column = get_attnum(relid, idv_role_names[role]);
 
-	for (int r = 0; r < nroles; r++)
-	{
-		AttrNumber	column = get_attnum(relid, roles[r]);
-
-		if (column > 0)
-			columns = bms_add_member(columns, column);
-		for (int i = 0; relation->trigdesc && i < relation->trigdesc->numtriggers; i++)
-			columns = add_mapped(columns, relid,
-								 &relation->trigdesc->triggers[i], roles[r]);
-	}
+	if (column > 0)
+		columns = bms_add_member(columns, column);
+	for (int i = 0; relation->trigdesc && i < relation->trigdesc->numtriggers; i++)
+		columns = add_mapped(columns, relid,
+							 &relation->trigdesc->triggers[i], role);
 	return columns;
 }
 
-/* What a signature stands for. */
-static const char *const identity_roles[] = {"external_id", "email", "user_hash"};
-
-/* Whether there is one. */
-static const char *const flag_roles[] = {"is_verified"};
-
 /* Whose contact it is. */
-static const char *const app_roles[] = {"app_id", "app_key"};
+static Bitmapset *
+app_columns(Relation relation)
+{
+	AttrNumber	app_id = get_attnum(RelationGetRelid(relation), "app_id");
+	Bitmapset  *columns = add_role(NULL, relation, IDV_ROLE_APP_KEY);
+
+	return app_id > 0 ? bms_add_member(columns, app_id) : columns;
+}
+
+/* What a signature stands for. */
+static Bitmapset *
+identity_columns(Relation relation)
+{
+	Bitmapset  *columns = add_role(NULL, relation, IDV_ROLE_EXTERNAL_ID);
+
+	columns = add_role(columns, relation, IDV_ROLE_EMAIL);
+	return add_role(columns, relation, IDV_ROLE_USER_HASH);
+}
 
 /* Refuse what cannot be a table of contacts. */
 static void
@@ -241,12 +250,11 @@ idv_contacts(Oid relid)
 	contacts->own = relid == idv_contacts_table();
 	contacts->id = id_column(relation);
 	contacts->id_type = getBaseType(get_atttype(relid, contacts->id));
-	contacts->apps = columns_of(relation, app_roles, lengthof(app_roles));
-	contacts->flags = columns_of(relation, flag_roles, lengthof(flag_roles));
+	contacts->apps = app_columns(relation);
+	contacts->flags = add_role(NULL, relation, IDV_ROLE_IS_VERIFIED);
 	contacts->custom_data = column_of_type(relid, "custom_data", JSONBOID);
 	contacts->created_at = column_of_type(relid, "created_at", InvalidOid);
-	contacts->identity = columns_of(relation, identity_roles,
-									lengthof(identity_roles));
+	contacts->identity = identity_columns(relation);
 	contacts->never_filled = get_primary_key_attnos(relid, true, &constraint);
 	if (contacts->own)
 	{
@@ -463,13 +471,14 @@ idv_contacts_write(IdvContacts *contacts, const IdvStatement *statement,
 }
 
 /*
- * idv_fold_writes
- *		Asked by a trigger: is it a fold's own statement that fires me?
+ * idv_contacts_fires
+ *		Asked by a trigger on a table: is it idv_contacts_write() whose
+ *		statement has fired it?
  *
- * Statements of another trigger that the fold's own has fired are not.
+ * A statement of another trigger that this one has fired is not.
  */
 bool
-idv_fold_writes(Oid relation)
+idv_contacts_fires(Oid relation)
 {
 	return OidIsValid(written_relation) &&
 		idv_root_relation(relation) == written_relation &&

@@ -54,5 +54,6 @@ extern bool idv_contacts_is_verified(const IdvContacts *contacts, IdvRow row);
 extern void idv_contacts_write(IdvContacts *contacts,
 							   const IdvStatement *statement,
 							   const Datum *values, const bool *nulls);
+extern bool idv_contacts_fires(Oid relation);
 
 #endif							/* IDV_CONTACT_TABLE_H */
