@@ -154,7 +154,7 @@ SKIP:
 	like(identify('turkish', 'external_id', 'ann'), qr/\|t\|t\|verified$/, 'an index that was made anew, another way');
 	($rc, undef, $told) = $node->psql('turkish', sprintf(
 			q{SELECT idverify_identify('shop', '{"external_id": "ANN", "user_hash": "%s"}')}, user_hash($secret, 'ANN')));
-	like($told, qr/ERROR: .* neither found nor made/, '... leads nobody to a stranger, and nobody astray for ever');
+	like($told, qr/ERROR: .* could not find or create contact/, '... leads nobody to a stranger, and nobody astray for ever');
 }
 
 $node->stop;

@@ -17,31 +17,50 @@
 #include "core/bad_identity.h"
 #include "server/text.h"
 
-const char *const idv_field_names[IDV_FIELDS] = {
-	[IDV_EXTERNAL_ID] = "external_id",
-	[IDV_EMAIL] = "email",
-	[IDV_NAME] = "name",
-	[IDV_COMPANY] = "company",
-	[IDV_PHONE] = "phone",
-	[IDV_AVATAR_URL] = "avatar_url",
-	[IDV_SHOP] = "shop",
-	[IDV_USER_HASH] = "user_hash",
-	[IDV_EMAIL_HASH] = "email_hash",
-	[IDV_SHOP_HASH] = "shop_hash",
-};
-
 /* Other spellings that widgets use, in the order in which they are tried. */
 #define SPELLINGS	3
 
-static const char *const spellings[IDV_FIELDS][SPELLINGS] = {
-	[IDV_EXTERNAL_ID] = {"externalId", "userId", "user_id"},
-	[IDV_EMAIL] = {"userEmail", "user_email"},
-	[IDV_NAME] = {"userName", "user_name"},
-	[IDV_AVATAR_URL] = {"avatarUrl"},
-	[IDV_USER_HASH] = {"userHash"},
-	[IDV_EMAIL_HASH] = {"emailHash"},
-	[IDV_SHOP_HASH] = {"shopHash"},
+static const char *const spellings[IDV_CLAIM_FIELDS][SPELLINGS] = {
+	[IDV_CONTACT_EXTERNAL_ID] = {"externalId", "userId", "user_id"},
+	[IDV_CONTACT_EMAIL] = {"userEmail", "user_email"},
+	[IDV_CONTACT_NAME] = {"userName", "user_name"},
+	[IDV_CONTACT_AVATAR_URL] = {"avatarUrl"},
+	[IDV_FIELD_USER_HASH] = {"userHash"},
+	[IDV_FIELD_EMAIL_HASH] = {"emailHash"},
+	[IDV_FIELD_SHOP_HASH] = {"shopHash"},
 };
+
+/*
+ * idv_claim_field_name
+ *		The name of a field of claims; NULL if it is a column that no claim
+ *		names.
+ */
+const char *
+idv_claim_field_name(int field)
+{
+	switch (field)
+	{
+		case IDV_FIELD_USER_HASH:
+			return "user_hash";
+		case IDV_FIELD_EMAIL_HASH:
+			return "email_hash";
+		case IDV_FIELD_SHOP_HASH:
+			return "shop_hash";
+	}
+
+	switch (idv_contact_columns[field].writer)
+	{
+		case IDV_WRITTEN_BY_IDENTITY:
+		case IDV_WRITTEN_BY_PROFILE:
+		case IDV_WRITTEN_BY_SIGNATURE:
+			return idv_contact_columns[field].name;
+		case IDV_WRITTEN_BY_KEY:
+		case IDV_WRITTEN_BY_FIRST:
+		case IDV_WRITTEN_BY_SERVER:
+			break;
+	}
+	return NULL;
+}
 
 /* Find a member that is not null. */
 static bool
@@ -55,9 +74,13 @@ find_member(JsonbValue *value, Jsonb *claim, const char *name)
 
 /* Find a member under its own name or another spelling of it. */
 static bool
-find_field(JsonbValue *value, Jsonb *claim, IdvField field)
+find_field(JsonbValue *value, Jsonb *claim, int field)
 {
-	if (find_member(value, claim, idv_field_names[field]))
+	const char *name = idv_claim_field_name(field);
+
+	if (name == NULL)
+		return false;
+	if (find_member(value, claim, name))
 		return true;
 	for (int i = 0; i < SPELLINGS; i++)
 		if (find_member(value, claim, spellings[field][i]))
@@ -92,27 +115,27 @@ report_size(const char *field, int max)
  * An id that is a number is taken as its digits.
  */
 static Datum
-field_text(const JsonbValue *value, IdvField field)
+field_text(const JsonbValue *value, int field)
 {
-	if (value->type == jbvNumeric && field == IDV_EXTERNAL_ID)
+	if (value->type == jbvNumeric && field == IDV_CONTACT_EXTERNAL_ID)
 	{
 		char	   *digits = numeric_normalize(value->val.numeric);
 
 		if (strlen(digits) > IDV_FIELD_MAX)
-			report_size(idv_field_names[field], IDV_FIELD_MAX);
+			report_size(idv_claim_field_name(field), IDV_FIELD_MAX);
 		return PointerGetDatum(cstring_to_text(digits));
 	}
 
 	if (value->type != jbvString)
-		report_type(idv_field_names[field],
-					field == IDV_EXTERNAL_ID ? "a string or a number" :
+		report_type(idv_claim_field_name(field),
+					field == IDV_CONTACT_EXTERNAL_ID ? "a string or a number" :
 					"a string");
 	if (value->val.string.len > IDV_FIELD_MAX)
 	{
 		/* A hash of that size is malformed, which is a verdict. */
-		if (field >= IDV_USER_HASH)
+		if (field >= IDV_FIELD_USER_HASH)
 			return CStringGetTextDatum("too long");
-		report_size(idv_field_names[field], IDV_FIELD_MAX);
+		report_size(idv_claim_field_name(field), IDV_FIELD_MAX);
 	}
 	return PointerGetDatum(cstring_to_text_with_len(value->val.string.val,
 													value->val.string.len));
@@ -126,13 +149,13 @@ field_text(const JsonbValue *value, IdvField field)
  * too large.  Each message names the field.
  */
 void
-idv_claim_read(IdvClaimed *claimed, Jsonb *claim)
+idv_claim_read(IdvClaimJson *sent, Jsonb *claim)
 {
 	JsonbValue	value;
 
-	claimed->custom_data = NULL;
-	for (int i = 0; i < IDV_FIELDS; i++)
-		claimed->field[i] = (NullableDatum)
+	sent->custom_data = NULL;
+	for (int i = 0; i < IDV_CLAIM_FIELDS; i++)
+		sent->field[i] = (NullableDatum)
 	{
 		(Datum) 0, true
 	};
@@ -145,11 +168,11 @@ idv_claim_read(IdvClaimed *claimed, Jsonb *claim)
 				 errmsg("claim must be a JSON object"),
 				 errhint("Pass what the widget sent, with fields such as external_id and user_hash.")));
 
-	for (int i = 0; i < IDV_FIELDS; i++)
+	for (int i = 0; i < IDV_CLAIM_FIELDS; i++)
 		if (find_field(&value, claim, i))
 		{
-			claimed->field[i].value = field_text(&value, i);
-			claimed->field[i].isnull = false;
+			sent->field[i].value = field_text(&value, i);
+			sent->field[i].isnull = false;
 		}
 
 	if (find_member(&value, claim, "custom_data") ||
@@ -160,7 +183,7 @@ idv_claim_read(IdvClaimed *claimed, Jsonb *claim)
 			report_type("custom_data", "an object");
 		if (value.val.binary.len > IDV_CUSTOM_DATA_MAX)
 			report_size("custom_data", IDV_CUSTOM_DATA_MAX);
-		claimed->custom_data = JsonbValueToJsonb(&value);
+		sent->custom_data = JsonbValueToJsonb(&value);
 	}
 }
 

@@ -12,36 +12,32 @@
 
 #include "utils/jsonb.h"
 
+#include "tables/contact_columns.h"
+
 #define IDV_FIELD_MAX		1024	/* bytes in the longest text field */
 #define IDV_CUSTOM_DATA_MAX	(64 * 1024) /* bytes of custom_data, as jsonb */
 
-/* The text fields of a claim.  Those up to IDV_SHOP are columns of contacts. */
-typedef enum IdvField
+/*
+ * The text fields of a claim: the columns of a contact that a claim may write,
+ * by their IdvContactColumn, and the signatures.
+ */
+typedef enum IdvClaimField
 {
-	IDV_EXTERNAL_ID,
-	IDV_EMAIL,
-	IDV_NAME,
-	IDV_COMPANY,
-	IDV_PHONE,
-	IDV_AVATAR_URL,
-	IDV_SHOP,
-	IDV_USER_HASH,
-	IDV_EMAIL_HASH,
-	IDV_SHOP_HASH
-} IdvField;
+	IDV_FIELD_USER_HASH = IDV_CONTACT_COLUMNS,
+	IDV_FIELD_EMAIL_HASH,
+	IDV_FIELD_SHOP_HASH,
+	IDV_CLAIM_FIELDS
+} IdvClaimField;
 
-#define IDV_COLUMNS		(IDV_SHOP + 1)
-#define IDV_FIELDS		(IDV_SHOP_HASH + 1)
-
-typedef struct IdvClaimed
+/* A claim as it was sent. */
+typedef struct IdvClaimJson
 {
-	NullableDatum field[IDV_FIELDS];	/* text, null if not sent */
+	NullableDatum field[IDV_CLAIM_FIELDS];	/* text, null if not sent */
 	Jsonb	   *custom_data;	/* NULL if not sent */
-} IdvClaimed;
+} IdvClaimJson;
 
-extern const char *const idv_field_names[IDV_FIELDS];
-
-extern void idv_claim_read(IdvClaimed *claimed, Jsonb *claim);
+extern const char *idv_claim_field_name(int field);
+extern void idv_claim_read(IdvClaimJson *sent, Jsonb *claim);
 extern bool idv_field_is_blank(NullableDatum field);
 extern Jsonb *idv_empty_object(void);
 extern Jsonb *idv_merge_patch(Jsonb *target, Jsonb *patch);

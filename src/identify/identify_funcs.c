@@ -49,15 +49,23 @@
 IDV_ENTRY(idverify_identify);
 
 /*
- * Issue a visitor token: a random UUID, of 122 random bits.
- *
- * Many are drawn at a time, since to draw takes longer than to find a contact.
- * None is used twice, nor kept once it is used.
+ * Random bytes are drawn for several visitor tokens at a time: a draw takes
+ * longer than finding a contact.  It is correct to draw for one at a time, as
+ * with IDV_WITHOUT_TOKEN_BATCH.  A batch is as good because a token is wiped
+ * when it is issued, the batch is never written anywhere, and a backend is
+ * never a fork of one that has drawn.
  */
+#ifdef IDV_WITHOUT_TOKEN_BATCH
+#define TOKENS_DRAWN	1
+#else
+#define TOKENS_DRAWN	16
+#endif
+
+/* Issue a visitor token: a random UUID, of 122 random bits. */
 static void
 issue_visitor(IdvIdentification *call)
 {
-	static pg_uuid_t drawn[16];
+	static pg_uuid_t drawn[TOKENS_DRAWN];
 	static int	left = 0;
 	pg_uuid_t  *fresh;
 
@@ -87,7 +95,7 @@ issue_visitor(IdvIdentification *call)
  * contact bears, which only a DBA can have given it: a token proves nothing.
  */
 static bool
-find_own_contact(IdvContact *own, IdvIdentification *call)
+find_own_contact(IdvContactRow *own, IdvIdentification *call)
 {
 	Datum		visitor = UUIDPGetDatum(&call->visitor);
 
@@ -99,7 +107,7 @@ find_own_contact(IdvContact *own, IdvIdentification *call)
 				issue_visitor(call);
 			return false;
 		}
-		if (!own->is_verified)
+		if (!idv_contact_is_verified(own))
 			return true;
 	}
 
@@ -107,7 +115,7 @@ find_own_contact(IdvContact *own, IdvIdentification *call)
 	return false;
 }
 
-typedef bool (*SetClaim) (IdvContact *contact, const IdvIdentification *call);
+typedef bool (*SetClaim) (IdvContactRow *contact, const IdvIdentification *call);
 
 /*
  * Bring a contact up to date with the claim.
@@ -118,9 +126,9 @@ typedef bool (*SetClaim) (IdvContact *contact, const IdvIdentification *call);
  * Returns false if the contact is gone: folded into another one, most likely.
  */
 static bool
-update_contact(IdvContact *contact, const IdvIdentification *call, SetClaim set)
+update_contact(IdvContactRow *contact, const IdvIdentification *call, SetClaim set)
 {
-	int64		id = contact->id;
+	int64		id = idv_contact_id(contact);
 
 	if (set(contact, call))
 	{
@@ -129,12 +137,13 @@ update_contact(IdvContact *contact, const IdvIdentification *call, SetClaim set)
 			return false;
 		if (set(contact, call))
 		{
-			contact->last_seen_at = call->now;
+			idv_contact_set(contact, IDV_CONTACT_LAST_SEEN_AT,
+							TimestampTzGetDatum(call->now));
 			idv_contact_change(contact, call->app.id, true, call->now);
 			return true;
 		}
 	}
-	if (contact->last_seen_at + SEEN_EVERY <= call->now)
+	if (idv_contact_last_seen_at(contact) + SEEN_EVERY <= call->now)
 		idv_contact_change(contact, call->app.id, false, call->now);
 	return true;
 }
@@ -162,18 +171,18 @@ hold_app(const IdvIdentification *call)
  *
  * If there is none, it may have been folded by hand into another verified one:
  * then its identity leads there.  Or into one that is not: then that one is to
- * be folded into the contact that has to be made; heir->id is 0 if there is none.
+ * be folded into the contact that has to be made: *has_heir says so.
  */
 static bool
-find_verified(IdvContact *contact, IdvContact *heir,
+find_verified(IdvContactRow *contact, IdvContactRow *heir, bool *has_heir,
 			  const IdvIdentification *call)
 {
 	int32		app_id = call->app.id;
-	Datum		external_id = call->claimed.field[IDV_EXTERNAL_ID].value;
-	Datum		email = call->claimed.field[IDV_EMAIL].value;
+	Datum		external_id = call->sent.field[IDV_CONTACT_EXTERNAL_ID].value;
+	Datum		email = call->sent.field[IDV_CONTACT_EMAIL].value;
 	int64		become;
 
-	heir->id = 0;
+	*has_heir = false;
 	if (call->by_email ?
 		idv_contact_find(contact, app_id, IDV_BY_EMAIL_ALONE, email) ||
 		idv_contact_find(contact, app_id, IDV_BY_VERIFIED_EMAIL, email) :
@@ -185,9 +194,12 @@ find_verified(IdvContact *contact, IdvContact *heir,
 		  idv_fold_of_external_id(app_id, external_id, &become)) ||
 		!idv_contact_find(contact, app_id, IDV_BY_ID, Int64GetDatum(become)))
 		return false;
-	if (!contact->is_verified)
+	if (!idv_contact_is_verified(contact))
+	{
 		*heir = *contact;
-	return contact->is_verified;
+		*has_heir = true;
+	}
+	return idv_contact_is_verified(contact);
 }
 
 /*
@@ -197,18 +209,21 @@ find_verified(IdvContact *contact, IdvContact *heir,
  * it and would give it its age; own is NULL if there is none.
  */
 static bool
-add_verified(IdvContact *contact, const IdvIdentification *call,
-			 const IdvContact *own)
+add_verified(IdvContactRow *contact, const IdvIdentification *call,
+			 const IdvContactRow *own)
 {
 	hold_app(call);
 	idv_blank_contact(contact, call->now);
-	contact->is_verified = true;
-	contact->verified_at.isnull = false;
-	contact->verified_at.value = TimestampTzGetDatum(call->now);
+	idv_contact_set(contact, IDV_CONTACT_IS_VERIFIED, BoolGetDatum(true));
+	idv_contact_set(contact, IDV_CONTACT_VERIFIED_AT,
+					TimestampTzGetDatum(call->now));
 	if (!call->by_email)
-		contact->column[IDV_EXTERNAL_ID] = call->claimed.field[IDV_EXTERNAL_ID];
+		contact->column[IDV_CONTACT_EXTERNAL_ID] =
+			call->sent.field[IDV_CONTACT_EXTERNAL_ID];
 	if (own != NULL)
-		contact->created_at = Min(own->created_at, call->now);
+		idv_contact_set(contact, IDV_CONTACT_CREATED_AT,
+						TimestampTzGetDatum(Min(idv_contact_created_at(own),
+												call->now)));
 	(void) idv_set_verified_claim(contact, call);
 	return idv_contact_add(contact, call->app.id,
 						   call->by_email ? IDV_BY_EMAIL_ALONE :
@@ -227,7 +242,8 @@ count_try(int *tries)
 	if ((*tries)++ >= MAX_TRIES)
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("a contact was neither found nor made"),
+				 errmsg("could not find or create contact after %d attempts",
+						MAX_TRIES),
 				 errhint("Look at the indexes and the triggers of idverify.contacts: they have to be as they were installed.")));
 }
 
@@ -235,9 +251,10 @@ count_try(int *tries)
 static void
 identify_verified(IdvIdentification *call)
 {
-	IdvContact	own;
-	IdvContact	heir;
-	IdvContact	contact;
+	IdvContactRow own;
+	IdvContactRow heir;
+	bool		has_heir;
+	IdvContactRow contact;
 	int			tries = 0;
 	bool		has_own = find_own_contact(&own, call);
 
@@ -245,7 +262,7 @@ identify_verified(IdvIdentification *call)
 	{
 		count_try(&tries);
 
-		if (!find_verified(&contact, &heir, call))
+		if (!find_verified(&contact, &heir, &has_heir, call))
 		{
 			call->created = add_verified(&contact, call, has_own ? &own : NULL);
 			if (!call->created)
@@ -253,7 +270,7 @@ identify_verified(IdvIdentification *call)
 		}
 
 		if (!idv_login(call, &contact, has_own ? &own : NULL,
-					   heir.id != 0 ? &heir : NULL))
+					   has_heir ? &heir : NULL))
 			continue;
 
 		/* A contact that was just made has all of it already. */
@@ -262,7 +279,7 @@ identify_verified(IdvIdentification *call)
 	}
 
 	call->named = true;
-	call->contact_id = contact.id;
+	call->contact_id = idv_contact_id(&contact);
 	call->is_verified = true;
 }
 
@@ -270,7 +287,7 @@ identify_verified(IdvIdentification *call)
 static void
 identify_visitor(IdvIdentification *call)
 {
-	IdvContact	own;
+	IdvContactRow own;
 	int			tries = 0;
 
 	for (;;)
@@ -281,8 +298,8 @@ identify_visitor(IdvIdentification *call)
 		{
 			hold_app(call);
 			idv_blank_contact(&own, call->now);
-			own.visitor.isnull = false;
-			own.visitor.value = UUIDPGetDatum(&call->visitor);
+			idv_contact_set(&own, IDV_CONTACT_VISITOR,
+							UUIDPGetDatum(&call->visitor));
 			(void) idv_set_visitor_claim(&own, call);
 			call->created = idv_contact_add(&own, call->app.id,
 											IDV_BY_VISITOR);
@@ -294,14 +311,14 @@ identify_visitor(IdvIdentification *call)
 	}
 
 	call->named = true;
-	call->contact_id = own.id;
+	call->contact_id = idv_contact_id(&own);
 }
 
 /* Refuse a claim: nothing is written. */
 static void
 identify_refused(IdvIdentification *call)
 {
-	IdvContact	own;
+	IdvContactRow own;
 
 	/* A token that would have been replaced is not handed back either. */
 	if (call->has_visitor &&
@@ -315,9 +332,9 @@ identify_refused(IdvIdentification *call)
 static void
 judge(IdvIdentification *call, NullableDatum app_key)
 {
-	const NullableDatum *field = call->claimed.field;
-	IdvClaim	claim = {field[IDV_EXTERNAL_ID], field[IDV_EMAIL],
-	field[IDV_USER_HASH]};
+	const NullableDatum *field = call->sent.field;
+	IdvClaim	claim = {field[IDV_CONTACT_EXTERNAL_ID], field[IDV_CONTACT_EMAIL],
+	field[IDV_FIELD_USER_HASH]};
 	const IdvApp *app = idv_app_get(call->app_key);
 
 	if (!idv_app_is_known(app))
@@ -327,13 +344,13 @@ judge(IdvIdentification *call, NullableDatum app_key)
 	call->verdict = idv_judge(app, &claim);
 	call->by_email = call->app.signed_field == IDV_SIGNED_EMAIL ||
 		(call->app.signed_field == IDV_SIGNED_EITHER &&
-		 (field[IDV_EXTERNAL_ID].isnull ||
-		  idv_text(field[IDV_EXTERNAL_ID].value).len == 0));
+		 (field[IDV_CONTACT_EXTERNAL_ID].isnull ||
+		  idv_text(field[IDV_CONTACT_EXTERNAL_ID].value).len == 0));
 	call->email_signed = call->verdict == IDV_VERIFIED &&
 		(call->by_email ||
-		 idv_check_identity(app_key, field[IDV_EMAIL], field[IDV_EMAIL_HASH]));
-	call->shop_verified = idv_check_identity(app_key, field[IDV_SHOP],
-											 field[IDV_SHOP_HASH]);
+		 idv_check_identity(app_key, field[IDV_CONTACT_EMAIL], field[IDV_FIELD_EMAIL_HASH]));
+	call->shop_verified = idv_check_identity(app_key, field[IDV_CONTACT_SHOP],
+											 field[IDV_FIELD_SHOP_HASH]);
 }
 
 /* Rows of answers; from the catalog, kept until a function is altered. */
@@ -420,7 +437,7 @@ idverify_identify(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("idverify_identify()");
 	call.app_key = idv_app_key_argument(fcinfo->args[0]);
-	idv_claim_read(&call.claimed,
+	idv_claim_read(&call.sent,
 				   PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1));
 	call.has_visitor = !PG_ARGISNULL(2);
 	if (call.has_visitor)
@@ -441,8 +458,8 @@ idverify_identify(PG_FUNCTION_ARGS)
 
 	if (call.verdict != IDV_VERIFIED && call.verdict != IDV_ANONYMOUS)
 		idv_log_unverified(call.app_key, call.verdict,
-						   call.claimed.field[IDV_EXTERNAL_ID],
-						   call.claimed.field[IDV_EMAIL]);
+						   call.sent.field[IDV_CONTACT_EXTERNAL_ID],
+						   call.sent.field[IDV_CONTACT_EMAIL]);
 
 	error_context_stack = hide.previous;
 	PG_RETURN_DATUM(answer(&call, fcinfo));

@@ -13,12 +13,12 @@
 
 /* Fold a contact into that of the signed identity.  False if that is gone. */
 static bool
-fold_in(const IdvContact *source, const IdvContact *target,
+fold_in(const IdvContactRow *source, const IdvContactRow *target,
 		IdvIdentification *call, int how)
 {
 	List	   *folded = NIL;
-	int64		fold_id = idv_fold_own(&folded, call->app.id, source->id,
-									   target->id, how);
+	int64		fold_id = idv_fold_own(&folded, call->app.id, idv_contact_id(source),
+									   idv_contact_id(target), how);
 
 	if (fold_id == IDV_FOLD_TARGET_GONE)
 		return false;
@@ -29,14 +29,14 @@ fold_in(const IdvContact *source, const IdvContact *target,
 
 /* Fold the visitor's own contact into one that was just made. */
 static void
-fold_into_new(const IdvContact *own, const IdvContact *contact,
+fold_into_new(const IdvContactRow *own, const IdvContactRow *contact,
 			  IdvIdentification *call)
 {
-	IdvNewContact target = {contact->id, contact->row.values,
+	IdvNewContact target = {idv_contact_id(contact), contact->row.values,
 	contact->row.nulls, call->now};
 	List	   *folded = NIL;
 
-	call->fold_id = idv_fold_into_new(&folded, call->app.id, own->id, &target);
+	call->fold_id = idv_fold_into_new(&folded, call->app.id, idv_contact_id(own), &target);
 }
 
 /*
@@ -45,12 +45,12 @@ fold_into_new(const IdvContact *own, const IdvContact *contact,
  * All but the target are locked as sources.  Returns false if that is gone.
  */
 static bool
-lock_two(int32 app_id, const IdvContact *one, const IdvContact *other,
-		 const IdvContact *target)
+lock_two(int32 app_id, const IdvContactRow *one, const IdvContactRow *other,
+		 const IdvContactRow *target)
 {
-	const IdvContact *ordered[] = {one, other};
+	const IdvContactRow *ordered[] = {one, other};
 
-	if (one != NULL && other != NULL && other->id < one->id)
+	if (one != NULL && other != NULL && idv_contact_id(other) < idv_contact_id(one))
 	{
 		ordered[0] = other;
 		ordered[1] = one;
@@ -58,7 +58,7 @@ lock_two(int32 app_id, const IdvContact *one, const IdvContact *other,
 	for (size_t i = 0; i < lengthof(ordered); i++)
 	{
 		if (ordered[i] != NULL &&
-			!idv_fold_lock_own(app_id, ordered[i]->id, ordered[i] != target) &&
+			!idv_fold_lock_own(app_id, idv_contact_id(ordered[i]), ordered[i] != target) &&
 			ordered[i] == target)
 			return false;
 	}
@@ -84,18 +84,18 @@ lock_two(int32 app_id, const IdvContact *one, const IdvContact *other,
  * That shows before any other lock is taken, but perhaps that of the third.
  */
 bool
-idv_login(IdvIdentification *call, const IdvContact *contact,
-		  const IdvContact *own, const IdvContact *heir)
+idv_login(IdvIdentification *call, const IdvContactRow *contact,
+		  const IdvContactRow *own, const IdvContactRow *heir)
 {
-	IdvContact	found;
-	const IdvContact *alone = NULL;
+	IdvContactRow found;
+	const IdvContactRow *alone = NULL;
 
 	if (!call->by_email && call->email_signed &&
 		idv_contact_find(&found, call->app.id, IDV_BY_EMAIL_ALONE,
-						 call->claimed.field[IDV_EMAIL].value) &&
-		found.id != contact->id)
+						 call->sent.field[IDV_CONTACT_EMAIL].value) &&
+		idv_contact_id(&found) != idv_contact_id(contact))
 		alone = &found;
-	if (own != NULL && heir != NULL && own->id == heir->id)
+	if (own != NULL && heir != NULL && idv_contact_id(own) == idv_contact_id(heir))
 		heir = NULL;
 
 	if ((own != NULL) + (heir != NULL) + (alone != NULL) > 1)

@@ -13,7 +13,7 @@
 #include "tables/contacts.h"
 #include "identify/profile.h"
 
-extern bool idv_login(IdvIdentification *call, const IdvContact *contact,
-					  const IdvContact *own, const IdvContact *heir);
+extern bool idv_login(IdvIdentification *call, const IdvContactRow *contact,
+					  const IdvContactRow *own, const IdvContactRow *heir);
 
 #endif							/* IDV_LOGIN_H */

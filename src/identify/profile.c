@@ -15,16 +15,16 @@
  *		Start a new contact: nobody in particular, seen now.
  */
 void
-idv_blank_contact(IdvContact *contact, TimestampTz now)
+idv_blank_contact(IdvContactRow *contact, TimestampTz now)
 {
 	memset(contact, 0, sizeof(*contact));
-	for (int i = 0; i < IDV_COLUMNS; i++)
-		contact->column[i].isnull = true;
-	contact->verified_at.isnull = true;
-	contact->visitor.isnull = true;
-	contact->custom_data = idv_empty_object();
-	contact->created_at = now;
-	contact->last_seen_at = now;
+	for (int i = 0; i < IDV_CONTACT_COLUMNS; i++)
+		contact->column[i].isnull = idv_contact_columns[i].nullable;
+	idv_contact_set(contact, IDV_CONTACT_CUSTOM_DATA,
+					JsonbPGetDatum(idv_empty_object()));
+	idv_contact_set(contact, IDV_CONTACT_CREATED_AT, TimestampTzGetDatum(now));
+	idv_contact_set(contact, IDV_CONTACT_UPDATED_AT, TimestampTzGetDatum(now));
+	idv_contact_set(contact, IDV_CONTACT_LAST_SEEN_AT, TimestampTzGetDatum(now));
 }
 
 /* Are both the same text? */
@@ -48,7 +48,7 @@ same_text(NullableDatum a, NullableDatum b)
  * What is blank never wipes what is there.
  */
 static bool
-set_column(IdvContact *contact, IdvField column, NullableDatum value)
+set_column(IdvContactRow *contact, IdvContactColumn column, NullableDatum value)
 {
 	if (same_text(contact->column[column], value) || idv_field_is_blank(value))
 		return false;
@@ -63,25 +63,27 @@ set_column(IdvContact *contact, IdvField column, NullableDatum value)
  * may have made it larger than that: then it may still shrink.
  */
 static bool
-merge_custom_data(IdvContact *contact, Jsonb *claimed)
+merge_custom_data(IdvContactRow *contact, Jsonb *sent)
 {
+	Jsonb	   *before;
 	Jsonb	   *merged;
 
-	if (claimed == NULL)
+	if (sent == NULL)
 		return false;
 
-	merged = idv_merge_patch(contact->custom_data, claimed);
-	if (compareJsonbContainers(&merged->root, &contact->custom_data->root) == 0)
+	before = DatumGetJsonbP(contact->column[IDV_CONTACT_CUSTOM_DATA].value);
+	merged = idv_merge_patch(before, sent);
+	if (compareJsonbContainers(&merged->root, &before->root) == 0)
 		return false;
 	if (VARSIZE(merged) > IDV_CUSTOM_DATA_MAX &&
-		VARSIZE(merged) > VARSIZE(contact->custom_data))
+		VARSIZE(merged) > VARSIZE(before))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("field \"custom_data\" of the contact would become too large"),
 				 errdetail("It may have at most %d bytes, together with what is there already.",
 						   IDV_CUSTOM_DATA_MAX),
 				 errhint("A member is removed by claiming it as null.")));
-	contact->custom_data = merged;
+	idv_contact_set(contact, IDV_CONTACT_CUSTOM_DATA, JsonbPGetDatum(merged));
 	return true;
 }
 
@@ -91,15 +93,17 @@ merge_custom_data(IdvContact *contact, Jsonb *claimed)
  * Identity is not profile: that is for the callers.
  */
 static bool
-set_profile(IdvContact *contact, const IdvIdentification *call)
+set_profile(IdvContactRow *contact, const IdvIdentification *call)
 {
 	bool		changed = false;
 
-	for (int i = IDV_NAME; i <= IDV_AVATAR_URL; i++)
-		changed |= set_column(contact, i, call->claimed.field[i]);
+	for (int i = 0; i < IDV_CONTACT_COLUMNS; i++)
+		if (idv_contact_columns[i].writer == IDV_WRITTEN_BY_PROFILE)
+			changed |= set_column(contact, i, call->sent.field[i]);
 	if (call->shop_verified)
-		changed |= set_column(contact, IDV_SHOP, call->claimed.field[IDV_SHOP]);
-	changed |= merge_custom_data(contact, call->claimed.custom_data);
+		changed |= set_column(contact, IDV_CONTACT_SHOP,
+							  call->sent.field[IDV_CONTACT_SHOP]);
+	changed |= merge_custom_data(contact, call->sent.custom_data);
 	return changed;
 }
 
@@ -111,21 +115,38 @@ set_profile(IdvContact *contact, const IdvIdentification *call)
  * An email that is not signed is profile text: it never replaces one that is.
  */
 bool
-idv_set_verified_claim(IdvContact *contact, const IdvIdentification *call)
+idv_set_verified_claim(IdvContactRow *contact, const IdvIdentification *call)
 {
-	NullableDatum email = call->claimed.field[IDV_EMAIL];
+	NullableDatum email = call->sent.field[IDV_CONTACT_EMAIL];
+	bool		was_signed = idv_contact_email_is_verified(contact);
 	bool		changed = false;
 
 	if (call->email_signed)
 	{
-		changed |= set_column(contact, IDV_EMAIL, email);
-		changed |= !contact->email_verified;
-		contact->email_verified = true;
+		changed |= set_column(contact, IDV_CONTACT_EMAIL, email);
+		changed |= !was_signed;
+		idv_contact_set(contact, IDV_CONTACT_EMAIL_VERIFIED, BoolGetDatum(true));
 	}
-	else if (!contact->email_verified)
-		changed |= set_column(contact, IDV_EMAIL, email);
+	else if (!was_signed)
+		changed |= set_column(contact, IDV_CONTACT_EMAIL, email);
 
 	return set_profile(contact, call) || changed;
+}
+
+/* Write a member of an object, a string. */
+static void
+push_text(JsonbParseState **state, const char *name, IdvText text)
+{
+	JsonbValue	value;
+
+	value.type = jbvString;
+	value.val.string.val = unconstify(char *, name);
+	value.val.string.len = (int) strlen(name);
+	(void) pushJsonbValue(state, WJB_KEY, &value);
+	value.val.string.val = unconstify(char *, text.bytes);
+	value.val.string.len = (int) text.len;
+
+	(void) pushJsonbValue(state, WJB_VALUE, &value);
 }
 
 /*
@@ -137,33 +158,16 @@ static Jsonb *
 describe_claim(const IdvIdentification *call)
 {
 	JsonbParseState *state = NULL;
-	JsonbValue	name;
-	JsonbValue	value;
+	const char *verdict = idv_verdict_labels[call->verdict];
+	IdvText text = {verdict, strlen(verdict)};
 
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	for (int i = -1; i <= IDV_EMAIL; i++)
-	{
-		const char *key = i < 0 ? "verdict" : idv_field_names[i];
-		IdvText		utf8;
-
-		if (i < 0)
-		{
-			utf8.bytes = idv_verdict_labels[call->verdict];
-			utf8.len = strlen(utf8.bytes);
-		}
-		else if (call->claimed.field[i].isnull)
-			continue;
-		else
-			utf8 = idv_text(call->claimed.field[i].value);
-
-		name.type = value.type = jbvString;
-		name.val.string.val = unconstify(char *, key);
-		name.val.string.len = (int) strlen(key);
-		value.val.string.val = unconstify(char *, utf8.bytes);
-		value.val.string.len = (int) utf8.len;
-		(void) pushJsonbValue(&state, WJB_KEY, &name);
-		(void) pushJsonbValue(&state, WJB_VALUE, &value);
-	}
+	push_text(&state, "verdict", text);
+	for (int i = 0; i < IDV_CONTACT_COLUMNS; i++)
+		if (idv_contact_columns[i].writer == IDV_WRITTEN_BY_IDENTITY &&
+			!call->sent.field[i].isnull)
+			push_text(&state, idv_contact_columns[i].name,
+					  idv_text(call->sent.field[i].value));
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
@@ -173,15 +177,16 @@ describe_claim(const IdvIdentification *call)
  *		contact.  Returns whether it changed.
  */
 bool
-idv_set_visitor_claim(IdvContact *contact, const IdvIdentification *call)
+idv_set_visitor_claim(IdvContactRow *contact, const IdvIdentification *call)
 {
 	bool		anonymous = call->verdict == IDV_ANONYMOUS;
 	bool		accepted = call->app.on_unverified == IDV_POLICY_ACCEPT;
 	bool		changed = false;
 
 	if (accepted && !anonymous)
-		for (int i = IDV_EXTERNAL_ID; i <= IDV_EMAIL; i++)
-			changed |= set_column(contact, i, call->claimed.field[i]);
+		for (int i = 0; i < IDV_CONTACT_COLUMNS; i++)
+			if (idv_contact_columns[i].writer == IDV_WRITTEN_BY_IDENTITY)
+				changed |= set_column(contact, i, call->sent.field[i]);
 	if (accepted || anonymous)
 		changed |= set_profile(contact, call);
 
@@ -189,11 +194,14 @@ idv_set_visitor_claim(IdvContact *contact, const IdvIdentification *call)
 	{
 		Jsonb	   *description = describe_claim(call);
 
-		if (contact->last_claim == NULL ||
-			compareJsonbContainers(&contact->last_claim->root,
+		NullableDatum before = contact->column[IDV_CONTACT_LAST_CLAIM];
+
+		if (before.isnull ||
+			compareJsonbContainers(&DatumGetJsonbP(before.value)->root,
 								   &description->root) != 0)
 		{
-			contact->last_claim = description;
+			idv_contact_set(contact, IDV_CONTACT_LAST_CLAIM,
+							JsonbPGetDatum(description));
 			changed = true;
 		}
 	}

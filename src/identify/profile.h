@@ -22,7 +22,7 @@ typedef struct IdvIdentification
 {
 	IdvText		app_key;
 	IdvAppRow	app;
-	IdvClaimed	claimed;
+	IdvClaimJson sent;
 	IdvVerdict	verdict;
 	bool		by_email;		/* is the email what counts as signed? */
 	bool		email_signed;	/* is the email signed, itself or beside? */
@@ -39,10 +39,10 @@ typedef struct IdvIdentification
 	bool		shop_verified;
 } IdvIdentification;
 
-extern void idv_blank_contact(IdvContact *contact, TimestampTz now);
-extern bool idv_set_verified_claim(IdvContact *contact,
+extern void idv_blank_contact(IdvContactRow *contact, TimestampTz now);
+extern bool idv_set_verified_claim(IdvContactRow *contact,
 								   const IdvIdentification *call);
-extern bool idv_set_visitor_claim(IdvContact *contact,
+extern bool idv_set_visitor_claim(IdvContactRow *contact,
 								  const IdvIdentification *call);
 
 #endif							/* IDV_PROFILE_H */

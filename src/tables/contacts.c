@@ -7,9 +7,9 @@
  *
  * Every statement names the app_id, and takes the time as a parameter, so that
  * the table can be distributed by app_id.  Each runs under a snapshot of its
- * own, the latest one (src/server/statement.c), so that a REPEATABLE READ transaction
+ * own, the latest one (server/statement.c), so that a REPEATABLE READ transaction
  * finds what it would otherwise collide with.  Where the table is here, and not
- * distributed, its indexes answer without a statement (src/server/index_lookup.c).
+ * distributed, its indexes answer without a statement (server/index_lookup.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -18,19 +18,23 @@
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/timestamp.h"
 
 #include "server/index_lookup.h"
 #include "tables/apps.h"
 
-#define MAX_PARAMETERS	19
+/* The types of the columns, as they are read and passed. */
+#define COLUMN_TYPE(constant, name, type, nullable, writer) type,
+#define CONTACT_TYPES	{IDV_CONTACT_COLUMN_LIST(COLUMN_TYPE)}
+
+static const Oid contact_types[IDV_CONTACT_COLUMNS] = CONTACT_TYPES;
 
 /* A statement, prepared when it is first run. */
 typedef struct Statement
 {
-	const char *sql;
+	const char *sql;			/* with one %s where there is a list: */
+	void		(*list) (StringInfo sql);
 	int			nargs;
-	Oid			types[MAX_PARAMETERS];
+	Oid			types[IDV_CONTACT_COLUMNS];
 	const Oid  *returned;		/* what we read of its result */
 	int			nreturned;
 	IdvStatement prepared;
@@ -41,32 +45,58 @@ typedef struct Statement
  * What read_contact() reads: every column, in the table's own order.  Then the
  * executor hands on the row as it is, instead of making one of its columns.
  */
-enum
+static void
+list_columns(StringInfo sql)
 {
-	APP_ID, ID, EXTERNAL_ID, EMAIL, EMAIL_VERIFIED, NAME, COMPANY, PHONE,
-	AVATAR_URL, CUSTOM_DATA, SHOP, IS_VERIFIED, VERIFIED_AT, VISITOR,
-	LAST_CLAIM, CREATED_AT, UPDATED_AT, LAST_SEEN_AT
-};
+	for (int i = 0; i < IDV_CONTACT_COLUMNS; i++)
+		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "",
+						 idv_contact_columns[i].name);
+}
 
-#define CONTACT \
-	"SELECT app_id, id, external_id, email, email_verified, name, company," \
-	" phone, avatar_url, custom_data, shop, is_verified, verified_at, visitor," \
-	" last_claim, created_at, updated_at, last_seen_at" \
-	" FROM idverify.contacts WHERE app_id = $1"
+/* What an INSERT writes.  Parameter n is column n. */
+static void
+list_inserted(StringInfo sql)
+{
+	StringInfoData values;
+
+	initStringInfo(&values);
+	for (int i = 0; i < IDV_CONTACT_COLUMNS; i++)
+	{
+		/* The table numbers its rows. */
+		if (i == IDV_CONTACT_ID)
+			continue;
+		appendStringInfo(sql, "%s%s", i > 0 ? ", " : "(",
+						 idv_contact_columns[i].name);
+		appendStringInfo(&values, "%s$%d", i > 0 ? ", " : "", i + 1);
+	}
+	appendStringInfo(sql, ") VALUES (%s)", values.data);
+}
+
+/* What an UPDATE writes.  Parameter n is column n. */
+static void
+list_updated(StringInfo sql)
+{
+	const char *separator = "";
+
+	for (int i = 0; i < IDV_CONTACT_COLUMNS; i++)
+	{
+		if (idv_contact_columns[i].writer == IDV_WRITTEN_BY_KEY ||
+			idv_contact_columns[i].writer == IDV_WRITTEN_BY_FIRST)
+			continue;
+		appendStringInfo(sql, "%s%s = $%d", separator,
+						 idv_contact_columns[i].name, i + 1);
+		separator = ", ";
+	}
+}
+
+#define CONTACT "SELECT %s FROM idverify.contacts WHERE app_id = $1"
 
 #define SAME_EMAIL "lower(email COLLATE \"C\") = lower($2 COLLATE \"C\")"
 
-static const Oid contact_types[] = {
-	[APP_ID] = INT4OID,[ID] = INT8OID,[EXTERNAL_ID] = TEXTOID,
-	[EMAIL] = TEXTOID,[EMAIL_VERIFIED] = BOOLOID,[NAME] = TEXTOID,
-	[COMPANY] = TEXTOID,[PHONE] = TEXTOID,[AVATAR_URL] = TEXTOID,
-	[CUSTOM_DATA] = JSONBOID,[SHOP] = TEXTOID,[IS_VERIFIED] = BOOLOID,
-	[VERIFIED_AT] = TIMESTAMPTZOID,[VISITOR] = UUIDOID,
-	[LAST_CLAIM] = JSONBOID,[CREATED_AT] = TIMESTAMPTZOID,
-	[UPDATED_AT] = TIMESTAMPTZOID,[LAST_SEEN_AT] = TIMESTAMPTZOID
-};
-
-#define A_CONTACT	.returned = contact_types,.nreturned = lengthof(contact_types)
+#define A_CONTACT \
+	.list = list_columns, \
+	.returned = contact_types, \
+	.nreturned = lengthof(contact_types)
 #define OF_CONTACTS	.types = contact_types,.ntypes = lengthof(contact_types)
 
 /* What is read of a contact that was added; its columns are the fold's. */
@@ -137,16 +167,11 @@ static Statement finders[] = {
  * others cannot object to a contact that is new in this respect.
  */
 #define ADD(unique) { \
-	.sql = "INSERT INTO idverify.contacts (app_id, external_id, email, name," \
-	" company, phone, avatar_url, shop, email_verified, is_verified," \
-	" verified_at, custom_data, last_claim, visitor, created_at, updated_at," \
-	" last_seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11," \
-	" $12, $13, $14, $15, $16, $16) ON CONFLICT " unique \
+	.sql = "INSERT INTO idverify.contacts %s ON CONFLICT " unique \
 	" DO NOTHING RETURNING id, *", \
-	.nargs = 16, \
-	.types = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, \
-		TEXTOID, BOOLOID, BOOLOID, TIMESTAMPTZOID, JSONBOID, JSONBOID, \
-		UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}, \
+	.list = list_inserted, \
+	.nargs = IDV_CONTACT_COLUMNS, \
+	.types = CONTACT_TYPES, \
 	.returned = added_types, \
 	.nreturned = lengthof(added_types) \
 }
@@ -159,16 +184,10 @@ static Statement adders[] = {
 };
 
 static Statement changing = {
-	.sql = "UPDATE idverify.contacts SET external_id = $2, email = $3, name = $4,"
-	" company = $5, phone = $6, avatar_url = $7, shop = $8,"
-	" email_verified = $9, is_verified = $10, verified_at = $11,"
-	" custom_data = $12, last_claim = $13, visitor = $14,"
-	" last_seen_at = $15, updated_at = $16"
-	" WHERE app_id = $1 AND id = $17",
-	.nargs = 17,
-	.types = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-		TEXTOID, BOOLOID, BOOLOID, TIMESTAMPTZOID, JSONBOID, JSONBOID,
-	UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID}
+	.sql = "UPDATE idverify.contacts SET %s WHERE app_id = $1 AND id = $2",
+	.list = list_updated,
+	.nargs = IDV_CONTACT_COLUMNS,
+	.types = CONTACT_TYPES
 };
 
 static Statement seeing = {
@@ -218,7 +237,13 @@ run(Statement *statement, const Datum *values, const bool *nulls,
 {
 	if (statement->prepared.plan == NULL)
 	{
-		idv_statement_prepare(&statement->prepared, InvalidOid, statement->sql,
+		StringInfoData list;
+
+		initStringInfo(&list);
+		if (statement->list != NULL)
+			statement->list(&list);
+		idv_statement_prepare(&statement->prepared, InvalidOid,
+							  psprintf(statement->sql, list.data),
 							  statement->nargs, statement->types);
 		expect_as_installed(statement);
 	}
@@ -237,66 +262,34 @@ find(Statement *statement, const Datum values[2], IdvRow *first)
 	return found >= 0 ? (uint64) found : run(statement, values, NULL, first);
 }
 
-/* Read a row that a finder returned. */
+/*
+ * Read a row that a finder returned.
+ *
+ * A column that is NULL against its constraint, which somebody has dropped by
+ * hand, is an error here, and never read as a pointer.
+ */
 static void
-read_contact(IdvContact *contact, IdvRow row)
+read_contact(IdvContactRow *contact, IdvRow row)
 {
-	static const int columns[IDV_COLUMNS] = {
-		[IDV_EXTERNAL_ID] = EXTERNAL_ID,
-		[IDV_EMAIL] = EMAIL,
-		[IDV_NAME] = NAME,
-		[IDV_COMPANY] = COMPANY,
-		[IDV_PHONE] = PHONE,
-		[IDV_AVATAR_URL] = AVATAR_URL,
-		[IDV_SHOP] = SHOP,
-	};
-	const Datum *value = row.values;
-	const bool *isnull = row.nulls;
-
-	contact->id = DatumGetInt64(value[ID]);
-	for (int i = 0; i < IDV_COLUMNS; i++)
+	for (int i = 0; i < IDV_CONTACT_COLUMNS; i++)
 	{
-		contact->column[i].value = value[columns[i]];
-		contact->column[i].isnull = isnull[columns[i]];
+		if (row.nulls[i] && !idv_contact_columns[i].nullable)
+			idv_report_not_as_installed();
+		contact->column[i].value = row.values[i];
+		contact->column[i].isnull = row.nulls[i];
 	}
-	contact->email_verified = DatumGetBool(value[EMAIL_VERIFIED]);
-	contact->is_verified = DatumGetBool(value[IS_VERIFIED]);
-	contact->verified_at.value = value[VERIFIED_AT];
-	contact->verified_at.isnull = isnull[VERIFIED_AT];
-	contact->custom_data = DatumGetJsonbP(value[CUSTOM_DATA]);
-	contact->last_claim = isnull[LAST_CLAIM] ? NULL :
-		DatumGetJsonbP(value[LAST_CLAIM]);
-	contact->visitor.value = value[VISITOR];
-	contact->visitor.isnull = isnull[VISITOR];
-	contact->created_at = DatumGetTimestampTz(value[CREATED_AT]);
-	contact->last_seen_at = DatumGetTimestampTz(value[LAST_SEEN_AT]);
 }
 
-/* The parameters that adding and changing a contact have in common. */
-#define CONTACT_PARAMETERS	14
-
+/* The parameters that add and change a contact: its columns. */
 static void
-set_parameters(Datum *values, bool *nulls, int32 app_id,
-			   const IdvContact *contact)
+set_parameters(Datum values[IDV_CONTACT_COLUMNS],
+			   bool nulls[IDV_CONTACT_COLUMNS], const IdvContactRow *contact)
 {
-	int			n = 0;
-
-	values[n++] = Int32GetDatum(app_id);
-	for (int i = 0; i < IDV_COLUMNS; i++)
+	for (int i = 0; i < IDV_CONTACT_COLUMNS; i++)
 	{
-		nulls[n] = contact->column[i].isnull;
-		values[n++] = contact->column[i].value;
+		values[i] = contact->column[i].value;
+		nulls[i] = contact->column[i].isnull;
 	}
-	values[n++] = BoolGetDatum(contact->email_verified);
-	values[n++] = BoolGetDatum(contact->is_verified);
-	nulls[n] = contact->verified_at.isnull;
-	values[n++] = contact->verified_at.value;
-	values[n++] = JsonbPGetDatum(contact->custom_data);
-	nulls[n] = contact->last_claim == NULL;
-	values[n++] = JsonbPGetDatum(contact->last_claim);
-	nulls[n] = contact->visitor.isnull;
-	values[n++] = contact->visitor.value;
-	Assert(n == CONTACT_PARAMETERS);
 }
 
 /*
@@ -307,7 +300,7 @@ set_parameters(Datum *values, bool *nulls, int32 app_id,
  * who is meant is never guessed.
  */
 bool
-idv_contact_find(IdvContact *contact, int32 app_id, IdvFind how, Datum what)
+idv_contact_find(IdvContactRow *contact, int32 app_id, IdvFind how, Datum what)
 {
 	Datum		values[] = {Int32GetDatum(app_id), what};
 	IdvRow		row;
@@ -328,19 +321,20 @@ idv_contact_find(IdvContact *contact, int32 app_id, IdvFind how, Datum what)
  * may have been made this instant by somebody else.
  */
 bool
-idv_contact_add(IdvContact *contact, int32 app_id, IdvFind by)
+idv_contact_add(IdvContactRow *contact, int32 app_id, IdvFind by)
 {
-	Datum		values[CONTACT_PARAMETERS + 2];
-	bool		nulls[lengthof(values)] = {false};
+	Datum		values[IDV_CONTACT_COLUMNS];
+	bool		nulls[IDV_CONTACT_COLUMNS];
 	IdvRow		row;
 
-	set_parameters(values, nulls, app_id, contact);
-	values[CONTACT_PARAMETERS] = TimestampTzGetDatum(contact->created_at);
-	values[CONTACT_PARAMETERS + 1] = TimestampTzGetDatum(contact->last_seen_at);
+	idv_contact_set(contact, IDV_CONTACT_APP_ID, Int32GetDatum(app_id));
+	contact->column[IDV_CONTACT_UPDATED_AT] =
+		contact->column[IDV_CONTACT_LAST_SEEN_AT];
+	set_parameters(values, nulls, contact);
 
 	if (run(&adders[by], values, nulls, &row) == 0)
 		return false;
-	contact->id = DatumGetInt64(row.values[0]);
+	idv_contact_set(contact, IDV_CONTACT_ID, row.values[0]);
 	contact->row.values = row.values + 1;
 	contact->row.nulls = row.nulls + 1;
 	return true;
@@ -353,26 +347,24 @@ idv_contact_add(IdvContact *contact, int32 app_id, IdvFind by)
  * A contact that changed has been read with IDV_BY_ID_TO_CHANGE.
  */
 void
-idv_contact_change(const IdvContact *contact, int32 app_id, bool changed,
+idv_contact_change(IdvContactRow *contact, int32 app_id, bool changed,
 				   TimestampTz now)
 {
-	Datum		values[CONTACT_PARAMETERS + 3];
-	bool		nulls[lengthof(values)] = {false};
+	Datum		values[IDV_CONTACT_COLUMNS];
+	bool		nulls[IDV_CONTACT_COLUMNS];
 	IdvRow		row;
 
 	if (!changed)
 	{
 		values[0] = Int32GetDatum(app_id);
-		values[1] = Int64GetDatum(contact->id);
+		values[1] = contact->column[IDV_CONTACT_ID].value;
 		values[2] = TimestampTzGetDatum(now);
 		(void) run(&seeing, values, NULL, &row);
 		return;
 	}
 
-	set_parameters(values, nulls, app_id, contact);
-	values[CONTACT_PARAMETERS] = TimestampTzGetDatum(contact->last_seen_at);
-	values[CONTACT_PARAMETERS + 1] = TimestampTzGetDatum(now);
-	values[CONTACT_PARAMETERS + 2] = Int64GetDatum(contact->id);
+	idv_contact_set(contact, IDV_CONTACT_UPDATED_AT, TimestampTzGetDatum(now));
+	set_parameters(values, nulls, contact);
 	(void) run(&changing, values, nulls, &row);
 }
 

@@ -80,10 +80,14 @@ add_name(Recipe *recipe)
 		"userName", "user_name", "avatarUrl", "userHash", "emailHash",
 		"shopHash", "custom_data", "customData", "a", "b", "c", ""
 	};
-	int			choice = next(recipe) % (IDV_FIELDS + lengthof(others));
+	int			choice = next(recipe) % (IDV_CLAIM_FIELDS + lengthof(others));
 
-	appendStringInfo(&recipe->text, "\"%s\"", choice < IDV_FIELDS ?
-					 idv_field_names[choice] : others[choice - IDV_FIELDS]);
+	const char *name = choice < IDV_CLAIM_FIELDS ?
+	idv_claim_field_name(choice) : others[choice - IDV_CLAIM_FIELDS];
+
+	/* A column that no claim names is a member like any other. */
+	appendStringInfo(&recipe->text, "\"%s\"",
+					 name != NULL ? name : idv_contact_columns[choice].name);
 }
 
 static void
@@ -177,24 +181,30 @@ check_error(const ErrorData *error)
 	{
 		if (strcmp(error->message, "claim must be a JSON object") == 0)
 			return;
-		for (int i = 0; i <= IDV_FIELDS; i++)
+		for (int i = 0; i <= IDV_CLAIM_FIELDS; i++)
 		{
-			const char *name = i < IDV_FIELDS ? idv_field_names[i] : "custom_data";
-			const char *wanted = i == IDV_FIELDS ? "an object" :
-			i == IDV_EXTERNAL_ID ? "a string or a number" : "a string";
+			const char *name = i < IDV_CLAIM_FIELDS ? idv_claim_field_name(i) : "custom_data";
+			const char *wanted = i == IDV_CLAIM_FIELDS ? "an object" :
+			i == IDV_CONTACT_EXTERNAL_ID ? "a string or a number" : "a string";
 
-			if (strcmp(error->message,
+			if (name != NULL &&
+				strcmp(error->message,
 					   psprintf("field \"%s\" of the claim must be %s",
 								name, wanted)) == 0)
 				return;
 		}
 	}
 	if (error->sqlerrcode == ERRCODE_PROGRAM_LIMIT_EXCEEDED)
-		for (int i = 0; i <= IDV_FIELDS; i++)
-			if (strcmp(error->message,
+		for (int i = 0; i <= IDV_CLAIM_FIELDS; i++)
+		{
+			const char *name = i < IDV_CLAIM_FIELDS ? idv_claim_field_name(i) : "custom_data";
+
+			if (name != NULL &&
+				strcmp(error->message,
 					   psprintf("field \"%s\" of the claim is too large",
-								i < IDV_FIELDS ? idv_field_names[i] : "custom_data")) == 0)
+								name)) == 0)
 				return;
+		}
 
 	fprintf(stderr, "unexpected error: %s\n", error->message);
 	abort();
@@ -202,21 +212,21 @@ check_error(const ErrorData *error)
 
 /* A claim that was read: every field within its limits. */
 static void
-check_fields(const IdvClaimed *claimed)
+check_fields(const IdvClaimJson *sent)
 {
-	for (int i = 0; i < IDV_FIELDS; i++)
+	for (int i = 0; i < IDV_CLAIM_FIELDS; i++)
 	{
 		text	   *value;
 
-		if (claimed->field[i].isnull)
+		if (sent->field[i].isnull)
 			continue;
-		value = DatumGetTextPP(claimed->field[i].value);
+		value = DatumGetTextPP(sent->field[i].value);
 		if (VARSIZE_ANY_EXHDR(value) > IDV_FIELD_MAX ||
 			!pg_verify_mbstr(GetDatabaseEncoding(), VARDATA_ANY(value),
 							 VARSIZE_ANY_EXHDR(value), true))
 			abort();
 		if (VARSIZE_ANY_EXHDR(value) == 0 &&
-			!idv_field_is_blank(claimed->field[i]))
+			!idv_field_is_blank(sent->field[i]))
 			abort();
 	}
 }
@@ -264,18 +274,18 @@ try_claim(Jsonb *claim, Jsonb *target)
 
 	PG_TRY();
 	{
-		IdvClaimed	claimed;
+		IdvClaimJson sent;
 
-		idv_claim_read(&claimed, claim);
-		check_fields(&claimed);
-		if (claimed.custom_data != NULL)
+		idv_claim_read(&sent, claim);
+		check_fields(&sent);
+		if (sent.custom_data != NULL)
 		{
-			if (!JB_ROOT_IS_OBJECT(claimed.custom_data) ||
-				VARSIZE(claimed.custom_data) > IDV_CUSTOM_DATA_MAX + VARHDRSZ)
+			if (!JB_ROOT_IS_OBJECT(sent.custom_data) ||
+				VARSIZE(sent.custom_data) > IDV_CUSTOM_DATA_MAX + VARHDRSZ)
 				abort();
 			if (target != NULL && JB_ROOT_IS_OBJECT(target))
-				check_merge(target, claimed.custom_data);
-			check_merge(idv_empty_object(), claimed.custom_data);
+				check_merge(target, sent.custom_data);
+			check_merge(idv_empty_object(), sent.custom_data);
 		}
 	}
 	PG_CATCH();
