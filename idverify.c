@@ -47,7 +47,7 @@ _PG_init(void)
 {
 	idv_keyring_init();
 	idv_changes_init();
-	idv_relations_init();
+	idv_table_descriptions_init();
 
 	MarkGUCPrefixReserved("idverify");
 }

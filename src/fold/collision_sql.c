@@ -67,13 +67,13 @@ idv_index_predicate(const IdvTable *table, Relation index)
 static Node *
 as_moved(Node *node, void *context)
 {
-	IdvWriting *writing = context;
+	IdvMoveSql *moving = context;
 
 	if (node == NULL)
 		return NULL;
 	if (IsA(node, Var))
 	{
-		int			i = idv_writing_changes(writing, ((Var *) node)->varattno);
+		int			i = idv_where_changed_column(moving, ((Var *) node)->varattno);
 
 		if (i >= 0)
 		{
@@ -81,8 +81,8 @@ as_moved(Node *node, void *context)
 			Param	   *param = makeNode(Param);
 
 			param->paramkind = PARAM_EXTERN;
-			param->paramid = writing->reference->ncolumns + i + 1;
-			param->paramtype = writing->types[writing->reference->ncolumns + i];
+			param->paramid = moving->reference->ncolumns + i + 1;
+			param->paramtype = moving->types[moving->reference->ncolumns + i];
 			param->paramtypmod = var->vartypmod;
 			param->paramcollid = var->varcollid;
 			param->location = -1;
@@ -101,11 +101,11 @@ deparse(Node *node, Oid relation, const char *alias)
 
 /* Can a move along this reference break this unique index? */
 static bool
-index_is_concerned(const IdvWriting *writing, Relation index)
+index_is_concerned(const IdvMoveSql *moving, Relation index)
 {
 	Bitmapset  *columns = NULL;
 	Form_pg_index form = index->rd_index;
-	const IdvTable *table = writing->reference->table;
+	const IdvTable *table = moving->reference->table;
 
 	if (!form->indisunique || form->indisexclusion || !form->indislive ||
 		index->rd_rel->relam != BTREE_AM_OID)
@@ -120,10 +120,10 @@ index_is_concerned(const IdvWriting *writing, Relation index)
 	pull_varattnos((Node *) expressions_of(table, index), 1, &columns);
 	pull_varattnos((Node *) idv_index_predicate(table, index), 1, &columns);
 
-	for (int i = 0; i < writing->reference->ncolumns; i++)
+	for (int i = 0; i < moving->reference->ncolumns; i++)
 	{
-		if ((writing->changed & (1U << i)) != 0 &&
-			bms_is_member(writing->reference->columns[i] -
+		if ((moving->changed & (1U << i)) != 0 &&
+			bms_is_member(moving->reference->columns[i] -
 						  FirstLowInvalidHeapAttributeNumber, columns))
 			return true;
 	}
@@ -132,10 +132,10 @@ index_is_concerned(const IdvWriting *writing, Relation index)
 
 /* For each key of a unique index: t's is equal to that of s, when s is moved. */
 static void
-append_same_keys(StringInfo sql, IdvWriting *writing, Relation index)
+append_same_keys(StringInfo sql, IdvMoveSql *moving, Relation index)
 {
 	Form_pg_index form = index->rd_index;
-	IdvTable   *table = writing->reference->table;
+	IdvTable   *table = moving->reference->table;
 	List	   *expressions = expressions_of(table, index);
 	ListCell   *expression = list_head(expressions);
 
@@ -156,7 +156,7 @@ append_same_keys(StringInfo sql, IdvWriting *writing, Relation index)
 											   att->attcollation, 0);
 
 			there = deparse(var, table->relation, "t");
-			moved = deparse(as_moved(var, writing), table->relation, "s");
+			moved = deparse(as_moved(var, moving), table->relation, "s");
 		}
 		else
 		{
@@ -167,7 +167,7 @@ append_same_keys(StringInfo sql, IdvWriting *writing, Relation index)
 			node = lfirst(expression);
 			expression = lnext(expressions, expression);
 			there = deparse(node, table->relation, "t");
-			moved = deparse(as_moved(copyObject(node), writing),
+			moved = deparse(as_moved(copyObject(node), moving),
 							table->relation, "s");
 		}
 
@@ -200,42 +200,42 @@ append_same_keys(StringInfo sql, IdvWriting *writing, Relation index)
 }
 
 /*
- * idv_collision
+ * idv_collision_statement
  *		The statement that finds what would collide in an index.
  *
  * Returns NULL if nothing can: the index is not unique, or the move does not
  * concern it.
  */
 IdvStatement *
-idv_collision(IdvWriting *writing, Relation index)
+idv_collision_statement(IdvMoveSql *moving, Relation index)
 {
-	IdvReference *reference = writing->reference;
+	IdvReference *reference = moving->reference;
 	IdvTable   *table = reference->table;
 	IdvStatement *statement;
 	StringInfoData sql;
 	List	   *predicate;
 
-	if (!index_is_concerned(writing, index))
+	if (!index_is_concerned(moving, index))
 		return NULL;
 
 	statement = palloc0(sizeof(IdvStatement));
 	predicate = idv_index_predicate(table, index);
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT s.ctid, s.tableoid, ");
-	idv_append_targeted(&sql, writing, "t");
+	idv_where_points_to_target(&sql, moving, "t");
 	appendStringInfo(&sql, ", %s, %s", idv_table_columns(table, "s"),
 					 idv_table_columns(table, "t"));
 	appendStringInfo(&sql, " FROM %s s, %s t WHERE (t.ctid <> s.ctid OR t.tableoid <> s.tableoid) AND ",
 					 table->from, table->from);
-	idv_append_moving(&sql, writing, "s");
-	append_same_keys(&sql, writing, index);
+	idv_where_moves(&sql, moving, "s");
+	append_same_keys(&sql, moving, index);
 	if (predicate != NIL)
 	{
 		Node	   *node = (Node *) make_ands_explicit(predicate);
 
 		appendStringInfo(&sql, " AND (%s)", deparse(node, table->relation, "t"));
 		appendStringInfo(&sql, " AND (%s)",
-						 deparse(as_moved(copyObject(node), writing),
+						 deparse(as_moved(copyObject(node), moving),
 								 table->relation, "s"));
 	}
 
@@ -247,7 +247,7 @@ idv_collision(IdvWriting *writing, Relation index)
 		appendStringInfoString(&sql, " LIMIT 1");
 	appendStringInfoString(&sql, " FOR UPDATE OF s FOR KEY SHARE OF t");
 
-	idv_table_statement(statement, table, sql.data, writing->nargs,
-						writing->types);
+	idv_table_statement(statement, table, sql.data, moving->nargs,
+						moving->types);
 	return statement;
 }

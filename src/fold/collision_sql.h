@@ -14,7 +14,7 @@
 
 #include "fold/where_sql.h"
 
-extern IdvStatement *idv_collision(IdvWriting *writing, Relation index);
+extern IdvStatement *idv_collision_statement(IdvMoveSql *moving, Relation index);
 extern List *idv_index_predicate(const IdvTable *table, Relation index);
 
 #endif							/* IDV_COLLISION_SQL_H */

@@ -25,7 +25,8 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
-#include "fold/journal_write.h"
+#include "references/references.h"
+#include "server/canonical_text.h"
 
 /* How many statements, for one set of columns each, are kept per table. */
 #define FILLS_KEPT			32
@@ -37,11 +38,11 @@ static const char *const never_filled[] = {
 };
 
 /* Writes a set of columns. */
-typedef struct Fill
+typedef struct FillStatement
 {
 	Bitmapset  *columns;
 	IdvStatement update;
-} Fill;
+} FillStatement;
 
 /* Takes over the keys that one object lacks and another has. */
 static IdvStatement merge;
@@ -118,11 +119,11 @@ is_earlier(Form_pg_attribute att, Datum source, Datum target)
 
 /* May a verified contact, or any, be given this value? */
 static bool
-may_fill(const IdvContacts *contacts, AttrNumber column, IdvRow source,
+may_fill(const IdvContactTable *contacts, AttrNumber column, IdvRow source,
 		 IdvRow target, bool by_claim)
 {
 	Form_pg_attribute att = TupleDescAttr(contacts->table->desc, column - 1);
-	bool		verified = idv_contacts_is_verified(contacts, target);
+	bool		verified = idv_contact_table_is_verified(contacts, target);
 
 	if (att->attisdropped || att->attgenerated != '\0' ||
 		att->attidentity != '\0' ||
@@ -152,9 +153,9 @@ may_fill(const IdvContacts *contacts, AttrNumber column, IdvRow source,
 	return true;
 }
 
-/* Would filling in this value make the target point to either of the two? */
+/* Would fill in this value make the target point to either of the two? */
 static bool
-is_pointer_to_either(IdvContacts *contacts, AttrNumber column, Datum value,
+is_pointer_to_either(IdvContactTable *contacts, AttrNumber column, Datum value,
 					 IdvRow source, IdvRow target)
 {
 	ListCell   *lc;
@@ -187,26 +188,26 @@ is_pointer_to_either(IdvContacts *contacts, AttrNumber column, Datum value,
 }
 
 static void
-fill(IdvFilling *filling, AttrNumber column, Datum value)
+set(IdvFill *fill, AttrNumber column, Datum value)
 {
-	filling->columns = bms_add_member(filling->columns, column);
-	filling->after.values[column - 1] = value;
-	filling->after.nulls[column - 1] = false;
+	fill->columns = bms_add_member(fill->columns, column);
+	fill->after.values[column - 1] = value;
+	fill->after.nulls[column - 1] = false;
 }
 
 /*
- * idv_filling
+ * idv_fill_choose
  *		Decide what the target takes over.
  */
-IdvFilling
-idv_filling(IdvContacts *contacts, IdvRow source, IdvRow target,
-			bool by_claim, TimestampTz now)
+IdvFill
+idv_fill_choose(IdvContactTable *contacts, IdvRow source, IdvRow target,
+				bool by_claim, TimestampTz now)
 {
 	TupleDesc	desc = contacts->table->desc;
-	IdvFilling	filling = {.columns = NULL};
+	IdvFill		fill = {.columns = NULL};
 
-	filling.after.values = palloc0(sizeof(Datum) * desc->natts);
-	filling.after.nulls = palloc0(sizeof(bool) * desc->natts);
+	fill.after.values = palloc0(sizeof(Datum) * desc->natts);
+	fill.after.nulls = palloc0(sizeof(bool) * desc->natts);
 
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -221,46 +222,46 @@ idv_filling(IdvContacts *contacts, IdvRow source, IdvRow target,
 			if (!is_blank(att, source.values[i], false) &&
 				!is_pointer_to_either(contacts, column, source.values[i],
 									  source, target))
-				fill(&filling, column, source.values[i]);
+				set(&fill, column, source.values[i]);
 		}
 		else if (column == contacts->custom_data)
 		{
 			Datum		merged;
 
 			if (merge_custom_data(&merged, target.values[i], source.values[i]))
-				fill(&filling, column, merged);
+				set(&fill, column, merged);
 		}
 		else if (column == contacts->created_at &&
 				 is_earlier(att, source.values[i], target.values[i]))
-			fill(&filling, column, source.values[i]);
+			set(&fill, column, source.values[i]);
 	}
 
 	/* An email that was signed for the one is signed for the other. */
 	if (contacts->own && !by_claim &&
-		bms_is_member(contacts->email, filling.columns) &&
+		bms_is_member(contacts->email, fill.columns) &&
 		DatumGetBool(source.values[contacts->email_verified - 1]) &&
-		idv_contacts_is_verified(contacts, target))
-		fill(&filling, contacts->email_verified, BoolGetDatum(true));
+		idv_contact_table_is_verified(contacts, target))
+		set(&fill, contacts->email_verified, BoolGetDatum(true));
 
-	if (contacts->own && !bms_is_empty(filling.columns))
-		fill(&filling, contacts->updated_at, TimestampTzGetDatum(now));
-	return filling;
+	if (contacts->own && !bms_is_empty(fill.columns))
+		set(&fill, contacts->updated_at, TimestampTzGetDatum(now));
+	return fill;
 }
 
 /*
- * idv_filling_json
+ * idv_fill_json
  *		What was filled, for the journal: {"column": ["before", "after"], ...}.
  */
 char *
-idv_filling_json(const IdvContacts *contacts, IdvRow before,
-				 const IdvFilling *filling)
+idv_fill_json(const IdvContactTable *contacts, IdvRow before,
+			  const IdvFill *fill)
 {
 	StringInfoData json;
 	int			level = idv_canonical_text_begin();
 	int			column = -1;
 
 	initStringInfo(&json);
-	while ((column = bms_next_member(filling->columns, column)) >= 0)
+	while ((column = bms_next_member(fill->columns, column)) >= 0)
 	{
 		Form_pg_attribute att = TupleDescAttr(contacts->table->desc, column - 1);
 
@@ -274,7 +275,7 @@ idv_filling_json(const IdvContacts *contacts, IdvRow before,
 											  before.values[column - 1]));
 		appendStringInfoChar(&json, ',');
 		escape_json(&json, idv_value_text(att->atttypid,
-										  filling->after.values[column - 1]));
+										  fill->after.values[column - 1]));
 		appendStringInfoChar(&json, ']');
 	}
 	appendStringInfoString(&json, json.len == 0 ? "{}" : "}");
@@ -288,9 +289,9 @@ idv_filling_json(const IdvContacts *contacts, IdvRow before,
  * Which columns are filled is up to visitors, so there may be any number.
  */
 static void
-forget_fill(IdvContacts *contacts)
+forget_fill(IdvContactTable *contacts)
 {
-	Fill	   *oldest = linitial(contacts->fills);
+	FillStatement *oldest = linitial(contacts->fills);
 
 	contacts->fills = list_delete_first(contacts->fills);
 	idv_table_forget(&oldest->update, contacts->table);
@@ -299,8 +300,8 @@ forget_fill(IdvContacts *contacts)
 }
 
 /* The statement that writes just these columns. */
-static Fill *
-prepare_fill(IdvContacts *contacts, const Bitmapset *columns)
+static FillStatement *
+prepare_fill(IdvContactTable *contacts, const Bitmapset *columns)
 {
 	IdvTable   *table = contacts->table;
 	int			first = contacts->own ? 3 : 2;
@@ -308,7 +309,7 @@ prepare_fill(IdvContacts *contacts, const Bitmapset *columns)
 	int			nargs = 0;
 	int			column = -1;
 	StringInfoData sql;
-	Fill	   *prepared;
+	FillStatement *prepared;
 	ListCell   *lc;
 	MemoryContext caller;
 
@@ -340,7 +341,7 @@ prepare_fill(IdvContacts *contacts, const Bitmapset *columns)
 	if (list_length(contacts->fills) >= FILLS_KEPT)
 		forget_fill(contacts);
 	caller = MemoryContextSwitchTo(idv_table_context(table));
-	prepared = palloc0(sizeof(Fill));
+	prepared = palloc0(sizeof(FillStatement));
 	prepared->columns = bms_copy(columns);
 	idv_table_statement(&prepared->update, table, sql.data, nargs, types);
 	contacts->fills = lappend(contacts->fills, prepared);
@@ -349,12 +350,12 @@ prepare_fill(IdvContacts *contacts, const Bitmapset *columns)
 }
 
 /*
- * idv_filling_write
+ * idv_fill_write
  *		Write into a contact what it takes over.
  */
 void
-idv_filling_write(IdvContacts *contacts, int32 app_id, Datum id,
-				  const IdvFilling *filling)
+idv_fill_write(IdvContactTable *contacts, int32 app_id, Datum id,
+			   const IdvFill *fill)
 {
 	int			natts = contacts->table->desc->natts;
 	Datum	   *values = palloc(sizeof(Datum) * (natts + 2));
@@ -362,16 +363,16 @@ idv_filling_write(IdvContacts *contacts, int32 app_id, Datum id,
 	int			n = 0;
 	int			column = -1;
 
-	if (bms_is_empty(filling->columns))
+	if (bms_is_empty(fill->columns))
 		return;
 	values[n++] = id;
 	if (contacts->own)
 		values[n++] = Int32GetDatum(app_id);
-	while ((column = bms_next_member(filling->columns, column)) >= 0)
+	while ((column = bms_next_member(fill->columns, column)) >= 0)
 	{
-		nulls[n] = filling->after.nulls[column - 1];
-		values[n++] = filling->after.values[column - 1];
+		nulls[n] = fill->after.nulls[column - 1];
+		values[n++] = fill->after.values[column - 1];
 	}
-	idv_contacts_write(contacts, &prepare_fill(contacts, filling->columns)->update,
-					   values, nulls);
+	idv_contact_table_write(contacts, &prepare_fill(contacts, fill->columns)->update,
+							values, nulls);
 }

@@ -14,17 +14,17 @@
 #include "references/contact_table.h"
 
 /* The target's columns that get another value. */
-typedef struct IdvFilling
+typedef struct IdvFill
 {
 	Bitmapset  *columns;
 	IdvRow		after;			/* of these columns */
-} IdvFilling;
+} IdvFill;
 
-extern IdvFilling idv_filling(IdvContacts *contacts, IdvRow source,
-							  IdvRow target, bool by_claim, TimestampTz now);
-extern char *idv_filling_json(const IdvContacts *contacts, IdvRow before,
-							  const IdvFilling *filling);
-extern void idv_filling_write(IdvContacts *contacts, int32 app_id, Datum id,
-							  const IdvFilling *filling);
+extern IdvFill idv_fill_choose(IdvContactTable *contacts, IdvRow source,
+							   IdvRow target, bool by_claim, TimestampTz now);
+extern char *idv_fill_json(const IdvContactTable *contacts, IdvRow before,
+						   const IdvFill *fill);
+extern void idv_fill_write(IdvContactTable *contacts, int32 app_id, Datum id,
+						   const IdvFill *fill);
 
 #endif							/* IDV_FILL_H */

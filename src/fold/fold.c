@@ -29,17 +29,16 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
-#include "references/contact_table.h"
 #include "fold/fill.h"
-#include "fold/journal_write.h"
-#include "fold/made.h"
-#include "references/table_description.h"
 #include "fold/move.h"
+#include "references/contact_table.h"
+#include "references/references.h"
+#include "server/canonical_text.h"
 
-static void report_no_contact(const IdvContacts *contacts, Datum id) __attribute__((noreturn));
+static void report_no_contact(const IdvContactTable *contacts, Datum id) __attribute__((noreturn));
 
 static void
-report_no_contact(const IdvContacts *contacts, Datum id)
+report_no_contact(const IdvContactTable *contacts, Datum id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -53,7 +52,7 @@ report_no_contact(const IdvContacts *contacts, Datum id)
 
 /* Two contacts of different apps are never one person's. */
 static void
-check_same_app(const IdvContacts *contacts, IdvRow source, IdvRow target)
+check_same_app(const IdvContactTable *contacts, IdvRow source, IdvRow target)
 {
 	int			column = -1;
 
@@ -92,11 +91,11 @@ kept_value(AttrNumber column, IdvRow row, bool wanted)
 /* Begin with the journal. */
 static void
 begin_journal(IdvFold *fold, IdvRow source, IdvRow target,
-			  const IdvFilling *filling, Datum source_id, Datum target_id,
+			  const IdvFill *fill, Datum source_id, Datum target_id,
 			  int how, TimestampTz now)
 {
-	IdvContacts *contacts = fold->contacts;
-	bool		verified = idv_contacts_is_verified(contacts, source);
+	IdvContactTable *contacts = fold->contacts;
+	bool		verified = idv_contact_table_is_verified(contacts, source);
 	IdvJournalHead head;
 	int			level;
 
@@ -107,7 +106,7 @@ begin_journal(IdvFold *fold, IdvRow source, IdvRow target,
 	head.source_id = idv_value_text(contacts->id_type, source_id);
 	head.target_id = idv_value_text(contacts->id_type, target_id);
 	head.source_row = idv_row_json(contacts->table, source);
-	head.filled = idv_filling_json(contacts, target, filling);
+	head.filled = idv_fill_json(contacts, target, fill);
 	idv_canonical_text_end(level);
 	head.visitor = kept_value(contacts->visitor, source, true);
 	head.external_id = kept_value(contacts->external_id, source, verified);
@@ -122,7 +121,7 @@ begin_journal(IdvFold *fold, IdvRow source, IdvRow target,
 static void
 delete_source(IdvFold *fold, Datum id)
 {
-	IdvContacts *contacts = fold->contacts;
+	IdvContactTable *contacts = fold->contacts;
 	Datum		values[2] = {id, Int32GetDatum(fold->app_id)};
 
 	if (contacts->remove.plan == NULL)
@@ -138,10 +137,10 @@ delete_source(IdvFold *fold, Datum id)
 																		  contacts->id_type))),
 							contacts->own ? 2 : 1, types);
 	}
-	idv_contacts_write(contacts, &contacts->remove, values, NULL);
-	idv_folded_line(fold, contacts->table->relation,
-					NameStr(TupleDescAttr(contacts->table->desc,
-										  contacts->id - 1)->attname))->dropped++;
+	idv_contact_table_write(contacts, &contacts->remove, values, NULL);
+	idv_fold_line(&fold->result, contacts->table->relation,
+				  NameStr(TupleDescAttr(contacts->table->desc,
+										contacts->id - 1)->attname))->dropped++;
 }
 
 /*
@@ -153,9 +152,9 @@ delete_source(IdvFold *fold, Datum id)
 static void
 check_target_stayed(IdvFold *fold, Datum id, IdvRow pointed_to)
 {
-	IdvContacts *contacts = fold->contacts;
+	IdvContactTable *contacts = fold->contacts;
 	IdvRow		now;
-	bool		stayed = idv_contacts_lock(&now, contacts, fold->app_id, id, false);
+	bool		stayed = idv_contact_table_lock(&now, contacts, fold->app_id, id, false);
 	ListCell   *lc;
 
 	foreach(lc, idv_table_references(contacts->table))
@@ -176,9 +175,9 @@ check_target_stayed(IdvFold *fold, Datum id, IdvRow pointed_to)
 	if (!stayed)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("contact \"%s\" did not stay what it was while another was folded into it",
+				 errmsg("contact \"%s\" was modified or deleted by a trigger during the fold",
 						idv_value_text(contacts->id_type, id)),
-				 errhint("Look for a trigger that deletes or changes it.")));
+				 errhint("Look at the triggers on the table of contacts, and on those that point to it.")));
 }
 
 /* What became of a fold. */
@@ -200,7 +199,7 @@ static Outcome
 lock_both(IdvFold *fold, IdvRow *source, IdvRow *target,
 		  Datum source_id, Datum target_id, int how)
 {
-	IdvContacts *contacts = fold->contacts;
+	IdvContactTable *contacts = fold->contacts;
 	bool		by_claim = (how & IDV_FOLD_BY_CLAIM) != 0;
 	bool		found = false;
 
@@ -208,13 +207,13 @@ lock_both(IdvFold *fold, IdvRow *source, IdvRow *target,
 	{
 		if ((turn == 0) == fold->source_first)
 		{
-			found = idv_contacts_lock(source, contacts, fold->app_id,
-									  source_id, true);
+			found = idv_contact_table_lock(source, contacts, fold->app_id,
+										   source_id, true);
 			if (!found && !by_claim)
 				report_no_contact(contacts, source_id);
 		}
-		else if (!idv_contacts_lock(target, contacts, fold->app_id,
-									target_id, false))
+		else if (!idv_contact_table_lock(target, contacts, fold->app_id,
+										 target_id, false))
 		{
 			if (by_claim)
 				return TARGET_GONE;
@@ -222,61 +221,28 @@ lock_both(IdvFold *fold, IdvRow *source, IdvRow *target,
 		}
 	}
 	if (!found || (by_claim && (how & IDV_FOLD_FORCE) == 0 &&
-				   idv_contacts_is_verified(contacts, *source)))
+				   idv_contact_table_is_verified(contacts, *source)))
 		return NOT_FOLDED;
 	return FOLDED;
 }
 
-/*
- * The same where the target was just made: nobody else sees it.
- *
- * If there is nothing to fold into it, it gets the age back that it has by
- * right.
- */
+/* Fold, once all is known. */
 static Outcome
-lock_for_new(IdvFold *fold, IdvRow *source, IdvRow *target, IdvRow *before,
-			 Datum source_id, const IdvNewContact *made)
+fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
 {
-	IdvContacts *contacts = fold->contacts;
-	IdvRow		row = {made->values, made->nulls};
-	IdvFilling	filling = {0};
-	IdvFilling	rest;
-
-	*target = idv_table_numbered(contacts->table, row);
-	*before = idv_made_by_right(contacts, *target, made->made_at);
-	if (idv_contacts_lock(source, contacts, fold->app_id, source_id, true) &&
-		!idv_contacts_is_verified(contacts, *source))
-		return FOLDED;
-	filling.after = *before;
-	rest = idv_made_rest(&filling, contacts, *target, *before);
-	idv_filling_write(contacts, fold->app_id, Int64GetDatum(made->id), &rest);
-	return NOT_FOLDED;
-}
-
-/* Fold, once all is known; made is the target if it was just made. */
-static Outcome
-fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
-			  const IdvNewContact *made, int how)
-{
-	IdvContacts *contacts = fold->contacts;
+	IdvContactTable *contacts = fold->contacts;
 	IdvRow		source;
 	IdvRow		target;
-	IdvRow		before;
 	Outcome		outcome;
-	IdvFilling	filling;
-	IdvFilling	rest;
+	IdvFill		fill;
 	TimestampTz now;
 
-	outcome = made != NULL ?
-		lock_for_new(fold, &source, &target, &before, source_id, made) :
-		lock_both(fold, &source, &target, source_id, target_id, how);
+	outcome = lock_both(fold, &source, &target, source_id, target_id, how);
 	if (outcome != FOLDED)
 		return outcome;
 
-	if (made == NULL)
-		before = target;
 	check_same_app(contacts, source, target);
-	if (idv_contacts_is_verified(contacts, source) &&
+	if (idv_contact_table_is_verified(contacts, source) &&
 		(how & IDV_FOLD_FORCE) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -285,16 +251,14 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id,
 				 errhint("To fold a verified contact into another say force => true.")));
 
 	now = GetCurrentTimestamp();
-	filling = idv_filling(contacts, source, before,
-						  (how & IDV_FOLD_BY_CLAIM) != 0, now);
-	rest = made == NULL ? filling :
-		idv_made_rest(&filling, contacts, target, before);
-	begin_journal(fold, source, before, &filling, source_id, target_id, how, now);
-	idv_repoint(fold, contacts->table, source, target, 0);
-	idv_check_nothing_left(contacts->table, source, target);
+	fill = idv_fill_choose(contacts, source, target,
+						   (how & IDV_FOLD_BY_CLAIM) != 0, now);
+	begin_journal(fold, source, target, &fill, source_id, target_id, how, now);
+	idv_move_pointers(fold, contacts->table, source, target, 0);
+	idv_move_check_complete(contacts->table, source, target);
 	delete_source(fold, source_id);
 	check_target_stayed(fold, target_id, target);
-	idv_filling_write(contacts, fold->app_id, target_id, &rest);
+	idv_fill_write(contacts, fold->app_id, target_id, &fill);
 	idv_journal_end(&fold->journal);
 	CommandCounterIncrement();
 	return FOLDED;
@@ -317,7 +281,7 @@ try_out(IdvFold *fold, Datum source_id, Datum target_id, int how)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		outcome = fold_contacts(fold, source_id, target_id, NULL, how);
+		outcome = fold_contacts(fold, source_id, target_id, how);
 	}
 	PG_CATCH();
 	{
@@ -340,23 +304,20 @@ try_out(IdvFold *fold, Datum source_id, Datum target_id, int how)
 
 /* Run a fold of contacts of one app. */
 static int64
-run_fold(List **folded, IdvFold *fold, Datum source, Datum target,
-		 const IdvNewContact *made, int how)
+run_fold(IdvFold *fold, Datum source, Datum target, int how)
 {
 	Outcome		outcome;
 
-	*folded = NIL;
-	if (idv_contacts_compare(fold->contacts, source, target) == 0)
+	if (idv_contact_table_compare(fold->contacts, source, target) == 0)
 		return 0;
 	fold->journal.app_id = fold->app_id;
 	fold->journal.off = (how & IDV_FOLD_DRY_RUN) != 0;
 	if (fold->journal.off)
 		outcome = try_out(fold, source, target, how);
 	else
-		outcome = fold_contacts(fold, source, target, made, how);
+		outcome = fold_contacts(fold, source, target, how);
 	if (outcome != FOLDED)
 		return outcome == TARGET_GONE ? IDV_FOLD_TARGET_GONE : 0;
-	*folded = fold->folded;
 	return fold->journal.fold_id;
 }
 
@@ -366,12 +327,12 @@ begin(IdvFold *fold, Oid contacts)
 {
 	PreventCommandIfReadOnly("a fold");
 	memset(fold, 0, sizeof(IdvFold));
-	fold->context = CurrentMemoryContext;
+	fold->result.context = CurrentMemoryContext;
 	SPI_connect();
 	do
 	{
-		fold->contacts = idv_contacts(contacts);
-	} while (idv_tables_changed(fold->contacts->table));
+		fold->contacts = idv_contact_table(contacts);
+	} while (idv_references_changed(fold->contacts->table));
 }
 
 /*
@@ -385,22 +346,27 @@ settle_order(IdvFold *fold, Datum source, bool source_verified,
 			 Datum target, bool target_verified)
 {
 	fold->source_first = source_verified != target_verified ? source_verified :
-		idv_contacts_compare(fold->contacts, source, target) < 0;
+		idv_contact_table_compare(fold->contacts, source, target) < 0;
 }
 
 /*
  * idv_fold
  *		Fold the source into the target.
  *
+ * contacts		an ordinary or partitioned table of contacts, ours or not
  * id_type		of source and target; any that can be assigned to the ids'
  * how			IDV_FOLD_...
- * folded		output: a list of IdvFolded, in the caller's context
+ * lines		output: a list of IdvFoldLine, in the caller's context
  *
  * Returns the fold's id, or 0 if there is none: of a dry run; where the two
  * are the same.
+ *
+ * 42704 for no such contact, 22023 for contacts of different apps or ids of a
+ * wrong type, 55000 for a verified source or for what is in the way, 40001
+ * where another transaction was.
  */
 int64
-idv_fold(List **folded, Oid contacts, Oid id_type,
+idv_fold(List **lines, Oid contacts, Oid id_type,
 		 Datum source, Datum target, int how)
 {
 	IdvFold		fold;
@@ -409,13 +375,13 @@ idv_fold(List **folded, Oid contacts, Oid id_type,
 	bool		target_verified = false;
 
 	begin(&fold, contacts);
-	source = idv_contacts_id(fold.contacts, source, id_type);
-	target = idv_contacts_id(fold.contacts, target, id_type);
-	fold.app_id = idv_contacts_app_id(fold.contacts, source, &source_verified);
+	source = idv_contact_table_id(fold.contacts, source, id_type);
+	target = idv_contact_table_id(fold.contacts, target, id_type);
+	fold.app_id = idv_contact_table_app_id(fold.contacts, source, &source_verified);
 	if (fold.contacts->own)
 	{
-		int32		app_id = idv_contacts_app_id(fold.contacts, target,
-												 &target_verified);
+		int32		app_id = idv_contact_table_app_id(fold.contacts, target,
+													  &target_verified);
 
 		if (app_id == 0)
 			report_no_contact(fold.contacts, target);
@@ -428,73 +394,59 @@ idv_fold(List **folded, Oid contacts, Oid id_type,
 					 errdetail("Column \"app_id\" of the two differs.")));
 	}
 	settle_order(&fold, source, source_verified, target, target_verified);
-	fold_id = run_fold(folded, &fold, source, target, NULL, how);
+	fold_id = run_fold(&fold, source, target, how);
 	SPI_finish();
+	*lines = fold.result.lines;
 	return fold_id;
 }
 
 /*
- * idv_fold_own
- *		idv_fold() by claim: into a verified contact, of an app that the
- *		caller knows.
+ * idv_fold_by_claim
+ *		Fold a contact of ours, of an app that the caller knows, into a
+ *		verified one, because a visitor logged in.
  *
- * The source is verified, too, if the fold is forced, and only then.
+ * how		0, or IDV_FOLD_FORCE where the source is verified, too
  *
- * Returns 0, too, where the source is gone, or has become verified, since the
- * caller looked; and IDV_FOLD_TARGET_GONE where the target is gone.
+ * It locks both rows, the verified one first and two of a kind by their ids.
+ * Who is going to fold several contacts locks all of them first, in that
+ * order, and holds no other: a fold alone keeps to it, but not one after
+ * another.
+ *
+ * Returns the fold's id; 0 where the source is gone, or has become verified,
+ * since the caller looked; and IDV_FOLD_TARGET_GONE where the target is gone.
  */
 int64
-idv_fold_own(List **folded, int32 app_id, int64 source, int64 target, int how)
+idv_fold_by_claim(int32 app_id, int64 source, int64 target, int how)
 {
 	IdvFold		fold;
 	int64		fold_id;
 
-	begin(&fold, idv_contacts_table());
+	begin(&fold, idv_own_contacts());
 	fold.app_id = app_id;
 	how |= IDV_FOLD_BY_CLAIM;
 	settle_order(&fold, Int64GetDatum(source), (how & IDV_FOLD_FORCE) != 0,
 				 Int64GetDatum(target), true);
-	fold_id = run_fold(folded, &fold, Int64GetDatum(source),
-					   Int64GetDatum(target), NULL, how);
+	fold_id = run_fold(&fold, Int64GetDatum(source), Int64GetDatum(target), how);
 	SPI_finish();
 	return fold_id;
 }
 
 /*
- * idv_fold_into_new
- *		idv_fold_own() into a contact that was just made.
- */
-int64
-idv_fold_into_new(List **folded, int32 app_id, int64 source,
-				  const IdvNewContact *target)
-{
-	IdvFold		fold;
-	int64		fold_id;
-
-	begin(&fold, idv_contacts_table());
-	fold.app_id = app_id;
-	fold_id = run_fold(folded, &fold, Int64GetDatum(source),
-					   Int64GetDatum(target->id), target, IDV_FOLD_BY_CLAIM);
-	SPI_finish();
-	return fold_id;
-}
-
-/*
- * idv_fold_lock_own
+ * idv_fold_lock
  *		Lock a contact of ours as a fold does, before it.
  *
  * Returns false if it is gone.
  */
 bool
-idv_fold_lock_own(int32 app_id, int64 id, bool as_source)
+idv_fold_lock(int32 app_id, int64 id, bool as_source)
 {
 	IdvFold		fold;
 	IdvRow		row;
 	bool		found;
 
-	begin(&fold, idv_contacts_table());
-	found = idv_contacts_lock(&row, fold.contacts, app_id, Int64GetDatum(id),
-							  as_source);
+	begin(&fold, idv_own_contacts());
+	found = idv_contact_table_lock(&row, fold.contacts, app_id, Int64GetDatum(id),
+								   as_source);
 	SPI_finish();
 	return found;
 }

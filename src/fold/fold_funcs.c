@@ -20,11 +20,13 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-#include "references/reference_condition.h"
-#include "references/contact_table.h"
-#include "server/sqlfunc.h"
 #include "fold/fold.h"
-#include "references/table_description.h"
+#include "fold/fold_result.h"
+#include "fold/resolve.h"
+#include "fold/unfold.h"
+#include "references/contact_table.h"
+#include "references/reference_condition.h"
+#include "server/sqlfunc.h"
 
 /* 15.0 has it by its first name alone, which all of 15 have kept. */
 #if PG_VERSION_NUM < 160000
@@ -66,7 +68,7 @@ idverify_fold(PG_FUNCTION_ARGS)
 	Oid			contacts = DatumGetObjectId(needed(fcinfo, 2, "contacts"));
 	int			how = 0;
 	int64		fold_id;
-	List	   *folded;
+	List	   *lines;
 	ListCell   *lc;
 
 	if (DatumGetBool(needed(fcinfo, 3, "dry_run")))
@@ -75,11 +77,11 @@ idverify_fold(PG_FUNCTION_ARGS)
 		how |= IDV_FOLD_FORCE;
 	InitMaterializedSRF(fcinfo, 0);
 
-	fold_id = idv_fold(&folded, contacts, get_fn_expr_argtype(fcinfo->flinfo, 0),
+	fold_id = idv_fold(&lines, contacts, get_fn_expr_argtype(fcinfo->flinfo, 0),
 					   source, target, how);
-	foreach(lc, folded)
+	foreach(lc, lines)
 	{
-		IdvFolded  *line = lfirst(lc);
+		IdvFoldLine *line = lfirst(lc);
 		Datum		values[5];
 		bool		nulls[5] = {(how & IDV_FOLD_DRY_RUN) != 0};
 
@@ -104,14 +106,14 @@ idverify_unfold(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	int64		fold_id = DatumGetInt64(needed(fcinfo, 0, "fold_id"));
-	List	   *undone;
+	List	   *lines;
 	ListCell   *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
-	idv_unfold(&undone, fold_id);
-	foreach(lc, undone)
+	idv_unfold(&lines, fold_id);
+	foreach(lc, lines)
 	{
-		IdvFolded  *line = lfirst(lc);
+		IdvFoldLine *line = lfirst(lc);
 		Datum		values[3];
 		bool		nulls[3] = {false};
 
@@ -152,7 +154,7 @@ refuse_reference(Oid relation, const char *what)
 
 /* Refuse a column that could not be moved along. */
 static void
-check_reference(const IdvContacts *contacts, Oid relation, const char *column)
+check_reference(const IdvContactTable *contacts, Oid relation, const char *column)
 {
 	char		relkind = get_rel_relkind(relation);
 	AttrNumber	attnum;
@@ -195,13 +197,13 @@ idverify_add_reference(PG_FUNCTION_ARGS)
 	Oid			contacts_oid = DatumGetObjectId(needed(fcinfo, 0, "contacts"));
 	Oid			relation = DatumGetObjectId(needed(fcinfo, 1, "relation"));
 	Name		column = DatumGetName(needed(fcinfo, 2, "column_name"));
-	IdvContacts *contacts;
+	IdvContactTable *contacts;
 	Datum		values[4];
 	char		nulls[] = "    ";
 
 	PreventCommandIfReadOnly("idverify_add_reference()");
 	SPI_connect();
-	contacts = idv_contacts(contacts_oid);
+	contacts = idv_contact_table(contacts_oid);
 	if (get_rel_relispartition(relation))
 		relation = idv_root_relation(relation);
 	check_reference(contacts, relation, NameStr(*column));

@@ -32,6 +32,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "server/canonical_text.h"
 #include "server/cast.h"
 
 /* How many keys there are in one step. */
@@ -43,20 +44,6 @@
 static IdvStatement insert_fold;
 static IdvStatement insert_moved;
 static IdvStatement insert_dropped;
-
-/*
- * idv_value_text
- *		A value as its type writes it.
- */
-char *
-idv_value_text(Oid type, Datum value)
-{
-	Oid			output;
-	bool		is_varlena;
-
-	getTypeOutputInfo(type, &output, &is_varlena);
-	return OidOutputFunctionCall(output, value);
-}
 
 /*
  * idv_row_json

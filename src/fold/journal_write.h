@@ -12,10 +12,8 @@
 
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
-#include "references/contact_table.h"
-#include "server/canonical_text.h"
+
 #include "fold/move_sql.h"
-#include "references/table_description.h"
 
 /* What a fold is, before its rows. */
 typedef struct IdvJournalHead
@@ -43,7 +41,6 @@ typedef struct IdvJournal
 	StringInfoData steps;		/* those in the head, as JSON */
 } IdvJournal;
 
-extern char *idv_value_text(Oid type, Datum value);
 extern char *idv_row_json(const IdvTable *table, IdvRow row);
 
 extern void idv_journal_begin(IdvJournal *journal, const IdvJournalHead *head);

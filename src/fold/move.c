@@ -20,34 +20,6 @@
 
 #include "fold/move_sql.h"
 
-/*
- * idv_folded_line
- *		The line of a fold's result for this column.
- */
-IdvFolded *
-idv_folded_line(IdvFold *fold, Oid relation, const char *column)
-{
-	IdvFolded  *line;
-	ListCell   *lc;
-	MemoryContext caller;
-
-	foreach(lc, fold->folded)
-	{
-		line = lfirst(lc);
-		if (line->relation == relation &&
-			strcmp(NameStr(line->column_name), column) == 0)
-			return line;
-	}
-
-	caller = MemoryContextSwitchTo(fold->context);
-	line = palloc0(sizeof(IdvFolded));
-	line->relation = relation;
-	namestrcpy(&line->column_name, column);
-	fold->folded = lappend(fold->folded, line);
-	MemoryContextSwitchTo(caller);
-	return line;
-}
-
 /* Of a reference's columns the one that holds the id, or the first to change. */
 static const char *
 telling_column(const IdvFold *fold, const IdvTable *target,
@@ -121,14 +93,14 @@ report_left_behind(const IdvReference *reference)
 }
 
 /*
- * idv_check_nothing_left
+ * idv_move_check_complete
  *		Before a row is deleted: see that nothing points to it any more.
  *
  * Only a trigger could have kept or brought something back, since its lock
  * keeps everybody else away.
  */
 void
-idv_check_nothing_left(IdvTable *table, IdvRow from, IdvRow to)
+idv_move_check_complete(IdvTable *table, IdvRow from, IdvRow to)
 {
 	ListCell   *lc;
 
@@ -142,7 +114,7 @@ idv_check_nothing_left(IdvTable *table, IdvRow from, IdvRow to)
 		if (!table->references_have_triggers)
 			return;
 		if (source_parameters(values, nulls, &changed, table, reference, from, to) &&
-			is_any_left(idv_move(table, reference, changed), values, nulls))
+			is_any_left(idv_move_statements(table, reference, changed), values, nulls))
 			report_left_behind(reference);
 	}
 }
@@ -246,8 +218,8 @@ drop(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
 				 errhint("Look at the table's unique indexes, and delete one of the two rows.")));
 
 	place[0] = datumCopy(place[0], false, sizeof(ItemPointerData));
-	idv_repoint(fold, table, dropped, stays, depth + 1);
-	idv_check_nothing_left(table, dropped, stays);
+	idv_move_pointers(fold, table, dropped, stays, depth + 1);
+	idv_move_check_complete(table, dropped, stays);
 	idv_journal_dropped(&fold->journal, table, dropped, depth);
 
 	if (table->remove.plan == NULL)
@@ -379,7 +351,7 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 
 	if (!source_parameters(values, nulls, &changed, table, reference, from, to))
 		return;
-	move = idv_move(table, reference, changed);
+	move = idv_move_statements(table, reference, changed);
 	if (!target_parameters(values, nulls, move, table, reference, to))
 		return;
 
@@ -406,9 +378,9 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 
 	if (moved > 0 || dropped > 0)
 	{
-		IdvFolded  *line = idv_folded_line(fold, reference->table->relation,
-										   telling_column(fold, table, reference,
-														  changed));
+		IdvFoldLine *line = idv_fold_line(&fold->result, reference->table->relation,
+										  telling_column(fold, table, reference,
+														 changed));
 
 		line->moved += moved;
 		line->dropped += dropped;
@@ -416,11 +388,11 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 }
 
 /*
- * idv_repoint
+ * idv_move_pointers
  *		Make everything that points to one row of a table point to another.
  */
 void
-idv_repoint(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to, int depth)
+idv_move_pointers(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to, int depth)
 {
 	ListCell   *lc;
 

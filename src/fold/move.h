@@ -11,25 +11,21 @@
 #include "postgres.h"
 
 #include "references/contact_table.h"
-#include "fold/fold.h"
+#include "fold/fold_result.h"
 #include "fold/journal_write.h"
-#include "references/table_description.h"
 
 /* A fold under way. */
 typedef struct IdvFold
 {
-	IdvContacts *contacts;
+	IdvContactTable *contacts;
 	int32		app_id;
 	bool		source_first;	/* is the source locked before the target? */
 	IdvJournal	journal;
-	List	   *folded;			/* of IdvFolded */
-	MemoryContext context;		/* where that is */
+	IdvFoldResult result;
 } IdvFold;
 
-extern void idv_repoint(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to,
-						int depth);
-extern void idv_check_nothing_left(IdvTable *table, IdvRow from, IdvRow to);
-extern IdvFolded *idv_folded_line(IdvFold *fold, Oid relation,
-								  const char *column);
+extern void idv_move_pointers(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to,
+							  int depth);
+extern void idv_move_check_complete(IdvTable *table, IdvRow from, IdvRow to);
 
 #endif							/* IDV_MOVE_H */

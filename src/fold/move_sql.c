@@ -102,9 +102,9 @@ idv_move_value(Datum *stored, const IdvTable *target,
 
 /* Choose what will tell the moved rows apart. */
 static void
-choose_key(IdvMove *move, const IdvWriting *writing, List *indexes)
+choose_key(IdvMove *move, const IdvMoveSql *moving, List *indexes)
 {
-	IdvTable   *table = writing->reference->table;
+	IdvTable   *table = moving->reference->table;
 	Oid			chosen = InvalidOid;
 	ListCell   *lc;
 
@@ -133,7 +133,7 @@ choose_key(IdvMove *move, const IdvWriting *writing, List *indexes)
 		{
 			AttrNumber	column = index->rd_index->indkey.values[k];
 
-			if (idv_writing_changes(writing, column) < 0)
+			if (idv_where_changed_column(moving, column) < 0)
 				move->keys[move->nkeys++] = column;
 		}
 		index_close(index, NoLock);
@@ -144,7 +144,7 @@ choose_key(IdvMove *move, const IdvWriting *writing, List *indexes)
 	for (int i = 0; i < table->desc->natts; i++)
 	{
 		if (!TupleDescAttr(table->desc, i)->attisdropped &&
-			idv_writing_changes(writing, i + 1) < 0)
+			idv_where_changed_column(moving, i + 1) < 0)
 			move->keys[move->nkeys++] = i + 1;
 	}
 }
@@ -167,9 +167,9 @@ append_returning(StringInfo sql, const IdvMove *move, const IdvTable *table)
 
 /* The move itself, and what goes with it. */
 static void
-write_updates(IdvMove *move, IdvWriting *writing)
+write_updates(IdvMove *move, IdvMoveSql *moving)
 {
-	IdvReference *reference = writing->reference;
+	IdvReference *reference = moving->reference;
 	IdvTable   *table = reference->table;
 	bool		nullable = true;
 	StringInfoData sql;
@@ -183,7 +183,7 @@ write_updates(IdvMove *move, IdvWriting *writing)
 	{
 		const char *column = idv_column_name(table, reference->columns[i]);
 
-		if ((writing->changed & (1U << i)) == 0)
+		if ((moving->changed & (1U << i)) == 0)
 			continue;
 		appendStringInfo(&sql, "%s%s = $%d", n == 0 ? "" : ", ", column,
 						 reference->ncolumns + i + 1);
@@ -193,28 +193,28 @@ write_updates(IdvMove *move, IdvWriting *writing)
 		n++;
 	}
 	appendStringInfoString(&sql, " WHERE ");
-	idv_append_moving(&sql, writing, "x");
+	idv_where_moves(&sql, moving, "x");
 	append_returning(&sql, move, table);
-	idv_table_statement(&move->update, table, sql.data, writing->nargs,
-						writing->types);
+	idv_table_statement(&move->update, table, sql.data, moving->nargs,
+						moving->types);
 
 	if (reference->self && nullable)
 	{
 		appendStringInfoString(&loop, " WHERE ");
-		idv_append_pointing(&loop, writing, "x");
+		idv_where_points_to_source(&loop, moving, "x");
 		appendStringInfoString(&loop, " AND ");
-		idv_append_is_row(&loop, writing, "x", reference->ncolumns);
+		idv_where_is_row(&loop, moving, "x", reference->ncolumns);
 		append_returning(&loop, move, table);
-		idv_table_statement(&move->loop, table, loop.data, writing->nargs,
-							writing->types);
+		idv_table_statement(&move->loop, table, loop.data, moving->nargs,
+							moving->types);
 	}
 
 	resetStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT 1 FROM %s x WHERE ", table->from);
-	idv_append_moving(&sql, writing, "x");
+	idv_where_moves(&sql, moving, "x");
 	appendStringInfoString(&sql, " LIMIT 1");
-	idv_table_statement(&move->left, table, sql.data, writing->nargs,
-						writing->types);
+	idv_table_statement(&move->left, table, sql.data, moving->nargs,
+						moving->types);
 }
 
 /*
@@ -256,16 +256,16 @@ check_described(const IdvTable *table, Relation relation)
 }
 
 /*
- * idv_move
+ * idv_move_statements
  *		The statements that move along a reference to table.
  *
  * changed has a bit for each of its columns that gets another value: of a
  * composite key often only one does, and a column that stays is not written.
  */
 IdvMove *
-idv_move(IdvTable *table, IdvReference *reference, uint32 changed)
+idv_move_statements(IdvTable *table, IdvReference *reference, uint32 changed)
 {
-	IdvWriting	writing = {
+	IdvMoveSql	moving = {
 		.target_table = table,
 		.reference = reference,
 		.changed = changed,
@@ -283,12 +283,12 @@ idv_move(IdvTable *table, IdvReference *reference, uint32 changed)
 			return move;
 	}
 
-	writing.nargs = 2 * reference->ncolumns;
+	moving.nargs = 2 * reference->ncolumns;
 	for (int i = 0; i < reference->ncolumns; i++)
 	{
-		writing.types[i] = TupleDescAttr(table->desc,
-										 reference->referenced[i] - 1)->atttypid;
-		writing.types[reference->ncolumns + i] =
+		moving.types[i] = TupleDescAttr(table->desc,
+										reference->referenced[i] - 1)->atttypid;
+		moving.types[reference->ncolumns + i] =
 			idv_move_column_type(reference, i);
 	}
 
@@ -301,12 +301,12 @@ idv_move(IdvTable *table, IdvReference *reference, uint32 changed)
 	relation = relation_open(reference->table->relation, NoLock);
 	check_described(reference->table, relation);
 	indexes = RelationGetIndexList(relation);
-	choose_key(move, &writing, indexes);
-	write_updates(move, &writing);
+	choose_key(move, &moving, indexes);
+	write_updates(move, &moving);
 	foreach(lc, indexes)
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-		IdvStatement *collision = idv_collision(&writing, index);
+		IdvStatement *collision = idv_collision_statement(&moving, index);
 
 		if (collision != NULL)
 			move->collisions = lappend(move->collisions, collision);

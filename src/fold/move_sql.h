@@ -14,7 +14,7 @@
 
 #include "postgres.h"
 
-#include "references/table_description.h"
+#include "references/references.h"
 
 /* Moving along one reference. */
 typedef struct IdvMove
@@ -50,8 +50,8 @@ typedef struct IdvMove
 #define IDV_COLLISION_TARGETED	2
 #define IDV_COLLISION_ROWS		3
 
-extern IdvMove *idv_move(IdvTable *table, IdvReference *reference,
-						 uint32 changed);
+extern IdvMove *idv_move_statements(IdvTable *table, IdvReference *reference,
+									uint32 changed);
 extern bool idv_move_stores_all(const IdvTable *target,
 								const IdvReference *reference, int i);
 extern bool idv_move_value(Datum *stored, const IdvTable *target,

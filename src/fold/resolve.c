@@ -5,7 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "fold/fold.h"
+#include "fold/resolve.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -14,9 +14,9 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
-#include "server/cast.h"
 #include "references/contact_table.h"
-#include "fold/journal_write.h"
+#include "server/canonical_text.h"
+#include "server/cast.h"
 #include "server/index_lookup.h"
 
 static IdvStatement read_hop;
@@ -25,7 +25,7 @@ static IdvStatement read_email;
 
 /* Follow folds from an id until there is a contact.  Returns false if none. */
 static bool
-follow(IdvContacts *contacts, int32 app_id, Datum *id)
+follow(IdvContactTable *contacts, int32 app_id, Datum *id)
 {
 	static const Oid types[] = {TEXTOID, TEXTOID, INT8OID, INT4OID};
 	Datum		values[4];
@@ -67,8 +67,8 @@ follow(IdvContacts *contacts, int32 app_id, Datum *id)
 			found = true;
 			last = DatumGetInt64(result->values[0]);
 			app_id = DatumGetInt32(result->values[1]);
-			*id = idv_contacts_id_from_text(contacts,
-											TextDatumGetCString(result->values[2]));
+			*id = idv_contact_table_id_from_text(contacts,
+												 TextDatumGetCString(result->values[2]));
 		}
 		idv_result_end(result);
 		if (!found)
@@ -86,7 +86,7 @@ Datum
 idv_resolve(Oid relation, Oid id_type, Datum id)
 {
 	MemoryContext context = CurrentMemoryContext;
-	IdvContacts *contacts;
+	IdvContactTable *contacts;
 	Datum		followed;
 	bool		is_verified;
 	bool		fits;
@@ -94,10 +94,10 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
 	bool		by_value;
 
 	SPI_connect();
-	contacts = idv_contacts(relation);
-	followed = idv_contacts_id(contacts, id, id_type);
+	contacts = idv_contact_table(relation);
+	followed = idv_contact_table_id(contacts, id, id_type);
 	if (!follow(contacts,
-				idv_contacts_app_id(contacts, followed, &is_verified), &followed))
+				idv_contact_table_app_id(contacts, followed, &is_verified), &followed))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("contact \"%s\" does not exist in %s, nor what it was folded into",
@@ -152,9 +152,9 @@ follow_signed(IdvStatement *statement, const char *sql, IdvIndexLookup * probe,
 	idv_result_end(result);
 	if (source_id != NULL)
 	{
-		IdvContacts *contacts = idv_contacts(idv_contacts_table());
+		IdvContactTable *contacts = idv_contact_table(idv_own_contacts());
 
-		id = idv_contacts_id_from_text(contacts, source_id);
+		id = idv_contact_table_id_from_text(contacts, source_id);
 		found = follow(contacts, app_id, &id);
 	}
 	if (found)
@@ -164,13 +164,13 @@ follow_signed(IdvStatement *statement, const char *sql, IdvIndexLookup * probe,
 }
 
 /*
- * idv_fold_of_external_id
+ * idv_resolve_external_id
  *		The contact into which that with a signed external_id was folded.
  *
  * external_id is text.  Returns false, with *contact unset, if none was.
  */
 bool
-idv_fold_of_external_id(int32 app_id, Datum external_id, int64 *contact)
+idv_resolve_external_id(int32 app_id, Datum external_id, int64 *contact)
 {
 	static IdvIndexLookup probe =
 	{
@@ -188,11 +188,11 @@ idv_fold_of_external_id(int32 app_id, Datum external_id, int64 *contact)
 }
 
 /*
- * idv_fold_of_email
+ * idv_resolve_email
  *		The same for a signed email of a contact that had no external_id.
  */
 bool
-idv_fold_of_email(int32 app_id, Datum email, int64 *contact)
+idv_resolve_email(int32 app_id, Datum email, int64 *contact)
 {
 	static IdvIndexLookup probe =
 	{

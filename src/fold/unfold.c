@@ -14,32 +14,33 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "fold/fold.h"
+#include "fold/unfold.h"
 
-#include "access/relation.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-#include "utils/uuid.h"
-#include "utils/varlena.h"
 
-#include "references/contact_table.h"
-#include "fold/journal_write.h"
+#include "fold/fold_result.h"
+#include "fold/journal_read.h"
 #include "fold/unmove.h"
-#include "references/table_description.h"
-#include "fold/steps.h"
+#include "server/canonical_text.h"
 
-static IdvStatement read_app;
-static IdvStatement lock_fold;
+/* A fold that is being undone. */
+typedef struct Unfold
+{
+	IdvJournaledFold fold;
+	IdvFoldResult result;
+	IdvUnmove	unmove;
+	IdvStatement once;			/* one that is run once, and then freed */
+} Unfold;
+
 static IdvStatement read_later_source;
 static IdvStatement read_later_target;
 static IdvStatement read_visitor;
@@ -47,71 +48,19 @@ static IdvStatement read_fills;
 static IdvStatement unmerge;
 static IdvStatement mark_undone;
 
-/* Find the fold, lock it, and see that it stands. */
-static void
-open_fold(IdvUnfold *unfold)
-{
-	static const Oid types[] = {INT8OID, INT4OID};
-	Datum		values[2];
-	IdvResult  *result;
-	MemoryContext caller = CurrentMemoryContext;
-
-	values[0] = Int64GetDatum(unfold->id);
-	result = idv_statement_ask(&read_app, "SELECT app_id FROM idverify.folds WHERE id = $1",
-							   1, types, values);
-	if (!idv_result_next(result))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("fold " INT64_FORMAT " does not exist", unfold->id),
-				 errhint("idverify.folds lists the folds that there are.")));
-	values[1] = result->values[0];
-	unfold->app_id = DatumGetInt32(values[1]);
-	idv_result_end(result);
-
-	result = idv_statement_ask(&lock_fold,
-							   "SELECT contacts, source_id, target_id, source_row::jsonb,"
-							   " filled::jsonb, visitor, undone_at IS NOT NULL, steps::jsonb"
-							   " FROM idverify.folds WHERE id = $1 AND app_id = $2 FOR UPDATE",
-							   2, types, values);
-	if (!idv_result_next(result))
-		elog(ERROR, "fold " INT64_FORMAT " vanished", unfold->id);
-	if (DatumGetBool(result->values[6]))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("fold " INT64_FORMAT " has been undone already",
-						unfold->id)));
-
-	MemoryContextSwitchTo(caller);
-	unfold->contacts = idv_contacts(idv_journaled_relation(unfold,
-														   TextDatumGetCString(result->values[0])));
-	unfold->source_id = TextDatumGetCString(result->values[1]);
-	unfold->target_id = TextDatumGetCString(result->values[2]);
-	unfold->source_row = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[3]));
-	unfold->filled = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[4]));
-	unfold->first_steps = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[7]));
-	unfold->visitor.isnull = result->nulls[5];
-	if (!result->nulls[5])
-	{
-		unfold->visitor.value = PointerGetDatum(palloc(UUID_LEN));
-		memcpy(DatumGetPointer(unfold->visitor.value),
-			   DatumGetPointer(result->values[5]), UUID_LEN);
-	}
-	idv_result_end(result);
-}
-
 /* The first later fold, which stands, that a query finds; or 0. */
 static int64
-later_fold(const IdvUnfold *unfold, IdvStatement *statement, const char *sql)
+later_fold(const Unfold *unfold, IdvStatement *statement, const char *sql)
 {
 	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, INT8OID};
 	Datum		values[4];
 	IdvResult  *result;
 	int64		found = 0;
 
-	values[0] = Int32GetDatum(unfold->app_id);
-	values[1] = CStringGetTextDatum(unfold->contacts->table->name);
-	values[2] = CStringGetTextDatum(unfold->target_id);
-	values[3] = Int64GetDatum(unfold->id);
+	values[0] = Int32GetDatum(unfold->fold.app_id);
+	values[1] = CStringGetTextDatum(unfold->fold.contacts->table->name);
+	values[2] = CStringGetTextDatum(unfold->fold.target_id);
+	values[3] = Int64GetDatum(unfold->fold.id);
 	result = idv_statement_ask(statement, sql, lengthof(types), types, values);
 	if (idv_result_next(result))
 		found = DatumGetInt64(result->values[0]);
@@ -121,13 +70,13 @@ later_fold(const IdvUnfold *unfold, IdvStatement *statement, const char *sql)
 
 /* Lock the target.  A later fold of it may be in the way. */
 static IdvRow
-lock_target(IdvUnfold *unfold, Datum target_id)
+lock_target(Unfold *unfold, Datum target_id)
 {
 	IdvRow		target;
 	int64		later;
 
-	if (!idv_contacts_lock(&target, unfold->contacts, unfold->app_id,
-						   target_id, false))
+	if (!idv_contact_table_lock(&target, unfold->fold.contacts, unfold->fold.app_id,
+								target_id, false))
 	{
 		later = later_fold(unfold, &read_later_source,
 						   "SELECT id FROM idverify.folds"
@@ -138,7 +87,7 @@ lock_target(IdvUnfold *unfold, Datum target_id)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("contact \"%s\" has been deleted since fold " INT64_FORMAT,
-							unfold->target_id, unfold->id)));
+							unfold->fold.target_id, unfold->fold.id)));
 	}
 	else
 		/* Rows that it dropped may have left theirs to rows of this one. */
@@ -154,23 +103,23 @@ lock_target(IdvUnfold *unfold, Datum target_id)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("fold " INT64_FORMAT " of contact \"%s\" came after fold " INT64_FORMAT,
-						later, unfold->target_id, unfold->id),
+						later, unfold->fold.target_id, unfold->fold.id),
 				 errhint("Undo fold " INT64_FORMAT " first.", later)));
 	return target;
 }
 
 /* A visitor token that started another contact is not taken away from it. */
 static void
-check_visitor(const IdvUnfold *unfold)
+check_visitor(const Unfold *unfold)
 {
 	static const Oid types[] = {INT4OID, UUIDOID};
 	Datum		values[2];
 	IdvResult  *result;
 
-	if (!unfold->contacts->own || unfold->visitor.isnull)
+	if (!unfold->fold.contacts->own || unfold->fold.visitor.isnull)
 		return;
-	values[0] = Int32GetDatum(unfold->app_id);
-	values[1] = unfold->visitor.value;
+	values[0] = Int32GetDatum(unfold->fold.app_id);
+	values[1] = unfold->fold.visitor.value;
 	result = idv_statement_ask(&read_visitor,
 							   "SELECT id FROM idverify.contacts"
 							   " WHERE app_id = $1 AND visitor = $2",
@@ -179,10 +128,10 @@ check_visitor(const IdvUnfold *unfold)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the visitor of contact \"%s\" has started contact \"" INT64_FORMAT "\" since fold " INT64_FORMAT,
-						unfold->source_id, DatumGetInt64(result->values[0]),
-						unfold->id),
+						unfold->fold.source_id, DatumGetInt64(result->values[0]),
+						unfold->fold.id),
 				 errhint("Fold that contact into \"%s\" first.",
-						 unfold->target_id)));
+						 unfold->fold.target_id)));
 	idv_result_end(result);
 }
 
@@ -227,10 +176,10 @@ current_text(const IdvTable *table, IdvRow target, AttrNumber column)
 
 /* Give back what the target took over, where it still has it. */
 static void
-take_back_fills(IdvUnfold *unfold, Datum target_id, IdvRow target)
+take_back_fills(Unfold *unfold, Datum target_id, IdvRow target)
 {
 	static const Oid types[] = {JSONBOID};
-	IdvContacts *contacts = unfold->contacts;
+	IdvContactTable *contacts = unfold->fold.contacts;
 	IdvTable   *table = contacts->table;
 	int			nargs = contacts->own ? 2 : 1;
 	Oid		   *all_types = palloc(sizeof(Oid) * (table->desc->natts + 2));
@@ -243,14 +192,14 @@ take_back_fills(IdvUnfold *unfold, Datum target_id, IdvRow target)
 	all_types[0] = contacts->id_type;
 	values[0] = target_id;
 	all_types[1] = INT4OID;
-	values[1] = Int32GetDatum(unfold->app_id);
+	values[1] = Int32GetDatum(unfold->fold.app_id);
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "UPDATE %s x SET ", table->from);
 	result = idv_statement_ask(&read_fills,
 							   "SELECT key, value ->> 0, value ->> 1,"
 							   " jsonb_typeof(value -> 0) FROM jsonb_each($1)",
-							   lengthof(types), types, &unfold->filled);
+							   lengthof(types), types, &unfold->fold.filled);
 	while (idv_result_next(result))
 	{
 		char	   *name = TextDatumGetCString(result->values[0]);
@@ -262,7 +211,7 @@ take_back_fills(IdvUnfold *unfold, Datum target_id, IdvRow target)
 
 		/* It has been signed since, and the flag would stand for nothing. */
 		if (!contacts->own && bms_is_member(column, contacts->identity) &&
-			idv_contacts_is_verified(contacts, target))
+			idv_contact_table_is_verified(contacts, target))
 			continue;
 		if (strcmp(current_text(table, target, column), after) == 0)
 		{
@@ -296,26 +245,92 @@ take_back_fills(IdvUnfold *unfold, Datum target_id, IdvRow target)
 														  contacts->id_type)));
 	idv_statement_prepare(&unfold->once, table->owner, sql.data, nargs, all_types);
 	unfold->once.ours = contacts->own;
-	idv_contacts_write(contacts, &unfold->once, values, nulls);
+	idv_contact_table_write(contacts, &unfold->once, values, nulls);
 	idv_statement_free(&unfold->once);
+}
+
+/* Put a row back.  Columns that were added since get their defaults. */
+static void
+put_back(Unfold *unfold, IdvTable *table, Datum row)
+{
+	static const Oid types[] = {JSONBOID};
+	StringInfoData columns;
+	StringInfoData values;
+	JsonbContainer *object = &DatumGetJsonbP(row)->root;
+
+	initStringInfo(&columns);
+	initStringInfo(&values);
+	for (int i = 0; i < table->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(table->desc, i);
+		const char *name = NameStr(att->attname);
+		JsonbValue	value;
+
+		if (att->attisdropped || att->attgenerated != '\0' ||
+			getKeyJsonValueFromContainer(object, name, strlen(name), &value) == NULL)
+			continue;
+		appendStringInfo(&columns, "%s%s", columns.len == 0 ? "" : ", ",
+						 quote_identifier(name));
+		appendStringInfo(&values, "%sCAST($1 ->> %s AS %s)",
+						 values.len == 0 ? "" : ", ",
+						 quote_literal_cstr(name), idv_column_type(table, i + 1));
+	}
+	idv_statement_prepare(&unfold->once, table->owner,
+						  psprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s",
+								   table->name, columns.data, values.data),
+						  lengthof(types), types);
+	if (table == unfold->fold.contacts->table)
+		idv_contact_table_write(unfold->fold.contacts, &unfold->once, &row, NULL);
+	else if (idv_statement_run(&unfold->once, &row, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("row of %s was not put back", table->name),
+				 errhint("Look for a trigger on the table that returns NULL.")));
+	idv_statement_free(&unfold->once);
+	idv_fold_line(&unfold->result, table->relation, "")->dropped++;
+}
+
+/* Undo all that a fold did to the tables that point to contacts. */
+static void
+undo_steps(Unfold *unfold)
+{
+	IdvStep		step = {.step = PG_INT32_MAX};
+	MemoryContext step_context;
+	MemoryContext caller;
+
+	step_context = AllocSetContextCreate(CurrentMemoryContext,
+										 "idverify step",
+										 ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(step_context);
+	while (idv_journal_previous(&step, &unfold->fold))
+	{
+		if (step.dropped_row.isnull)
+			idv_fold_line(&unfold->result, step.table->relation, "")->moved +=
+				idv_unmove(&unfold->unmove, &unfold->fold, &step);
+		else
+			put_back(unfold, step.table, step.dropped_row.value);
+		MemoryContextReset(step_context);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(step_context);
 }
 
 /* Take a fold back, once it is open. */
 static void
-undo(IdvUnfold *unfold)
+undo(Unfold *unfold)
 {
 	static const Oid types[] = {INT8OID, INT4OID, TIMESTAMPTZOID};
 	Datum		values[3];
-	Datum		target_id = idv_contacts_id_from_text(unfold->contacts, unfold->target_id);
+	Datum		target_id = idv_contact_table_id_from_text(unfold->fold.contacts, unfold->fold.target_id);
 	IdvRow		target = lock_target(unfold, target_id);
 
 	check_visitor(unfold);
 	take_back_fills(unfold, target_id, target);
-	idv_put_back(unfold, unfold->contacts->table, unfold->source_row);
-	idv_undo_steps(unfold);
+	put_back(unfold, unfold->fold.contacts->table, unfold->fold.source_row);
+	undo_steps(unfold);
 
-	values[0] = Int64GetDatum(unfold->id);
-	values[1] = Int32GetDatum(unfold->app_id);
+	values[0] = Int64GetDatum(unfold->fold.id);
+	values[1] = Int32GetDatum(unfold->fold.app_id);
 	values[2] = TimestampTzGetDatum(GetCurrentTimestamp());
 	if (mark_undone.plan == NULL)
 		idv_statement_prepare(&mark_undone, InvalidOid,
@@ -328,7 +343,7 @@ undo(IdvUnfold *unfold)
 
 /* Say of a broken constraint what it means here: something is in the way. */
 static void
-report_in_the_way(const IdvUnfold *unfold, ErrorData *error)
+report_in_the_way(const Unfold *unfold, ErrorData *error)
 {
 	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) !=
 		ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
@@ -336,11 +351,11 @@ report_in_the_way(const IdvUnfold *unfold, ErrorData *error)
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("could not undo fold " INT64_FORMAT ", because something is in the way",
-					unfold->id),
+					unfold->fold.id),
 			 errdetail("%s%s%s", error->message, error->detail ? ": " : "",
 					   error->detail ? error->detail : ""),
 			 errhint("Change or delete the row that the detail names. If it is a contact of the same person, fold it into contact \"%s\".",
-					 unfold->target_id)));
+					 unfold->fold.target_id)));
 }
 
 /*
@@ -349,9 +364,9 @@ report_in_the_way(const IdvUnfold *unfold, ErrorData *error)
  * They would outlive the transaction; so each is in here from its beginning.
  */
 static void
-free_statements(IdvUnfold *unfold)
+free_statements(Unfold *unfold)
 {
-	idv_move_back_end(unfold);
+	idv_unmove_end(&unfold->unmove);
 	idv_statement_free(&unfold->once);
 }
 
@@ -359,20 +374,19 @@ free_statements(IdvUnfold *unfold)
  * idv_unfold
  *		Take a fold back.
  *
- * undone		output: a list of IdvFolded, in the caller's context; of each
+ * lines		output: a list of IdvFoldLine, in the caller's context; of each
  *				table how many rows were moved back, and how many put back
  */
 void
-idv_unfold(List **undone, int64 fold_id)
+idv_unfold(List **lines, int64 fold_id)
 {
-	IdvUnfold	unfold = {.id = fold_id};
 	MemoryContext context = CurrentMemoryContext;
+	Unfold		unfold = {.result.context = context,.unmove.context = context};
 	int			level;
 
 	PreventCommandIfReadOnly("idverify_unfold()");
-	unfold.context = context;
 	SPI_connect();
-	open_fold(&unfold);
+	idv_journal_open(&unfold.fold, fold_id);
 	level = idv_canonical_reading_begin();
 	PG_TRY();
 	{
@@ -393,5 +407,5 @@ idv_unfold(List **undone, int64 fold_id)
 	idv_canonical_text_end(level);
 	free_statements(&unfold);
 	SPI_finish();
-	*undone = unfold.undone;
+	*lines = unfold.result.lines;
 }

@@ -20,33 +20,18 @@
 #include "utils/rel.h"
 
 #include "references/reference_condition.h"
-#include "fold/fold.h"
-#include "fold/journal_write.h"
+#include "server/canonical_text.h"
 
 /*
- * idv_move_back_end
+ * idv_unmove_end
  *		Forget the statements that moved rows back.
  */
 void
-idv_move_back_end(IdvUnfold *unfold)
+idv_unmove_end(IdvUnmove *unmove)
 {
-	idv_statement_free(&unfold->move_back);
-	idv_statement_free(&unfold->places);
-	idv_statement_free(&unfold->still_there);
-}
-
-/* The column of a table that the journal names. */
-static AttrNumber
-journaled_column(const IdvUnfold *unfold, const IdvTable *table, const char *name)
-{
-	AttrNumber	column = get_attnum(table->relation, name);
-
-	if (column <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("column \"%s\" of table %s, which fold " INT64_FORMAT " needs, does not exist any more",
-						name, table->name, unfold->id)));
-	return column;
+	idv_statement_free(&unmove->update);
+	idv_statement_free(&unmove->places);
+	idv_statement_free(&unmove->left);
 }
 
 /*
@@ -64,7 +49,7 @@ may_mix_up(Oid type, Oid collation)
 
 /* The rows of alias that still point where a step has pointed them. */
 static void
-append_still_pointing(StringInfo sql, const IdvUnfold *unfold, const IdvStep *step,
+append_still_pointing(StringInfo sql, const IdvJournaledFold *fold, const IdvStep *step,
 					  const char *alias)
 {
 	int			n = list_length(step->columns);
@@ -78,7 +63,7 @@ append_still_pointing(StringInfo sql, const IdvUnfold *unfold, const IdvStep *st
 					  TYPALIGN_INT, &new_values, &nulls, &count);
 	foreach(lc, step->columns)
 	{
-		AttrNumber	column = journaled_column(unfold, step->table, lfirst(lc));
+		AttrNumber	column = idv_journal_column(fold, step->table, lfirst(lc));
 		Oid			type = get_atttype(step->table->relation, column);
 
 		appendStringInfo(sql, "%s%s.%s", i == 0 ? "" : " AND ", alias,
@@ -110,7 +95,7 @@ append_still_pointing(StringInfo sql, const IdvUnfold *unfold, const IdvStep *st
 
 /* FROM and WHERE of the rows that a step moved, by their key. */
 static void
-append_by_key(StringInfo from, StringInfo where, const IdvUnfold *unfold,
+append_by_key(StringInfo from, StringInfo where, const IdvJournaledFold *fold,
 			  const IdvStep *step)
 {
 	int			n = 2 * list_length(step->columns);
@@ -123,7 +108,7 @@ append_by_key(StringInfo from, StringInfo where, const IdvUnfold *unfold,
 		appendStringInfoString(from, "(SELECT ");
 		foreach(lc, step->key_columns)
 		{
-			AttrNumber	column = journaled_column(unfold, step->table, lfirst(lc));
+			AttrNumber	column = idv_journal_column(fold, step->table, lfirst(lc));
 			Oid			type = get_atttype(step->table->relation, column);
 
 			appendStringInfo(from, "%sCAST(u.k%d AS %s) AS k%d",
@@ -142,7 +127,7 @@ append_by_key(StringInfo from, StringInfo where, const IdvUnfold *unfold,
 			appendStringInfo(from, "%sk%d", k == 0 ? "" : ", ", k);
 		appendStringInfoString(from, ")) k");
 	}
-	append_still_pointing(where, unfold, step, "x");
+	append_still_pointing(where, fold, step, "x");
 }
 
 /*
@@ -150,7 +135,7 @@ append_by_key(StringInfo from, StringInfo where, const IdvUnfold *unfold,
  * as many of each kind as were moved, whichever they are.
  */
 static void
-append_places(StringInfo sql, const IdvUnfold *unfold, const IdvStep *step)
+append_places(StringInfo sql, const IdvJournaledFold *fold, const IdvStep *step)
 {
 	StringInfoData record;
 	ListCell   *lc;
@@ -159,15 +144,15 @@ append_places(StringInfo sql, const IdvUnfold *unfold, const IdvStep *step)
 	foreach(lc, step->key_columns)
 		appendStringInfo(&record, "%sy.%s", record.len == 0 ? "" : ", ",
 						 idv_column_name(step->table,
-										 journaled_column(unfold, step->table,
-														  lfirst(lc))));
+										 idv_journal_column(fold, step->table,
+															lfirst(lc))));
 	appendStringInfo(sql,
 					 "SELECT r.t, r.c FROM"
 					 " (SELECT y.tableoid AS t, y.ctid AS c, CAST(ROW(%s) AS text) AS w,"
 					 " row_number() OVER (PARTITION BY CAST(ROW(%s) AS text)) AS n"
 					 " FROM %s y WHERE ",
 					 record.data, record.data, step->table->from);
-	append_still_pointing(sql, unfold, step, "y");
+	append_still_pointing(sql, fold, step, "y");
 	appendStringInfo(sql,
 					 ") r JOIN (SELECT u.w, count(*) AS n FROM unnest($%d) AS u(w)"
 					 " GROUP BY u.w) k ON k.w = r.w AND r.n <= k.n",
@@ -180,8 +165,8 @@ append_places(StringInfo sql, const IdvUnfold *unfold, const IdvStep *step)
  * nargs, types	what the journal has of it: values, and keys or records
  */
 static void
-prepare_move_back(IdvUnfold *unfold, const IdvStep *step, int nargs,
-				  const Oid *types)
+prepare(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step,
+		int nargs, const Oid *types)
 {
 	StringInfoData sql;
 	StringInfoData from;
@@ -196,17 +181,17 @@ prepare_move_back(IdvUnfold *unfold, const IdvStep *step, int nargs,
 	initStringInfo(&places);
 	if (step->whole_row)
 	{
-		append_places(&places, unfold, step);
+		append_places(&places, fold, step);
 		appendStringInfo(&from, "unnest($%d, $%d) AS p(t, c)", nargs + 1, nargs + 2);
 		appendStringInfoString(&where, "x.tableoid = p.t AND x.ctid = p.c");
 	}
 	else
-		append_by_key(&from, &where, unfold, step);
+		append_by_key(&from, &where, fold, step);
 
 	appendStringInfo(&sql, "UPDATE %s x SET ", step->table->from);
 	foreach(lc, step->columns)
 	{
-		AttrNumber	column = journaled_column(unfold, step->table, lfirst(lc));
+		AttrNumber	column = idv_journal_column(fold, step->table, lfirst(lc));
 
 		appendStringInfo(&sql, "%s%s = CAST($%d AS %s)", i == 0 ? "" : ", ",
 						 idv_column_name(step->table, column), i + 1,
@@ -220,22 +205,22 @@ prepare_move_back(IdvUnfold *unfold, const IdvStep *step, int nargs,
 	if (step->whole_row && step->table->has_triggers)
 	{
 		appendStringInfoString(&sql, " RETURNING ");
-		append_still_pointing(&sql, unfold, step, "x");
+		append_still_pointing(&sql, fold, step, "x");
 	}
-	if (unfold->sql != NULL && strcmp(unfold->sql, sql.data) == 0 &&
-		strcmp(unfold->places_sql, places.data) == 0)
+	if (unmove->update_sql != NULL && strcmp(unmove->update_sql, sql.data) == 0 &&
+		strcmp(unmove->places_sql, places.data) == 0)
 		return;
 
-	idv_move_back_end(unfold);
-	unfold->sql = MemoryContextStrdup(unfold->context, sql.data);
-	unfold->places_sql = MemoryContextStrdup(unfold->context, places.data);
-	idv_statement_prepare(&unfold->move_back, step->table->owner, sql.data,
+	idv_unmove_end(unmove);
+	unmove->update_sql = MemoryContextStrdup(unmove->context, sql.data);
+	unmove->places_sql = MemoryContextStrdup(unmove->context, places.data);
+	idv_statement_prepare(&unmove->update, step->table->owner, sql.data,
 						  step->whole_row ? nargs + 2 : nargs, types);
 	if (step->whole_row)
-		idv_statement_prepare(&unfold->places, step->table->owner, places.data,
+		idv_statement_prepare(&unmove->places, step->table->owner, places.data,
 							  nargs, types);
 	if (step->table->has_triggers)
-		idv_statement_prepare(&unfold->still_there, step->table->owner,
+		idv_statement_prepare(&unmove->left, step->table->owner,
 							  psprintf("SELECT 1 FROM %s x%s%s WHERE %s LIMIT 1",
 									   step->table->from,
 									   from.len == 0 ? "" : ", ",
@@ -253,11 +238,11 @@ prepare_move_back(IdvUnfold *unfold, const IdvStep *step, int nargs,
  * tables, places	output: arrays of tableoid and ctid
  */
 static void
-find_places(IdvUnfold *unfold, const Datum *values, const bool *nulls,
+find_places(IdvUnmove *unmove, const Datum *values, const bool *nulls,
 			Datum *tables, Datum *places)
 {
 	int			level = idv_canonical_text_begin();
-	IdvResult  *result = idv_statement_query(&unfold->places, values, nulls);
+	IdvResult  *result = idv_statement_query(&unmove->places, values, nulls);
 	Datum	   *of_table = palloc(sizeof(Datum) * Max(result->processed, 1));
 	Datum	   *of_place = palloc(sizeof(Datum) * Max(result->processed, 1));
 	int			n = 0;
@@ -283,7 +268,7 @@ find_places(IdvUnfold *unfold, const Datum *values, const bool *nulls,
  * stays	output: has a trigger set one back that has no key?
  */
 static int64
-write_back(bool *stays, const IdvUnfold *unfold, const IdvStep *step,
+write_back(bool *stays, const IdvUnmove *unmove, const IdvStep *step,
 		   const Datum *values, const bool *nulls)
 {
 	IdvResult  *result;
@@ -291,9 +276,9 @@ write_back(bool *stays, const IdvUnfold *unfold, const IdvStep *step,
 
 	*stays = false;
 	if (!step->whole_row || !step->table->has_triggers)
-		return idv_statement_run(&unfold->move_back, values, nulls);
+		return idv_statement_run(&unmove->update, values, nulls);
 
-	result = idv_statement_query(&unfold->move_back, values, nulls);
+	result = idv_statement_query(&unmove->update, values, nulls);
 	while (idv_result_next(result))
 		*stays = *stays || (!result->nulls[0] && DatumGetBool(result->values[0]));
 	written = result->processed;
@@ -302,11 +287,13 @@ write_back(bool *stays, const IdvUnfold *unfold, const IdvStep *step,
 }
 
 /*
- * idv_move_back
- *		Move the rows of a step back.
+ * idv_unmove
+ *		Move the rows of a step back, those that still point to the target.
+ *
+ * Returns how many.  55000 where a trigger does not let them go.
  */
-void
-idv_move_back(IdvUnfold *unfold, const IdvStep *step)
+int64
+idv_unmove(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step)
 {
 	int			ncolumns = list_length(step->columns);
 	int			nkeys = step->whole_row ? 1 : list_length(step->key_columns);
@@ -317,6 +304,7 @@ idv_move_back(IdvUnfold *unfold, const IdvStep *step)
 	Datum	   *elements;
 	bool	   *element_nulls;
 	bool		stays;
+	int64		moved;
 	int			n;
 
 	for (int side = 0; side < 2; side++)
@@ -350,16 +338,16 @@ idv_move_back(IdvUnfold *unfold, const IdvStep *step)
 	types[nargs] = OIDARRAYOID;
 	types[nargs + 1] = TIDARRAYOID;
 
-	prepare_move_back(unfold, step, nargs, types);
+	prepare(unmove, fold, step, nargs, types);
 	if (step->whole_row)
-		find_places(unfold, values, nulls, &values[nargs], &values[nargs + 1]);
-	idv_undone_line(unfold, step->table->relation)->moved +=
-		write_back(&stays, unfold, step, values, nulls);
+		find_places(unmove, values, nulls, &values[nargs], &values[nargs + 1]);
+	moved = write_back(&stays, unmove, step, values, nulls);
 	if (stays ||
-		(unfold->still_there.plan != NULL &&
-		 idv_statement_run(&unfold->still_there, values, nulls) > 0))
+		(unmove->left.plan != NULL &&
+		 idv_statement_run(&unmove->left, values, nulls) > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("rows of %s were not moved back", step->table->name),
 				 errhint("Look for a trigger on the table that returns NULL, or sets the column back.")));
+	return moved;
 }

@@ -10,24 +10,24 @@
 
 #include "postgres.h"
 
-#include "fold/steps.h"
+#include "fold/journal_read.h"
 
-/* One step of the journal. */
-typedef struct IdvStep
+/*
+ * The last statements that moved rows back: often they are the next step's
+ * too.  Only context is set at first.
+ */
+typedef struct IdvUnmove
 {
-	int32		step;
-	IdvTable   *table;
-	List	   *columns;		/* names; as are key_columns */
-	List	   *key_columns;
-	Datum		old_values;		/* arrays of text */
-	Datum		new_values;
-	Datum		moved_keys;
-	char	   *condition;
-	bool		whole_row;
-	NullableDatum dropped_row;
-} IdvStep;
+	MemoryContext context;		/* of the SQL */
+	char	   *update_sql;
+	char	   *places_sql;
+	IdvStatement update;
+	IdvStatement places;		/* of rows without a key: where they are */
+	IdvStatement left;			/* rows that should have been moved */
+} IdvUnmove;
 
-extern void idv_move_back(IdvUnfold *unfold, const IdvStep *step);
-extern void idv_move_back_end(IdvUnfold *unfold);
+extern int64 idv_unmove(IdvUnmove *unmove, const IdvJournaledFold *fold,
+						const IdvStep *step);
+extern void idv_unmove_end(IdvUnmove *unmove);
 
 #endif							/* IDV_UNMOVE_H */

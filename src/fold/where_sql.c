@@ -14,16 +14,16 @@
 #include "references/reference_condition.h"
 
 /*
- * idv_writing_changes
+ * idv_where_changed_column
  *		Which of the reference's columns is this, if it changes?  Else -1.
  */
 int
-idv_writing_changes(const IdvWriting *writing, AttrNumber column)
+idv_where_changed_column(const IdvMoveSql *moving, AttrNumber column)
 {
-	for (int i = 0; i < writing->reference->ncolumns; i++)
+	for (int i = 0; i < moving->reference->ncolumns; i++)
 	{
-		if (writing->reference->columns[i] == column &&
-			(writing->changed & (1U << i)) != 0)
+		if (moving->reference->columns[i] == column &&
+			(moving->changed & (1U << i)) != 0)
 			return i;
 	}
 	return -1;
@@ -37,10 +37,10 @@ idv_writing_changes(const IdvWriting *writing, AttrNumber column)
  * can be used.
  */
 static const char *
-collation_of(const IdvWriting *writing, int i)
+collation_of(const IdvMoveSql *moving, int i)
 {
-	const IdvReference *reference = writing->reference;
-	Oid			referenced = TupleDescAttr(writing->target_table->desc,
+	const IdvReference *reference = moving->reference;
+	Oid			referenced = TupleDescAttr(moving->target_table->desc,
 										   reference->referenced[i] - 1)->attcollation;
 	Oid			column = TupleDescAttr(reference->table->desc,
 									   reference->columns[i] - 1)->attcollation;
@@ -64,86 +64,86 @@ append_condition(StringInfo sql, const IdvReference *reference, const char *alia
 }
 
 /*
- * idv_append_pointing
+ * idv_where_points_to_source
  *		The rows of alias that point to the source.
  */
 void
-idv_append_pointing(StringInfo sql, const IdvWriting *writing, const char *alias)
+idv_where_points_to_source(StringInfo sql, const IdvMoveSql *moving, const char *alias)
 {
-	const IdvReference *reference = writing->reference;
+	const IdvReference *reference = moving->reference;
 
 	for (int i = 0; i < reference->ncolumns; i++)
 		appendStringInfo(sql, "%s$%d %s %s.%s%s", i == 0 ? "" : " AND ",
 						 i + 1, idv_operator_name(reference->equal[i]), alias,
 						 idv_column_name(reference->table,
 										 reference->columns[i]),
-						 collation_of(writing, i));
+						 collation_of(moving, i));
 	append_condition(sql, reference, alias);
 }
 
 /*
- * idv_append_targeted
+ * idv_where_points_to_target
  *		Does the row of alias point to the target?  Never null.
  */
 void
-idv_append_targeted(StringInfo sql, const IdvWriting *writing, const char *alias)
+idv_where_points_to_target(StringInfo sql, const IdvMoveSql *moving, const char *alias)
 {
-	const IdvReference *reference = writing->reference;
+	const IdvReference *reference = moving->reference;
 	int			n = reference->ncolumns;
 
 	appendStringInfoString(sql, "(true");
 	for (int i = 0; i < n; i++)
 	{
-		Oid			type = writing->types[n + i];
+		Oid			type = moving->types[n + i];
 		Oid			equal = idv_equal_operator(type, type);
 
 		if (OidIsValid(equal))
 			appendStringInfo(sql, " AND %s.%s %s $%d%s", alias,
 							 idv_column_name(reference->table, reference->columns[i]),
 							 idv_operator_name(equal), n + i + 1,
-							 collation_of(writing, i));
+							 collation_of(moving, i));
 	}
 	append_condition(sql, reference, alias);
 	appendStringInfoString(sql, ") IS TRUE");
 }
 
 /*
- * idv_append_is_row
+ * idv_where_is_row
  *		The row of alias is the one whose pointers are parameters first ...
  */
 void
-idv_append_is_row(StringInfo sql, const IdvWriting *writing, const char *alias,
-				  int first)
+idv_where_is_row(StringInfo sql, const IdvMoveSql *moving, const char *alias,
+				 int first)
 {
-	const IdvReference *reference = writing->reference;
+	const IdvReference *reference = moving->reference;
 
 	for (int i = 0; i < reference->ncolumns; i++)
 	{
-		Oid			type = get_atttype(writing->target_table->relation,
+		Oid			type = get_atttype(moving->target_table->relation,
 									   reference->referenced[i]);
-		const char *name = get_attname(writing->target_table->relation,
+		const char *name = get_attname(moving->target_table->relation,
 									   reference->referenced[i], false);
 
 		appendStringInfo(sql, "%s%s.%s %s $%d", i == 0 ? "" : " AND ",
 						 alias, quote_identifier(name),
 						 idv_operator_name(idv_equal_operator(type,
-															  writing->types[first + i])),
+															  moving->types[first + i])),
 						 first + i + 1);
 	}
 }
 
 /*
- * idv_append_moving
+ * idv_where_moves
  *		Which rows move: those that point to the source, but not the source.
  */
 void
-idv_append_moving(StringInfo sql, const IdvWriting *writing, const char *alias)
+idv_where_moves(StringInfo sql, const IdvMoveSql *moving, const char *alias)
 {
-	idv_append_pointing(sql, writing, alias);
-	if (writing->reference->self)
+	idv_where_points_to_source(sql, moving, alias);
+	if (moving->reference->self)
 	{
 		appendStringInfoString(sql, " AND (");
-		idv_append_is_row(sql, writing, alias, 0);
+		idv_where_is_row(sql, moving, alias, 0);
 		appendStringInfoString(sql, ") IS NOT TRUE");
 	}
 }

@@ -12,7 +12,7 @@
 
 #include "lib/stringinfo.h"
 
-#include "references/table_description.h"
+#include "references/references.h"
 
 /*
  * The reference along which statements are being written.
@@ -20,23 +20,23 @@
  * Their parameters are those of move_sql.h; changed has a bit for each column of
  * the reference that gets another value.
  */
-typedef struct IdvWriting
+typedef struct IdvMoveSql
 {
 	IdvTable   *target_table;	/* what is pointed to */
 	IdvReference *reference;
 	uint32		changed;
 	int			nargs;
 	Oid			types[2 * INDEX_MAX_KEYS];
-} IdvWriting;
+} IdvMoveSql;
 
-extern int	idv_writing_changes(const IdvWriting *writing, AttrNumber column);
-extern void idv_append_pointing(StringInfo sql, const IdvWriting *writing,
-								const char *alias);
-extern void idv_append_targeted(StringInfo sql, const IdvWriting *writing,
-								const char *alias);
-extern void idv_append_is_row(StringInfo sql, const IdvWriting *writing,
-							  const char *alias, int first);
-extern void idv_append_moving(StringInfo sql, const IdvWriting *writing,
-							  const char *alias);
+extern int	idv_where_changed_column(const IdvMoveSql *moving, AttrNumber column);
+extern void idv_where_points_to_source(StringInfo sql, const IdvMoveSql *moving,
+									   const char *alias);
+extern void idv_where_points_to_target(StringInfo sql, const IdvMoveSql *moving,
+									   const char *alias);
+extern void idv_where_is_row(StringInfo sql, const IdvMoveSql *moving,
+							 const char *alias, int first);
+extern void idv_where_moves(StringInfo sql, const IdvMoveSql *moving,
+							const char *alias);
 
 #endif							/* IDV_WHERE_SQL_H */

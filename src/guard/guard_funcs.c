@@ -360,7 +360,7 @@ idverify_guard(PG_FUNCTION_ARGS)
 	columns = idv_columns(fcinfo->flinfo, trigger);
 
 	/* A fold knows who is verified; an unfold puts back what was. */
-	if (idv_contacts_fires(RelationGetRelid(trigger->tg_relation)))
+	if (idv_contact_table_fires(RelationGetRelid(trigger->tg_relation)))
 	{
 		if (!inserting)
 			check_fold(columns, trigger);

@@ -33,7 +33,7 @@
 
 #include "tables/contacts.h"
 #include "server/sqlfunc.h"
-#include "fold/fold.h"
+#include "fold/resolve.h"
 #include "identify/login.h"
 #include "verdict/unverified_log.h"
 #include "identify/profile.h"
@@ -190,8 +190,8 @@ find_verified(IdvContactRow *contact, IdvContactRow *heir, bool *has_heir,
 		return true;
 
 	if (!(call->by_email ?
-		  idv_fold_of_email(app_id, email, &become) :
-		  idv_fold_of_external_id(app_id, external_id, &become)) ||
+		  idv_resolve_email(app_id, email, &become) :
+		  idv_resolve_external_id(app_id, external_id, &become)) ||
 		!idv_contact_find(contact, app_id, IDV_BY_ID, Int64GetDatum(become)))
 		return false;
 	if (!idv_contact_is_verified(contact))
@@ -205,8 +205,9 @@ find_verified(IdvContactRow *contact, IdvContactRow *heir, bool *has_heir,
 /*
  * Make the contact of a signed identity.  False if somebody else just did.
  *
- * It is as old as the visitor's own contact, which is going to be folded into
- * it and would give it its age; own is NULL if there is none.
+ * It is made as old as the visitor's own contact, which is going to be folded
+ * into it: then the fold need not write that.  It stays so where the fold finds
+ * that contact gone.  own is NULL if there is none.
  */
 static bool
 add_verified(IdvContactRow *contact, const IdvIdentification *call,

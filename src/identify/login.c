@@ -16,27 +16,14 @@ static bool
 fold_in(const IdvContactRow *source, const IdvContactRow *target,
 		IdvIdentification *call, int how)
 {
-	List	   *folded = NIL;
-	int64		fold_id = idv_fold_own(&folded, call->app.id, idv_contact_id(source),
-									   idv_contact_id(target), how);
+	int64		fold_id = idv_fold_by_claim(call->app.id, idv_contact_id(source),
+											idv_contact_id(target), how);
 
 	if (fold_id == IDV_FOLD_TARGET_GONE)
 		return false;
 	if (call->fold_id == 0)
 		call->fold_id = fold_id;
 	return true;
-}
-
-/* Fold the visitor's own contact into one that was just made. */
-static void
-fold_into_new(const IdvContactRow *own, const IdvContactRow *contact,
-			  IdvIdentification *call)
-{
-	IdvNewContact target = {idv_contact_id(contact), contact->row.values,
-	contact->row.nulls, call->now};
-	List	   *folded = NIL;
-
-	call->fold_id = idv_fold_into_new(&folded, call->app.id, idv_contact_id(own), &target);
 }
 
 /*
@@ -58,7 +45,7 @@ lock_two(int32 app_id, const IdvContactRow *one, const IdvContactRow *other,
 	for (size_t i = 0; i < lengthof(ordered); i++)
 	{
 		if (ordered[i] != NULL &&
-			!idv_fold_lock_own(app_id, idv_contact_id(ordered[i]), ordered[i] != target) &&
+			!idv_fold_lock(app_id, idv_contact_id(ordered[i]), ordered[i] != target) &&
 			ordered[i] == target)
 			return false;
 	}
@@ -100,15 +87,12 @@ idv_login(IdvIdentification *call, const IdvContactRow *contact,
 
 	if ((own != NULL) + (heir != NULL) + (alone != NULL) > 1)
 	{
-		/* Nobody else sees a contact that was just made. */
-		if (!lock_two(call->app.id, call->created ? NULL : contact, alone, contact))
+		if (!lock_two(call->app.id, contact, alone, contact))
 			return false;
 		(void) lock_two(call->app.id, own, heir, contact);
 	}
 
-	if (own != NULL && call->created)
-		fold_into_new(own, contact, call);
-	else if (own != NULL && !fold_in(own, contact, call, 0))
+	if (own != NULL && !fold_in(own, contact, call, 0))
 		return false;
 	if (heir != NULL && !fold_in(heir, contact, call, 0))
 		return false;

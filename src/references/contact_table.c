@@ -187,7 +187,7 @@ check_kind(Oid relid)
 		what = "is not a table";
 	else if (IsCatalogRelationOid(relid))
 		what = "is a system catalog";
-	else if (idv_is_own_table(relid) && relid != idv_contacts_table())
+	else if (idv_is_own_table(relid) && relid != idv_own_contacts())
 		what = "is a table of this extension's own";
 	else if (isOtherTempNamespace(get_rel_namespace(relid)))
 		what = "is a temporary table of another session";
@@ -200,7 +200,7 @@ check_kind(Oid relid)
 
 /* Prepare the statements by which contacts are found. */
 static void
-prepare_lookups(IdvContacts *contacts)
+prepare_lookups(IdvContactTable *contacts)
 {
 	IdvTable   *table = contacts->table;
 	Oid			types[] = {contacts->id_type, INT4OID};
@@ -222,16 +222,16 @@ prepare_lookups(IdvContacts *contacts)
 }
 
 /*
- * idv_contacts
+ * idv_contact_table
  *		Lock a table of contacts for writing and describe it.
  *
  * relid is an ordinary or partitioned table; a partition stands for its whole.
  */
-IdvContacts *
-idv_contacts(Oid relid)
+IdvContactTable *
+idv_contact_table(Oid relid)
 {
 	IdvTable   *table;
-	IdvContacts *contacts;
+	IdvContactTable *contacts;
 	Relation	relation;
 	Oid			constraint;
 	MemoryContext caller;
@@ -244,10 +244,10 @@ idv_contacts(Oid relid)
 		return table->contacts;
 
 	caller = MemoryContextSwitchTo(idv_table_context(table));
-	contacts = palloc0(sizeof(IdvContacts));
+	contacts = palloc0(sizeof(IdvContactTable));
 	contacts->table = table;
 	relation = relation_open(relid, NoLock);
-	contacts->own = relid == idv_contacts_table();
+	contacts->own = relid == idv_own_contacts();
 	contacts->id = id_column(relation);
 	contacts->id_type = getBaseType(get_atttype(relid, contacts->id));
 	contacts->apps = app_columns(relation);
@@ -276,7 +276,7 @@ idv_contacts(Oid relid)
 }
 
 /*
- * idv_contacts_app_id
+ * idv_contact_table_app_id
  *		The app that a contact of ours belongs to, or 0: there is no contact.
  *
  * is_verified		output: is it verified, as long as it is not locked
@@ -284,7 +284,7 @@ idv_contacts(Oid relid)
  * 0, and false, for every contact of a table that is not ours.
  */
 int32
-idv_contacts_app_id(IdvContacts *contacts, Datum id, bool *is_verified)
+idv_contact_table_app_id(IdvContactTable *contacts, Datum id, bool *is_verified)
 {
 	Oid			types[] = {INT8OID};
 	IdvRow		row;
@@ -296,7 +296,7 @@ idv_contacts_app_id(IdvContacts *contacts, Datum id, bool *is_verified)
 	found = idv_index_lookup(&probe_app, 0, id, &row);
 	if (found == 1)
 	{
-		*is_verified = idv_contacts_is_verified(contacts, row);
+		*is_verified = idv_contact_table_is_verified(contacts, row);
 		return DatumGetInt32(row.values[contacts->app - 1]);
 	}
 	if (found == 0)
@@ -313,11 +313,11 @@ idv_contacts_app_id(IdvContacts *contacts, Datum id, bool *is_verified)
 }
 
 /*
- * idv_contacts_id
+ * idv_contact_table_id
  *		An id of any type as one of the contacts' own.
  */
 Datum
-idv_contacts_id(const IdvContacts *contacts, Datum id, Oid type)
+idv_contact_table_id(const IdvContactTable *contacts, Datum id, Oid type)
 {
 	bool		fits;
 
@@ -335,11 +335,11 @@ idv_contacts_id(const IdvContacts *contacts, Datum id, Oid type)
 }
 
 /*
- * idv_contacts_id_from_text
+ * idv_contact_table_id_from_text
  *		An id as the journal has it.
  */
 Datum
-idv_contacts_id_from_text(const IdvContacts *contacts, char *text)
+idv_contact_table_id_from_text(const IdvContactTable *contacts, char *text)
 {
 	Oid			input;
 	Oid			ioparam;
@@ -355,11 +355,11 @@ idv_contacts_id_from_text(const IdvContacts *contacts, char *text)
 }
 
 /*
- * idv_contacts_compare
+ * idv_contact_table_compare
  *		The order of two ids, in which their rows are locked.
  */
 int
-idv_contacts_compare(const IdvContacts *contacts, Datum left, Datum right)
+idv_contact_table_compare(const IdvContactTable *contacts, Datum left, Datum right)
 {
 	TypeCacheEntry *type = lookup_type_cache(contacts->id_type,
 											 TYPECACHE_CMP_PROC_FINFO);
@@ -374,15 +374,15 @@ idv_contacts_compare(const IdvContacts *contacts, Datum left, Datum right)
 }
 
 /*
- * idv_contacts_lock
+ * idv_contact_table_lock
  *		Lock and read the row of a contact.
  *
  * A source is locked against being referenced; a target is not, so that its
  * visitor's next message does not wait.  Returns false if there is no row.
  */
 bool
-idv_contacts_lock(IdvRow *row, IdvContacts *contacts, int32 app_id, Datum id,
-				  bool as_source)
+idv_contact_table_lock(IdvRow *row, IdvContactTable *contacts, int32 app_id, Datum id,
+					   bool as_source)
 {
 	Datum		values[2] = {id, Int32GetDatum(app_id)};
 	IdvRow		columns;
@@ -410,11 +410,11 @@ idv_contacts_lock(IdvRow *row, IdvContacts *contacts, int32 app_id, Datum id,
 }
 
 /*
- * idv_contacts_is_verified
+ * idv_contact_table_is_verified
  *		Is this contact verified?
  */
 bool
-idv_contacts_is_verified(const IdvContacts *contacts, IdvRow row)
+idv_contact_table_is_verified(const IdvContactTable *contacts, IdvRow row)
 {
 	int			column = -1;
 
@@ -436,14 +436,14 @@ trigger_depth(void)
 }
 
 /*
- * idv_contacts_write
+ * idv_contact_table_write
  *		Write the row of one contact.
  *
  * A trigger that swallows it is an error (55000).
  */
 void
-idv_contacts_write(IdvContacts *contacts, const IdvStatement *statement,
-				   const Datum *values, const bool *nulls)
+idv_contact_table_write(IdvContactTable *contacts, const IdvStatement *statement,
+						const Datum *values, const bool *nulls)
 {
 	Oid			outer_relation = written_relation;
 	int			outer_depth = written_depth;
@@ -471,14 +471,14 @@ idv_contacts_write(IdvContacts *contacts, const IdvStatement *statement,
 }
 
 /*
- * idv_contacts_fires
- *		Asked by a trigger on a table: is it idv_contacts_write() whose
+ * idv_contact_table_fires
+ *		Asked by a trigger on a table: is it idv_contact_table_write() whose
  *		statement has fired it?
  *
  * A statement of another trigger that this one has fired is not.
  */
 bool
-idv_contacts_fires(Oid relation)
+idv_contact_table_fires(Oid relation)
 {
 	return OidIsValid(written_relation) &&
 		idv_root_relation(relation) == written_relation &&

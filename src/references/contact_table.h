@@ -14,7 +14,7 @@
 #include "references/table_description.h"
 
 /* A table as one of contacts.  A column that it does not have is 0. */
-typedef struct IdvContacts
+typedef struct IdvContactTable
 {
 	IdvTable   *table;
 	bool		own;			/* idverify.contacts */
@@ -38,22 +38,22 @@ typedef struct IdvContacts
 	IdvStatement look;
 	IdvStatement remove;
 	List	   *fills;			/* of fold/fill.c */
-} IdvContacts;
+} IdvContactTable;
 
-extern IdvContacts *idv_contacts(Oid relation);
-extern int32 idv_contacts_app_id(IdvContacts *contacts, Datum id,
-								 bool *is_verified);
-extern Datum idv_contacts_id(const IdvContacts *contacts, Datum id, Oid type);
-extern Datum idv_contacts_id_from_text(const IdvContacts *contacts,
-									   char *text);
-extern int	idv_contacts_compare(const IdvContacts *contacts,
-								 Datum left, Datum right);
-extern bool idv_contacts_lock(IdvRow *row, IdvContacts *contacts,
-							  int32 app_id, Datum id, bool as_source);
-extern bool idv_contacts_is_verified(const IdvContacts *contacts, IdvRow row);
-extern void idv_contacts_write(IdvContacts *contacts,
-							   const IdvStatement *statement,
-							   const Datum *values, const bool *nulls);
-extern bool idv_contacts_fires(Oid relation);
+extern IdvContactTable *idv_contact_table(Oid relation);
+extern int32 idv_contact_table_app_id(IdvContactTable *contacts, Datum id,
+									  bool *is_verified);
+extern Datum idv_contact_table_id(const IdvContactTable *contacts, Datum id, Oid type);
+extern Datum idv_contact_table_id_from_text(const IdvContactTable *contacts,
+											char *text);
+extern int	idv_contact_table_compare(const IdvContactTable *contacts,
+									  Datum left, Datum right);
+extern bool idv_contact_table_lock(IdvRow *row, IdvContactTable *contacts,
+								   int32 app_id, Datum id, bool as_source);
+extern bool idv_contact_table_is_verified(const IdvContactTable *contacts, IdvRow row);
+extern void idv_contact_table_write(IdvContactTable *contacts,
+									const IdvStatement *statement,
+									const Datum *values, const bool *nulls);
+extern bool idv_contact_table_fires(Oid relation);
 
 #endif							/* IDV_CONTACT_TABLE_H */

@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "references/table_description.h"
+#include "references/references.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
@@ -17,6 +17,7 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -252,4 +253,20 @@ idv_table_references(IdvTable *table)
 	table->references = references;
 	table->knows_references = true;
 	return references;
+}
+
+/*
+ * idv_references_changed
+ *		Lock the tables that point to a table, and say whether any has changed
+ *		since it was described.  If so, ask for the table again.
+ */
+bool
+idv_references_changed(IdvTable *table)
+{
+	ListCell   *lc;
+
+	foreach(lc, idv_table_references(table))
+		LockRelationOid(((IdvReference *) lfirst(lc))->table->relation,
+						RowExclusiveLock);
+	return idv_table_is_stale(table);
 }

@@ -99,11 +99,11 @@ free_discarded(XactEvent event, void *arg pg_attribute_unused())
 }
 
 /*
- * idv_relations_init
+ * idv_table_descriptions_init
  *		Module load: be told of changes.
  */
 void
-idv_relations_init(void)
+idv_table_descriptions_init(void)
 {
 	CacheRegisterRelcacheCallback(note_relation_change, (Datum) 0);
 	CacheRegisterSyscacheCallback(CONSTROID, note_catalog_change, (Datum) 0);
@@ -249,6 +249,20 @@ idv_column_name(const IdvTable *table, AttrNumber column)
 }
 
 /*
+ * idv_column_type
+ *		The type of a column, as SQL.
+ */
+char *
+idv_column_type(const IdvTable *table, AttrNumber column)
+{
+	Form_pg_attribute att = TupleDescAttr(table->desc, column - 1);
+
+	return format_type_extended(att->atttypid, att->atttypmod,
+								FORMAT_TYPE_TYPEMOD_GIVEN |
+								FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+/*
  * idv_table_columns
  *		All columns of a table, as the result of a query on alias.
  */
@@ -321,11 +335,11 @@ idv_table_numbered(const IdvTable *table, IdvRow columns)
 }
 
 /*
- * idv_contacts_table
+ * idv_own_contacts
  *		Our own table of contacts.
  */
 Oid
-idv_contacts_table(void)
+idv_own_contacts(void)
 {
 	Oid			schema = get_namespace_oid("idverify", true);
 	Oid			table = InvalidOid;
@@ -422,20 +436,13 @@ idv_table(Oid relid)
 }
 
 /*
- * idv_tables_changed
- *		Lock the tables that point to a table, and say whether any has changed
- *		since it was described.  If so, ask for the table again.
+ * idv_table_is_stale
+ *		Has any table that was described changed since this one was?
  */
 bool
-idv_tables_changed(IdvTable *table)
+idv_table_is_stale(const IdvTable *table)
 {
-	ListCell   *lc;
-
-	foreach(lc, idv_table_references(table))
-		LockRelationOid(((IdvReference *) lfirst(lc))->table->relation,
-						RowExclusiveLock);
-
-	/* Who has these locks already hears nothing of what was listed since. */
+	/* Who has its locks already hears nothing of what was listed since. */
 	AcceptInvalidationMessages();
 	return is_stale || table->home != catalogue;
 }

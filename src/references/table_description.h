@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * table_description.h
- *	  What the catalog says of the tables that a fold goes through: who they
- *	  belong to, and which columns point to them.
+ *	  What the catalog says of the tables that a fold goes through.
  *
  * Kept in this backend, and thrown away when any of the tables changes.  What
  * idv_table() returns is good until the end of the transaction.
@@ -16,7 +15,6 @@
 
 #include "access/tupdesc.h"
 #include "nodes/pg_list.h"
-#include "nodes/primnodes.h"
 #include "utils/rel.h"
 
 #include "server/statement.h"
@@ -30,34 +28,20 @@ typedef struct IdvTable
 	char	   *from;			/* the same, with ONLY unless partitioned */
 	TupleDesc	desc;
 	bool		has_triggers;	/* somebody's own, not those of constraints */
+
+	/* of references/references.c: who points here */
 	bool		knows_references;
 	bool		references_have_triggers;
-	List	   *references;		/* of IdvReference: who points here */
+	List	   *references;		/* of IdvReference */
+
 	IdvStatement remove;		/* DELETE of the row at a place */
-	struct IdvContacts *contacts;	/* of references/contact_table.c; NULL:
-									 * not asked */
+	struct IdvContactTable *contacts;	/* of references/contact_table.c;
+										 * NULL: not asked */
 } IdvTable;
 
-/* Columns of one table that point to a row of another. */
-typedef struct IdvReference
-{
-	IdvTable   *table;			/* the one that holds the columns */
-	bool		self;			/* it is the one pointed to */
-	Oid			key;			/* the foreign key, if it is one to just the
-								 * table that is pointed to */
-	int			ncolumns;
-	AttrNumber	columns[INDEX_MAX_KEYS];
-	AttrNumber	referenced[INDEX_MAX_KEYS];
-	Oid			equal[INDEX_MAX_KEYS];	/* operator: referenced = column */
-	Expr	   *condition;		/* which rows point there; NULL: all */
-	char	   *condition_text;
-	List	   *moves;			/* of fold/move_sql.c */
-} IdvReference;
-
-extern void idv_relations_init(void);
+extern void idv_table_descriptions_init(void);
 extern IdvTable *idv_table(Oid relation);
-extern List *idv_table_references(IdvTable *table);
-extern bool idv_tables_changed(IdvTable *table);
+extern bool idv_table_is_stale(const IdvTable *table);
 extern MemoryContext idv_table_context(const IdvTable *table);
 extern void idv_table_statement(IdvStatement *statement, IdvTable *table,
 								const char *sql, int nargs, const Oid *types);
@@ -66,12 +50,13 @@ extern char *idv_table_columns(const IdvTable *table, const char *alias);
 extern IdvRow idv_table_row(const IdvTable *table, const IdvResult *result,
 							int first);
 extern IdvRow idv_table_numbered(const IdvTable *table, IdvRow columns);
-extern Oid	idv_contacts_table(void);
+extern Oid	idv_own_contacts(void);
 extern bool idv_is_own_table(Oid relation);
 extern Oid	idv_root_relation(Oid relation);
 extern char *idv_relation_name(Oid relation);
 extern char *idv_operator_name(Oid operator);
 extern Oid	idv_equal_operator(Oid left, Oid right);
 extern const char *idv_column_name(const IdvTable *table, AttrNumber column);
+extern char *idv_column_type(const IdvTable *table, AttrNumber column);
 
 #endif							/* IDV_TABLE_DESCRIPTION_H */

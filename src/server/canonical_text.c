@@ -15,6 +15,7 @@
 #include "utils/bytea.h"
 #include "utils/float.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/xml.h"
 
 static void
@@ -111,4 +112,18 @@ idv_is_canonical(Oid type)
 {
 	return type == INT2OID || type == INT4OID || type == INT8OID ||
 		type == TEXTOID || type == VARCHAROID || type == UUIDOID;
+}
+
+/*
+ * idv_value_text
+ *		A value as its type writes it, under the settings of this moment.
+ */
+char *
+idv_value_text(Oid type, Datum value)
+{
+	Oid			output;
+	bool		is_varlena;
+
+	getTypeOutputInfo(type, &output, &is_varlena);
+	return OidOutputFunctionCall(output, value);
 }

@@ -14,5 +14,6 @@ extern int	idv_canonical_reading_begin(void);
 extern int	idv_canonical_text_begin(void);
 extern void idv_canonical_text_end(int level);
 extern bool idv_is_canonical(Oid type);
+extern char *idv_value_text(Oid type, Datum value);
 
 #endif							/* IDV_CANONICAL_TEXT_H */

@@ -1,0 +1,202 @@
+/*-------------------------------------------------------------------------
+ *
+ * journal_read.c
+ *	  Read a fold in the journal, in order to undo it.
+ *
+ * The steps are read backwards, one at a time, so that no fold is too large.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "fold/journal_read.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/uuid.h"
+#include "utils/varlena.h"
+
+static IdvStatement read_app;
+static IdvStatement lock_fold;
+static IdvStatement read_step;
+static IdvStatement read_first_step;
+
+/* What idv_journal_previous() reads, in its order. */
+#define STEP \
+	"SELECT step, relation, columns, old_values, new_values," \
+	" condition, whole_row, key_columns, moved_keys, dropped_row"
+
+/* A table by the name that the journal has for it. */
+static Oid
+journaled_relation(const IdvJournaledFold *fold, const char *name)
+{
+	Oid			relation;
+
+	relation = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name))),
+								NoLock, true);
+	if (!OidIsValid(relation))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table %s, which fold " INT64_FORMAT " wrote to, does not exist any more",
+						name, fold->id),
+				 errhint("If it was renamed, correct its name in the fold's rows of idverify.folds and idverify.fold_rows.")));
+	return relation;
+}
+
+/*
+ * idv_journal_column
+ *		A column by the name that the journal has for it.  55000 if there is
+ *		none.
+ */
+AttrNumber
+idv_journal_column(const IdvJournaledFold *fold, const IdvTable *table, const char *name)
+{
+	AttrNumber	column = get_attnum(table->relation, name);
+
+	if (column <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("column \"%s\" of table %s, which fold " INT64_FORMAT " needs, does not exist any more",
+						name, table->name, fold->id)));
+	return column;
+}
+
+/*
+ * idv_journal_open
+ *		Find a fold, lock it, and see that it stands.
+ *
+ * fold		output: in the caller's memory context
+ *
+ * 42704 for no such fold, 55000 for one that was undone.
+ */
+void
+idv_journal_open(IdvJournaledFold *fold, int64 id)
+{
+	static const Oid types[] = {INT8OID, INT4OID};
+	Datum		values[2];
+	IdvResult  *result;
+	MemoryContext caller = CurrentMemoryContext;
+
+	fold->id = id;
+	values[0] = Int64GetDatum(id);
+	result = idv_statement_ask(&read_app, "SELECT app_id FROM idverify.folds WHERE id = $1",
+							   1, types, values);
+	if (!idv_result_next(result))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("fold " INT64_FORMAT " does not exist", fold->id),
+				 errhint("idverify.folds lists the folds that there are.")));
+	values[1] = result->values[0];
+	fold->app_id = DatumGetInt32(values[1]);
+	idv_result_end(result);
+
+	result = idv_statement_ask(&lock_fold,
+							   "SELECT contacts, source_id, target_id, source_row::jsonb,"
+							   " filled::jsonb, visitor, undone_at IS NOT NULL, steps::jsonb"
+							   " FROM idverify.folds WHERE id = $1 AND app_id = $2 FOR UPDATE",
+							   2, types, values);
+	if (!idv_result_next(result))
+		elog(ERROR, "fold " INT64_FORMAT " vanished", fold->id);
+	if (DatumGetBool(result->values[6]))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("fold " INT64_FORMAT " has been undone already",
+						fold->id)));
+
+	MemoryContextSwitchTo(caller);
+	fold->contacts = idv_contact_table(journaled_relation(fold,
+														  TextDatumGetCString(result->values[0])));
+	fold->source_id = TextDatumGetCString(result->values[1]);
+	fold->target_id = TextDatumGetCString(result->values[2]);
+	fold->source_row = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[3]));
+	fold->filled = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[4]));
+	fold->first_steps = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[7]));
+	fold->visitor.isnull = result->nulls[5];
+	if (!result->nulls[5])
+	{
+		fold->visitor.value = PointerGetDatum(palloc(UUID_LEN));
+		memcpy(DatumGetPointer(fold->visitor.value),
+			   DatumGetPointer(result->values[5]), UUID_LEN);
+	}
+	idv_result_end(result);
+}
+
+static List *
+names_of(Datum array)
+{
+	Datum	   *elements;
+	int			n;
+	List	   *names = NIL;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
+					  TYPALIGN_INT, &elements, NULL, &n);
+	for (int i = 0; i < n; i++)
+		names = lappend(names, TextDatumGetCString(elements[i]));
+	return names;
+}
+
+/*
+ * idv_journal_previous
+ *		Read the step before another.  Returns false if that was the first.
+ *
+ * step		in and output: what the last call returned; with step PG_INT32_MAX
+ *			the last one is read
+ *
+ * The first ones are in the head of the journal.
+ */
+bool
+idv_journal_previous(IdvStep *step, const IdvJournaledFold *fold)
+{
+	static const Oid types[] = {INT4OID, INT8OID, INT4OID};
+	static const Oid first_types[] = {JSONBOID, INT4OID};
+	Datum		values[3];
+	Datum		first_values[2];
+	IdvResult  *result;
+	bool		found;
+
+	values[0] = Int32GetDatum(fold->app_id);
+	values[1] = Int64GetDatum(fold->id);
+	values[2] = Int32GetDatum(step->step);
+	result = idv_statement_ask(&read_step,
+							   STEP " FROM idverify.fold_rows"
+							   " WHERE app_id = $1 AND fold_id = $2 AND step < $3"
+							   " ORDER BY step DESC LIMIT 1",
+							   lengthof(types), types, values);
+	found = idv_result_next(result);
+	if (!found)
+	{
+		idv_result_end(result);
+		first_values[0] = fold->first_steps;
+		first_values[1] = Int32GetDatum(step->step);
+		result = idv_statement_ask(&read_first_step,
+								   STEP " FROM jsonb_to_recordset($1) AS s(step int4,"
+								   " relation text, columns text[], old_values text[],"
+								   " new_values text[], condition text, whole_row bool,"
+								   " key_columns text[], moved_keys text[], dropped_row jsonb)"
+								   " WHERE step < $2 ORDER BY step DESC LIMIT 1",
+								   lengthof(first_types), first_types, first_values);
+		found = idv_result_next(result);
+	}
+	if (found)
+	{
+		step->step = DatumGetInt32(result->values[0]);
+		step->table = idv_table(journaled_relation(fold,
+												   TextDatumGetCString(result->values[1])));
+		step->dropped_row.isnull = result->nulls[9];
+		if (!result->nulls[9])
+			step->dropped_row.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[9]));
+		else
+		{
+			step->columns = names_of(result->values[2]);
+			step->old_values = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[3]));
+			step->new_values = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[4]));
+			step->condition = result->nulls[5] ? NULL : TextDatumGetCString(result->values[5]);
+			step->whole_row = DatumGetBool(result->values[6]);
+			step->key_columns = names_of(result->values[7]);
+			step->moved_keys = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[8]));
+		}
+	}
+	idv_result_end(result);
+	return found;
+}

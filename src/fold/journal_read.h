@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ *
+ * journal_read.h
+ *	  Read a fold in the journal, in order to undo it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_JOURNAL_READ_H
+#define IDV_JOURNAL_READ_H
+
+#include "postgres.h"
+
+#include "references/contact_table.h"
+
+/* A fold as the journal has it. */
+typedef struct IdvJournaledFold
+{
+	int64		id;
+	int32		app_id;
+	IdvContactTable *contacts;
+	char	   *source_id;
+	char	   *target_id;
+	Datum		source_row;		/* jsonb, as all that follow */
+	Datum		filled;
+	Datum		first_steps;
+	NullableDatum visitor;
+} IdvJournaledFold;
+
+/* One step of it: rows that were moved, or a row that was dropped. */
+typedef struct IdvStep
+{
+	int32		step;
+	IdvTable   *table;
+	List	   *columns;		/* names; as are key_columns */
+	List	   *key_columns;
+	Datum		old_values;		/* arrays of text */
+	Datum		new_values;
+	Datum		moved_keys;
+	char	   *condition;
+	bool		whole_row;
+	NullableDatum dropped_row;	/* jsonb */
+} IdvStep;
+
+extern void idv_journal_open(IdvJournaledFold *fold, int64 id);
+extern bool idv_journal_previous(IdvStep *step, const IdvJournaledFold *fold);
+extern AttrNumber idv_journal_column(const IdvJournaledFold *fold,
+									 const IdvTable *table, const char *name);
+
+#endif							/* IDV_JOURNAL_READ_H */

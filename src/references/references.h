@@ -1,0 +1,36 @@
+/*-------------------------------------------------------------------------
+ *
+ * references.h
+ *	  Which columns point to a table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_REFERENCES_H
+#define IDV_REFERENCES_H
+
+#include "postgres.h"
+
+#include "nodes/primnodes.h"
+
+#include "references/table_description.h"
+
+/* Columns of one table that point to a row of another. */
+typedef struct IdvReference
+{
+	IdvTable   *table;			/* the one that holds the columns */
+	bool		self;			/* it is the one pointed to */
+	Oid			key;			/* the foreign key, if it is one to just the
+								 * table that is pointed to */
+	int			ncolumns;
+	AttrNumber	columns[INDEX_MAX_KEYS];
+	AttrNumber	referenced[INDEX_MAX_KEYS];
+	Oid			equal[INDEX_MAX_KEYS];	/* operator: referenced = column */
+	Expr	   *condition;		/* which rows point there; NULL: all */
+	char	   *condition_text;
+	List	   *moves;			/* of fold/move_sql.c */
+} IdvReference;
+
+extern List *idv_table_references(IdvTable *table);
+extern bool idv_references_changed(IdvTable *table);
+
+#endif							/* IDV_REFERENCES_H */
