@@ -27,6 +27,8 @@
 
 #include "references/references.h"
 #include "server/canonical_text.h"
+#include "server/json_merge.h"
+#include "server/text.h"
 
 /* How many statements, for one set of columns each, are kept per table. */
 #define FILLS_KEPT			32
@@ -44,64 +46,42 @@ typedef struct FillStatement
 	IdvStatement update;
 } FillStatement;
 
-/* Takes over the keys that one object lacks and another has. */
-static IdvStatement merge;
-
-/* Is a value nothing, or for text nothing but blanks? */
+/* Is a value null, or text that is blank? */
 static bool
 is_blank(Form_pg_attribute att, Datum value, bool isnull)
 {
 	char		category;
 	bool		preferred;
+	IdvText text;
 
 	if (isnull)
 		return true;
 	get_type_category_preferred(getBaseType(att->atttypid), &category, &preferred);
 	if (category != TYPCATEGORY_STRING)
 		return false;
-	for (const char *c = idv_value_text(att->atttypid, value); *c != '\0'; c++)
-	{
-		if (strchr(" \t\n\r\f\v", *c) == NULL)
-			return false;
-	}
-	return true;
-}
+	text.		bytes = idv_value_text(att->atttypid, value);
+	text.		len = strlen(text.bytes);
 
-static bool
-is_object(Datum value)
-{
-	return JB_ROOT_IS_OBJECT(DatumGetJsonbP(value));
+	return idv_text_is_blank(text);
 }
 
 /*
- * Merge custom_data key by key.  Returns false if there is nothing to take.
+ * Merge custom_data member by member.  Returns false if there is nothing to
+ * take.
  */
 static bool
 merge_custom_data(Datum *merged, Datum target, Datum source)
 {
-	static const Oid types[] = {JSONBOID, JSONBOID};
-	Datum		values[2] = {target, source};
-	IdvResult  *result;
-	bool		found;
+	Jsonb	   *before = DatumGetJsonbP(target);
+	Jsonb	   *other = DatumGetJsonbP(source);
+	Jsonb	   *after;
 
-	if (!is_object(target) || !is_object(source) ||
-		JB_ROOT_COUNT(DatumGetJsonbP(source)) == 0)
+	if (!JB_ROOT_IS_OBJECT(before) || !JB_ROOT_IS_OBJECT(other) ||
+		JB_ROOT_COUNT(other) == 0)
 		return false;
-	if (merge.plan == NULL)
-		idv_statement_prepare(&merge, InvalidOid,
-							  "SELECT $1 || taken FROM (SELECT"
-							  " jsonb_object_agg(key, value) AS taken"
-							  " FROM jsonb_each($2)"
-							  " WHERE coalesce(value #>> '{}', '') ~ '[^[:space:]]'"
-							  " AND coalesce($1 -> key #>> '{}', '') !~ '[^[:space:]]') s"
-							  " WHERE taken IS NOT NULL",
-							  2, types);
-	result = idv_statement_query(&merge, values, NULL);
-	found = idv_result_next(result);
-	if (found)
-		*merged = datumCopy(result->values[0], false, -1);
-	idv_result_end(result);
-	return found;
+	after = idv_json_fill(before, other);
+	*merged = JsonbPGetDatum(after);
+	return compareJsonbContainers(&before->root, &after->root) != 0;
 }
 
 /* Is the source's value the earlier one? */

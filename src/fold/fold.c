@@ -42,9 +42,9 @@ report_no_contact(const IdvContactTable *contacts, Datum id)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("contact \"%s\" does not exist in %s",
+			 errmsg("contact \"%s\" does not exist in \"%s\"",
 					idv_value_text(contacts->id_type, id),
-					contacts->table->name),
+					contacts->table->label),
 			 contacts->own ?
 			 errhint("If it was folded, idverify_resolve tells into which one. A contact in a table of your own needs the table's name as third argument.") :
 			 errhint("If it was folded, idverify_resolve tells into which one.")));
@@ -255,7 +255,7 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
 						   (how & IDV_FOLD_BY_CLAIM) != 0, now);
 	begin_journal(fold, source, target, &fill, source_id, target_id, how, now);
 	idv_move_pointers(fold, contacts->table, source, target, 0);
-	idv_move_check_complete(contacts->table, source, target);
+	idv_move_check_complete(fold, contacts->table, source, target, 0);
 	delete_source(fold, source_id);
 	check_target_stayed(fold, target_id, target);
 	idv_fill_write(contacts, fold->app_id, target_id, &fill);

@@ -147,8 +147,9 @@ refuse_reference(Oid relation, const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s %s", get_rel_name(relation) == NULL ?
-					"relation" : idv_relation_name(relation), what),
+			 get_rel_name(relation) == NULL ?
+			 errmsg("table with OID %u %s", relation, what) :
+			 errmsg("\"%s\" %s", idv_relation_label(relation), what),
 			 errhint("Name an ordinary or partitioned table, and its column that holds ids of contacts.")));
 }
 
@@ -177,9 +178,9 @@ check_reference(const IdvContactTable *contacts, Oid relation, const char *colum
 	type = getBaseType(get_atttype(relation, attnum));
 	if (!OidIsValid(idv_equal_operator(contacts->id_type, type)))
 		refuse_reference(relation,
-						 psprintf("has a column \"%s\" of type %s, but contacts in %s have ids of type %s",
+						 psprintf("has a column \"%s\" of type %s, but contacts in \"%s\" have ids of type %s",
 								  column, format_type_be(type),
-								  contacts->table->name,
+								  contacts->table->label,
 								  format_type_be(contacts->id_type)));
 }
 

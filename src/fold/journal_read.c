@@ -38,7 +38,7 @@ journaled_relation(const IdvJournaledFold *fold, const char *name)
 	if (!OidIsValid(relation))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table %s, which fold " INT64_FORMAT " wrote to, does not exist any more",
+				 errmsg("relation \"%s\", which fold " INT64_FORMAT " wrote to, does not exist",
 						name, fold->id),
 				 errhint("If it was renamed, correct its name in the fold's rows of idverify.folds and idverify.fold_rows.")));
 	return relation;
@@ -57,8 +57,9 @@ idv_journal_column(const IdvJournaledFold *fold, const IdvTable *table, const ch
 	if (column <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("column \"%s\" of table %s, which fold " INT64_FORMAT " needs, does not exist any more",
-						name, table->name, fold->id)));
+				 errmsg("column \"%s\" of \"%s\", which fold " INT64_FORMAT " wrote, does not exist",
+						name, table->label, fold->id),
+				 errhint("If it was renamed, correct its name in the fold's rows of idverify.folds and idverify.fold_rows.")));
 	return column;
 }
 

@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 
 #include "fold/move_sql.h"
+#include "server/canonical_text.h"
 
 /* Of a reference's columns the one that holds the id, or the first to change. */
 static const char *
@@ -80,16 +81,27 @@ is_any_left(const IdvMove *move, const Datum *values, const bool *nulls)
 	return idv_statement_run(&move->left, values, nulls) > 0;
 }
 
-static void report_left_behind(const IdvReference *reference) __attribute__((noreturn));
+static void report_left_behind(const IdvFold *fold, const IdvTable *table,
+							   const IdvReference *reference, IdvRow from,
+							   int depth) __attribute__((noreturn));
 
 static void
-report_left_behind(const IdvReference *reference)
+report_left_behind(const IdvFold *fold, const IdvTable *table,
+				   const IdvReference *reference, IdvRow from, int depth)
 {
+	const IdvContactTable *contacts = fold->contacts;
+
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("rows of %s were not moved", reference->table->name),
-			 errdetail("They still point to what is folded."),
-			 errhint("Look for a trigger on the table that returns NULL, or sets the column back.")));
+			 depth == 0 ?
+			 errmsg("rows of \"%s\" still reference contact \"%s\"",
+					reference->table->label,
+					idv_value_text(contacts->id_type,
+								   from.values[contacts->id - 1])) :
+			 errmsg("rows of \"%s\" still reference a duplicate row of \"%s\"",
+					reference->table->label, table->label),
+			 errhint("Look for a trigger on \"%s\" that returns NULL, or sets the column back.",
+					 reference->table->label)));
 }
 
 /*
@@ -100,7 +112,8 @@ report_left_behind(const IdvReference *reference)
  * keeps everybody else away.
  */
 void
-idv_move_check_complete(IdvTable *table, IdvRow from, IdvRow to)
+idv_move_check_complete(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to,
+						int depth)
 {
 	ListCell   *lc;
 
@@ -115,7 +128,7 @@ idv_move_check_complete(IdvTable *table, IdvRow from, IdvRow to)
 			return;
 		if (source_parameters(values, nulls, &changed, table, reference, from, to) &&
 			is_any_left(idv_move_statements(table, reference, changed), values, nulls))
-			report_left_behind(reference);
+			report_left_behind(fold, table, reference, from, depth);
 	}
 }
 
@@ -150,10 +163,12 @@ new_pointer(const IdvTable *table, const IdvReference *reference, int i,
 	if (!fits)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("rows of %s cannot be moved, because column %s cannot hold the %s of the contact to fold into",
-						reference->table->name,
-						idv_column_name(reference->table, reference->columns[i]),
-						idv_column_name(table, reference->referenced[i])),
+				 errmsg("column \"%s\" of \"%s\" cannot hold the target's \"%s\"",
+						NameStr(TupleDescAttr(reference->table->desc,
+											  reference->columns[i] - 1)->attname),
+						reference->table->label,
+						NameStr(TupleDescAttr(table->desc,
+											  reference->referenced[i] - 1)->attname)),
 				 errhint("Give both columns the same type.")));
 	return stored;
 }
@@ -184,10 +199,11 @@ target_parameters(Datum *values, bool *nulls, const IdvMove *move,
 		if (to.nulls[reference->referenced[i] - 1])
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("rows of %s cannot be moved, because the contact to fold into has no %s",
-							reference->table->name,
-							idv_column_name(table, reference->referenced[i])),
-					 errhint("Give it one first.")));
+					 errmsg("rows of \"%s\" cannot reference the target, because its \"%s\" is null",
+							reference->table->label,
+							NameStr(TupleDescAttr(table->desc,
+												  reference->referenced[i] - 1)->attname)),
+					 errhint("Give it a value first.")));
 		values[n + i] = certain ? to.values[reference->referenced[i] - 1] :
 			new_pointer(table, reference, i, to);
 		nulls[n + i] = false;
@@ -213,13 +229,13 @@ drop(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
 	if (!DatumGetBool(result->values[IDV_COLLISION_TARGETED]))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("a row of %s cannot be moved, because by a unique index it would be the same as one that belongs to somebody else",
-						table->name),
+				 errmsg("row of \"%s\" cannot be moved: by a unique index it duplicates a row that does not reference the target",
+						table->label),
 				 errhint("Look at the table's unique indexes, and delete one of the two rows.")));
 
 	place[0] = datumCopy(place[0], false, sizeof(ItemPointerData));
 	idv_move_pointers(fold, table, dropped, stays, depth + 1);
-	idv_move_check_complete(table, dropped, stays);
+	idv_move_check_complete(fold, table, dropped, stays, depth + 1);
 	idv_journal_dropped(&fold->journal, table, dropped, depth);
 
 	if (table->remove.plan == NULL)
@@ -233,8 +249,7 @@ drop(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
 	if (idv_statement_run(&table->remove, place, NULL) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("row of %s, which exists twice now, was not dropped",
-						table->name),
+				 errmsg("could not delete duplicate row from \"%s\"", table->label),
 				 errhint("Look for a trigger on the table that returns NULL.")));
 }
 
@@ -324,8 +339,8 @@ move_rows(const IdvMove *move, const IdvTable *table, const Datum *values,
 		FlushErrorState();
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not move rows of %s, because another transaction has just written one like them",
-						table->name),
+				 errmsg("could not move rows of \"%s\" due to a concurrent insert or update",
+						table->label),
 				 errdetail_log("%s%s%s", error->message,
 							   error->detail ? ": " : "",
 							   error->detail ? error->detail : ""),

@@ -26,6 +26,7 @@ typedef struct IdvFold
 
 extern void idv_move_pointers(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to,
 							  int depth);
-extern void idv_move_check_complete(IdvTable *table, IdvRow from, IdvRow to);
+extern void idv_move_check_complete(IdvFold *fold, IdvTable *table,
+									IdvRow from, IdvRow to, int depth);
 
 #endif							/* IDV_MOVE_H */

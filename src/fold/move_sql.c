@@ -252,7 +252,7 @@ check_described(const IdvTable *table, Relation relation)
 		same = TupleDescAttr(now, i)->atttypid ==
 			TupleDescAttr(table->desc, i)->atttypid;
 	if (!same)
-		idv_report_altered();
+		idv_report_altered(table->label);
 }
 
 /*

@@ -100,8 +100,8 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
 				idv_contact_table_app_id(contacts, followed, &is_verified), &followed))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("contact \"%s\" does not exist in %s, nor what it was folded into",
-						idv_value_text(id_type, id), contacts->table->name),
+				 errmsg("neither contact \"%s\" nor one that it was folded into exists in \"%s\"",
+						idv_value_text(id_type, id), contacts->table->label),
 				 contacts->own ? 0 :
 				 errhint("If the table was renamed, correct its name in idverify.folds.")));
 

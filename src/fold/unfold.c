@@ -31,6 +31,7 @@
 #include "fold/journal_read.h"
 #include "fold/unmove.h"
 #include "server/canonical_text.h"
+#include "server/json_merge.h"
 
 /* A fold that is being undone. */
 typedef struct Unfold
@@ -45,7 +46,6 @@ static IdvStatement read_later_source;
 static IdvStatement read_later_target;
 static IdvStatement read_visitor;
 static IdvStatement read_fills;
-static IdvStatement unmerge;
 static IdvStatement mark_undone;
 
 /* The first later fold, which stands, that a query finds; or 0. */
@@ -136,30 +136,21 @@ check_visitor(const Unfold *unfold)
 }
 
 /*
- * What custom_data is without the keys that a fold added and that have not
- * been written since.
+ * What custom_data is without what a fold added and has not been written
+ * since; as text, like what it is read from.
  */
 static Datum
-without_merged(Datum current, Datum before, Datum after)
+without_filled(Datum current, Datum before, Datum after)
 {
-	static const Oid types[] = {JSONBOID, JSONBOID, JSONBOID};
-	Datum		values[] = {current, before, after};
-	IdvResult  *result;
-	Datum		left;
+	Jsonb	   *was = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, before));
+	Jsonb	   *became = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, after));
+	Jsonb	   *left = DatumGetJsonbP(current);
 
-	result = idv_statement_ask(&unmerge,
-							   "SELECT coalesce(jsonb_object_agg(key,"
-							   " CASE WHEN filled THEN $2 -> key ELSE value END), '{}')::text"
-							   " FROM (SELECT key, value, $3 -> key = value"
-							   " AND $2 -> key IS DISTINCT FROM value AS filled"
-							   " FROM jsonb_each($1)) c"
-							   " WHERE NOT coalesce(filled, false) OR $2 ? key",
-							   lengthof(types), types, values);
-	if (!idv_result_next(result))
-		elog(ERROR, "an aggregate returned no row");
-	left = CStringGetTextDatum(TextDatumGetCString(result->values[0]));
-	idv_result_end(result);
-	return left;
+	if (JB_ROOT_IS_OBJECT(left) && JB_ROOT_IS_OBJECT(was) &&
+		JB_ROOT_IS_OBJECT(became))
+		left = idv_json_unfill(left, was, became);
+	return CStringGetTextDatum(JsonbToCString(NULL, &left->root,
+											  VARSIZE(left)));
 }
 
 /* What the target has in a column, as the journal would write it. */
@@ -220,11 +211,9 @@ take_back_fills(Unfold *unfold, Datum target_id, IdvRow target)
 				CStringGetTextDatum(TextDatumGetCString(result->values[1]));
 		}
 		else if (column == contacts->custom_data && !result->nulls[1])
-			values[nargs] = without_merged(target.values[column - 1],
-										   DirectFunctionCall1(jsonb_in,
-															   CStringGetDatum(TextDatumGetCString(result->values[1]))),
-										   DirectFunctionCall1(jsonb_in,
-															   CStringGetDatum(after)));
+			values[nargs] = without_filled(target.values[column - 1],
+										   CStringGetDatum(TextDatumGetCString(result->values[1])),
+										   CStringGetDatum(after));
 		else
 			continue;
 		all_types[nargs] = TEXTOID;
@@ -284,7 +273,7 @@ put_back(Unfold *unfold, IdvTable *table, Datum row)
 	else if (idv_statement_run(&unfold->once, &row, NULL) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("row of %s was not put back", table->name),
+				 errmsg("could not restore row of \"%s\"", table->label),
 				 errhint("Look for a trigger on the table that returns NULL.")));
 	idv_statement_free(&unfold->once);
 	idv_fold_line(&unfold->result, table->relation, "")->dropped++;
@@ -350,7 +339,7 @@ report_in_the_way(const Unfold *unfold, ErrorData *error)
 		ReThrowError(error);
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("could not undo fold " INT64_FORMAT ", because something is in the way",
+			 errmsg("could not undo fold " INT64_FORMAT ": a later row is in the way",
 					unfold->fold.id),
 			 errdetail("%s%s%s", error->message, error->detail ? ": " : "",
 					   error->detail ? error->detail : ""),

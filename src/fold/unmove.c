@@ -347,7 +347,7 @@ idv_unmove(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step)
 		 idv_statement_run(&unmove->left, values, nulls) > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("rows of %s were not moved back", step->table->name),
+				 errmsg("could not move rows of \"%s\" back", step->table->label),
 				 errhint("Look for a trigger on the table that returns NULL, or sets the column back.")));
 	return moved;
 }

@@ -10,11 +10,9 @@
  */
 #include "identify/claim_json.h"
 
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
-#include "core/bad_identity.h"
 #include "server/text.h"
 
 /* Other spellings that widgets use, in the order in which they are tried. */
@@ -194,122 +192,5 @@ idv_claim_read(IdvClaimJson *sent, Jsonb *claim)
 bool
 idv_field_is_blank(NullableDatum field)
 {
-	IdvText		utf8;
-
-	if (field.isnull)
-		return true;
-	return idv_text_utf8(&utf8, field.value, IDV_FIELD_MAX) == IDV_TEXT_OK &&
-		idv_is_blank(utf8.bytes, utf8.len);
-}
-
-/* Is this value an object? */
-static bool
-is_object(const JsonbValue *value)
-{
-	return value->type == jbvBinary &&
-		JsonContainerIsObject(value->val.binary.data);
-}
-
-static JsonbValue *push_merged(JsonbParseState **state, JsonbContainer *target,
-							   JsonbContainer *patch);
-
-/*
- * Write one member of a merged object.  pushJsonbValue() unpacks what is an
- * object or array itself.
- *
- * A patch that is an object is merged, even into nothing: its nulls go.
- */
-static void
-push_member(JsonbParseState **state, JsonbValue *name,
-			JsonbValue *old, JsonbValue *patch)
-{
-	(void) pushJsonbValue(state, WJB_KEY, name);
-	if (patch == NULL)
-		(void) pushJsonbValue(state, WJB_VALUE, old);
-	else if (is_object(patch))
-		(void) push_merged(state,
-						   old != NULL && is_object(old) ?
-						   old->val.binary.data : NULL,
-						   patch->val.binary.data);
-	else
-		(void) pushJsonbValue(state, WJB_VALUE, patch);
-}
-
-/* Write what an object, or NULL for none, becomes by a patch. */
-static JsonbValue *
-push_merged(JsonbParseState **state, JsonbContainer *target,
-			JsonbContainer *patch)
-{
-	JsonbIterator *iterator;
-	JsonbIteratorToken token;
-	JsonbValue	name;
-	JsonbValue	value;
-	JsonbValue	other;
-
-	check_stack_depth();
-	(void) pushJsonbValue(state, WJB_BEGIN_OBJECT, NULL);
-
-	/* Members that are there: kept, changed, or, by a null, removed. */
-	if (target != NULL)
-	{
-		iterator = JsonbIteratorInit(target);
-		while ((token = JsonbIteratorNext(&iterator, &name, true)) != WJB_DONE)
-		{
-			JsonbValue *change;
-
-			if (token != WJB_KEY)
-				continue;
-			(void) JsonbIteratorNext(&iterator, &value, true);
-			change = getKeyJsonValueFromContainer(patch, name.val.string.val,
-												  name.val.string.len, &other);
-			if (change == NULL || change->type != jbvNull)
-				push_member(state, &name, &value, change);
-		}
-	}
-
-	/* Members that are new. */
-	iterator = JsonbIteratorInit(patch);
-	while ((token = JsonbIteratorNext(&iterator, &name, true)) != WJB_DONE)
-	{
-		if (token != WJB_KEY)
-			continue;
-		(void) JsonbIteratorNext(&iterator, &value, true);
-		if (value.type != jbvNull &&
-			(target == NULL ||
-			 getKeyJsonValueFromContainer(target, name.val.string.val,
-										  name.val.string.len,
-										  &other) == NULL))
-			push_member(state, &name, NULL, &value);
-	}
-
-	return pushJsonbValue(state, WJB_END_OBJECT, NULL);
-}
-
-/*
- * idv_empty_object
- *		The JSON object that has no members.
- */
-Jsonb *
-idv_empty_object(void)
-{
-	JsonbParseState *state = NULL;
-
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-}
-
-/*
- * idv_merge_patch
- *		Apply a JSON Merge Patch (RFC 7396) that is an object to an object.
- *
- * Members that are null in the patch are removed, objects are merged, all
- * else is replaced.
- */
-Jsonb *
-idv_merge_patch(Jsonb *target, Jsonb *patch)
-{
-	JsonbParseState *state = NULL;
-
-	return JsonbValueToJsonb(push_merged(&state, &target->root,
-										 &patch->root));
+	return field.isnull || idv_text_is_blank(idv_text(field.value));
 }

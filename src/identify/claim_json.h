@@ -39,7 +39,5 @@ typedef struct IdvClaimJson
 extern const char *idv_claim_field_name(int field);
 extern void idv_claim_read(IdvClaimJson *sent, Jsonb *claim);
 extern bool idv_field_is_blank(NullableDatum field);
-extern Jsonb *idv_empty_object(void);
-extern Jsonb *idv_merge_patch(Jsonb *target, Jsonb *patch);
 
 #endif							/* IDV_CLAIM_JSON_H */

@@ -10,6 +10,8 @@
  */
 #include "identify/profile.h"
 
+#include "server/json_merge.h"
+
 /*
  * idv_blank_contact
  *		Start a new contact: nobody in particular, seen now.
@@ -21,7 +23,7 @@ idv_blank_contact(IdvContactRow *contact, TimestampTz now)
 	for (int i = 0; i < IDV_CONTACT_COLUMNS; i++)
 		contact->column[i].isnull = idv_contact_columns[i].nullable;
 	idv_contact_set(contact, IDV_CONTACT_CUSTOM_DATA,
-					JsonbPGetDatum(idv_empty_object()));
+					JsonbPGetDatum(idv_json_empty_object()));
 	idv_contact_set(contact, IDV_CONTACT_CREATED_AT, TimestampTzGetDatum(now));
 	idv_contact_set(contact, IDV_CONTACT_UPDATED_AT, TimestampTzGetDatum(now));
 	idv_contact_set(contact, IDV_CONTACT_LAST_SEEN_AT, TimestampTzGetDatum(now));
@@ -72,7 +74,7 @@ merge_custom_data(IdvContactRow *contact, Jsonb *sent)
 		return false;
 
 	before = DatumGetJsonbP(contact->column[IDV_CONTACT_CUSTOM_DATA].value);
-	merged = idv_merge_patch(before, sent);
+	merged = idv_json_merge_patch(before, sent);
 	if (compareJsonbContainers(&merged->root, &before->root) == 0)
 		return false;
 	if (VARSIZE(merged) > IDV_CUSTOM_DATA_MAX &&

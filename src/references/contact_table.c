@@ -91,8 +91,8 @@ id_column(Relation relation)
 	if (bms_is_empty(key))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("table %s has no primary key",
-						idv_relation_name(RelationGetRelid(relation))),
+				 errmsg("table \"%s\" has no primary key",
+						idv_relation_label(RelationGetRelid(relation))),
 				 errhint("Give it one, so that each contact has an id.")));
 	if (bms_membership(key) == BMS_SINGLETON)
 		return bms_singleton_member(key) + FirstLowInvalidHeapAttributeNumber;
@@ -101,8 +101,8 @@ id_column(Relation relation)
 	if (id <= 0 || !bms_is_member(id - FirstLowInvalidHeapAttributeNumber, key))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("primary key of table %s has several columns, and none is \"id\"",
-						idv_relation_name(RelationGetRelid(relation))),
+				 errmsg("primary key of table \"%s\" has several columns, and none is \"id\"",
+						idv_relation_label(RelationGetRelid(relation))),
 				 errhint("Name the column that tells its contacts apart \"id\".")));
 	return id;
 }
@@ -194,7 +194,7 @@ check_kind(Oid relid)
 	if (what != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s %s", idv_relation_name(relid), what),
+				 errmsg("\"%s\" %s", idv_relation_label(relid), what),
 				 errhint("Name an ordinary or partitioned table of contacts.")));
 }
 
@@ -325,8 +325,8 @@ idv_contact_table_id(const IdvContactTable *contacts, Datum id, Oid type)
 	if (!fits)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("contacts in %s have ids of type %s, not %s",
-						contacts->table->name,
+				 errmsg("contacts in \"%s\" have ids of type %s, not %s",
+						contacts->table->label,
 						format_type_be(contacts->id_type),
 						format_type_be(type)),
 				 errhint("Cast the id to type %s.",
@@ -401,8 +401,8 @@ idv_contact_table_lock(IdvRow *row, IdvContactTable *contacts, int32 app_id, Dat
 	if (found > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("there are several contacts of this id in %s",
-						contacts->table->name),
+				 errmsg("several contacts in \"%s\" have the same id",
+						contacts->table->label),
 				 errhint("Column \"id\" alone has to tell contacts apart.")));
 	if (found == 1)
 		*row = idv_table_numbered(contacts->table, columns);
@@ -465,8 +465,8 @@ idv_contact_table_write(IdvContactTable *contacts, const IdvStatement *statement
 	if (written != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("contact in %s was not written",
-						contacts->table->name),
+				 errmsg("could not write contact in \"%s\"",
+						contacts->table->label),
 				 errhint("Look for a trigger on the table that returns NULL.")));
 }
 

@@ -121,11 +121,11 @@ report_lost_reference(Oid contacts, Oid relation, const char *column)
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 name == NULL ?
-			 errmsg("table %u, which is listed as pointing to %s, does not exist",
-					relation, idv_relation_name(contacts)) :
-			 errmsg("column \"%s\" of %s, which is listed as pointing to %s, cannot be used",
-					column, idv_relation_name(relation),
-					idv_relation_name(contacts)),
+			 errmsg("table with OID %u, which is listed as referencing \"%s\", does not exist",
+					relation, idv_relation_label(contacts)) :
+			 errmsg("column \"%s\" of \"%s\", which is listed as referencing \"%s\", cannot be used",
+					column, idv_relation_label(relation),
+					idv_relation_label(contacts)),
 			 name == NULL ?
 			 errhint("DELETE FROM idverify.contact_references WHERE relation = %u;",
 					 relation) :

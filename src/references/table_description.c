@@ -202,6 +202,21 @@ idv_relation_name(Oid relation)
 }
 
 /*
+ * idv_relation_label
+ *		The name of a relation, qualified and not quoted, for messages.
+ */
+char *
+idv_relation_label(Oid relation)
+{
+	char	   *name = get_rel_name(relation);
+
+	if (name == NULL)
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	return psprintf("%s.%s", get_namespace_name(get_rel_namespace(relation)),
+					name);
+}
+
+/*
  * idv_operator_name
  *		An operator as SQL, whatever the search_path.
  */
@@ -424,6 +439,7 @@ idv_table(Oid relid)
 	table->relation = relid;
 	table->owner = relation->rd_rel->relowner;
 	table->name = idv_relation_name(relid);
+	table->label = idv_relation_label(relid);
 	table->from = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
 		table->name : psprintf("ONLY %s", table->name);
 	table->desc = CreateTupleDescCopyConstr(RelationGetDescr(relation));

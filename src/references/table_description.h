@@ -25,6 +25,7 @@ typedef struct IdvTable
 	Oid			relation;
 	Oid			owner;
 	char	   *name;			/* qualified and quoted */
+	char	   *label;			/* qualified, not quoted: for messages */
 	char	   *from;			/* the same, with ONLY unless partitioned */
 	TupleDesc	desc;
 	bool		has_triggers;	/* somebody's own, not those of constraints */
@@ -54,6 +55,7 @@ extern Oid	idv_own_contacts(void);
 extern bool idv_is_own_table(Oid relation);
 extern Oid	idv_root_relation(Oid relation);
 extern char *idv_relation_name(Oid relation);
+extern char *idv_relation_label(Oid relation);
 extern char *idv_operator_name(Oid operator);
 extern Oid	idv_equal_operator(Oid left, Oid right);
 extern const char *idv_column_name(const IdvTable *table, AttrNumber column);

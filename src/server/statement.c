@@ -95,14 +95,57 @@ idv_become_caller(const IdvCaller *caller)
 /*
  * idv_report_altered
  *		Raise the error that a table is not what it was a moment ago.  55000.
+ *
+ * label	its name, or NULL
  */
 void
-idv_report_altered(void)
+idv_report_altered(const char *label)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("a table was altered while contacts were folded"),
-			 errhint("Look for a trigger that does it.")));
+			 label == NULL ?
+			 errmsg("definition of a relation changed during a fold") :
+			 errmsg("definition of relation \"%s\" changed during a fold", label),
+			 errhint("Look for a trigger that alters it.")));
+}
+
+/*
+ * What a statement is about: the table that it writes, or the first that it
+ * reads.
+ *
+ * command		output: as in SQL
+ *
+ * Returns the table's name as the statement has it; NULL if it has none.
+ */
+static const char *
+subject(const CachedPlanSource *source, const char **command)
+{
+	Node	   *node = source->raw_parse_tree->stmt;
+	RangeVar   *table = NULL;
+
+	*command = GetCommandTagName(source->commandTag);
+	if (IsA(node, UpdateStmt))
+		table = ((UpdateStmt *) node)->relation;
+	else if (IsA(node, DeleteStmt))
+		table = ((DeleteStmt *) node)->relation;
+	else if (IsA(node, InsertStmt))
+		table = ((InsertStmt *) node)->relation;
+	else if (IsA(node, SelectStmt) && ((SelectStmt *) node)->fromClause != NIL &&
+			 IsA(linitial(((SelectStmt *) node)->fromClause), RangeVar))
+		table = linitial(((SelectStmt *) node)->fromClause);
+	return table == NULL ? NULL :
+		psprintf("%s.%s", table->schemaname, table->relname);
+}
+
+static void report_statement_altered(const IdvStatement *statement) __attribute__((noreturn));
+
+static void
+report_statement_altered(const IdvStatement *statement)
+{
+	const char *command;
+
+	idv_report_altered(subject(linitial(SPI_plan_get_plan_sources(statement->plan)),
+							   &command));
 }
 
 /* Does a statement return what it did when it was prepared? */
@@ -321,11 +364,16 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 
 	plan = plan_of(statement);
 	if (plan == NULL || list_length(plan->stmt_list) != 1 || is_a_rules(source))
+	{
+		const char *command;
+		const char *label = subject(source, &command);
+
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot fold through a table whose rules rewrite the statement"),
-				 errdetail("The statement is: %s", source->query_string),
-				 errhint("Use triggers in the place of rules.")));
+				 errmsg("relation \"%s\" has a rule that rewrites %s",
+						label, command),
+				 errhint("Use triggers instead of rules.")));
+	}
 
 	CommandCounterIncrement();
 	PushCopiedSnapshot(GetLatestSnapshot());
@@ -394,7 +442,7 @@ idv_statement_first(const IdvStatement *statement,
 	{
 		if (statement->ours)
 			idv_report_not_as_installed();
-		idv_report_altered();
+		report_statement_altered(statement);
 	}
 	return processed;
 }
@@ -437,7 +485,7 @@ idv_statement_move(const IdvStatement *statement,
 	 * Our lock keeps others from changing that, but not a trigger of its own.
 	 */
 	if (!returns_the_same(statement, source))
-		idv_report_altered();
+		report_statement_altered(statement);
 	result->slot =
 		MakeSingleTupleTableSlot(CreateTupleDescCopy(source->resultDesc),
 								 &TTSOpsMinimalTuple);

@@ -15,6 +15,8 @@
 #include "varatt.h"
 #endif
 
+#include "core/bad_identity.h"
+
 #define HINT_CHARACTERS 4
 
 /* No character takes more bytes than this, in UTF-8 or a server encoding. */
@@ -99,6 +101,25 @@ idv_text_utf8(IdvText *utf8, Datum value, size_t max_len)
 	if (!convert(utf8, idv_text(value), GetDatabaseEncoding(), PG_UTF8))
 		return IDV_TEXT_NOT_UTF8;
 	return utf8->len <= max_len ? IDV_TEXT_OK : IDV_TEXT_TOO_LONG;
+}
+
+/*
+ * idv_text_is_blank
+ *		Is there nothing to see in a text of the server encoding?
+ *
+ * What all of idverify means by blank: empty, or nothing but blanks, those of
+ * Unicode too (core/bad_identity.c).
+ */
+bool
+idv_text_is_blank(IdvText text)
+{
+	IdvText		utf8;
+
+	/* Most text shows by its first character that it is none. */
+	if (text.len > 0 && text.bytes[0] > ' ' && !IS_HIGHBIT_SET(text.bytes[0]))
+		return false;
+	return convert(&utf8, text, GetDatabaseEncoding(), PG_UTF8) &&
+		idv_is_blank(utf8.bytes, utf8.len);
 }
 
 /*

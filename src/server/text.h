@@ -30,6 +30,7 @@ typedef enum IdvTextStatus
 
 extern IdvText idv_text(Datum value);
 extern IdvTextStatus idv_text_utf8(IdvText *utf8, Datum value, size_t max_len);
+extern bool idv_text_is_blank(IdvText text);
 extern text *idv_text_from_utf8(const char *utf8, size_t len);
 extern text *idv_text_mask(const text *hint);
 extern text *idv_text_hint(const text *secret);

@@ -1,0 +1,22 @@
+/*-------------------------------------------------------------------------
+ *
+ * json_merge.h
+ *	  JSON objects, merged member by member.
+ *
+ * What is returned is in the current memory context.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_JSON_MERGE_H
+#define IDV_JSON_MERGE_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+
+extern Jsonb *idv_json_empty_object(void);
+extern Jsonb *idv_json_merge_patch(Jsonb *target, Jsonb *patch);
+extern Jsonb *idv_json_fill(Jsonb *target, Jsonb *source);
+extern Jsonb *idv_json_unfill(Jsonb *current, Jsonb *before, Jsonb *after);
+
+#endif							/* IDV_JSON_MERGE_H */
