@@ -1,17 +1,38 @@
 # Makefile of idverify, a PostgreSQL extension built with PGXS
+#
+# PG_CONFIG says for which PostgreSQL; without it, the pg_config on the path.
+
+PG_CONFIG ?= pg_config
+
+# Tests that need no server to be there: dev/test brings all of it.  PGXS has a
+# rule of the same name, to say that there is no such thing.
+ifeq ($(MAKECMDGOALS),check)
+.PHONY: check
+check:
+	@'$(or $(patsubst %/Makefile,%,$(filter %/Makefile,$(firstword $(MAKEFILE_LIST)))),.)/dev/test'
+else
 
 MODULE_big = idverify
 EXTENSION = idverify
 DATA = idverify--1.0.sql
 PGFILEDESC = "idverify - verify signed visitor identities"
 
-OBJS = idverify.o $(patsubst %.c,%.o,$(wildcard src/*/*.c))
+OBJS = idverify.o $(patsubst $(srcdir)/%.c,%.o,$(wildcard $(srcdir)/src/*/*.c))
 
 # src/server/sqlfunc.h tells which names are not hidden.  PostgreSQL 15 leaves
 # PGDLLEXPORT empty here, later releases define it as we do.
 PG_CPPFLAGS = -I$(srcdir)/src -DPGDLLEXPORT='__attribute__((visibility("default")))'
 PG_CFLAGS = -fvisibility=hidden -std=gnu99 -Wno-declaration-after-statement
 SHLIB_LINK = -lcrypto
+
+# What only makes it fast can be left out, to see that it is right without:
+# IDVERIFY_WITHOUT='index_lookup token_batch', say, or all.
+OPTIMISATIONS = key_check_skip index_lookup journal_head token_batch
+LEFT_OUT := $(if $(filter all,$(IDVERIFY_WITHOUT)),$(OPTIMISATIONS),$(IDVERIFY_WITHOUT))
+ifneq (,$(filter-out $(OPTIMISATIONS),$(LEFT_OUT)))
+$(error IDVERIFY_WITHOUT takes any of $(OPTIMISATIONS), or all)
+endif
+PG_CPPFLAGS += $(patsubst %,-DIDV_WITHOUT_%,$(shell echo '$(LEFT_OUT)' | tr a-z A-Z))
 
 REGRESS = $(patsubst $(srcdir)/sql/%.sql,%,$(sort $(wildcard $(srcdir)/sql/*.sql)))
 # pgcrypto, an implementation that is not ours, makes the hashes.
@@ -24,18 +45,46 @@ TAP_TESTS = 1
 UNIT_TESTS = $(patsubst %.c,%.test,$(wildcard test/unit/*.c))
 FUZZED = $(patsubst src/core/%.c,%,$(filter $(patsubst test/fuzz/%,src/core/%,$(wildcard test/fuzz/*.c)),$(wildcard src/core/*.c)))
 SEED_TESTS = $(patsubst %,test/fuzz/%.test,$(FUZZED))
-EXTRA_CLEAN = $(UNIT_TESTS) $(SEED_TESTS) tmp_inst tmp_check tmp_check_ti results \
+EXTRA_CLEAN = $(UNIT_TESTS) $(SEED_TESTS) tmp_built_for tmp_inst tmp_check tmp_check_ti results \
 	regression.diffs regression.out output_iso log
 
-PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
+# pgxs.mk comes with PostgreSQL's client, the headers with a package of their own.
+PGXS := $(shell $(PG_CONFIG) --pgxs 2> /dev/null)
+ifeq (,$(PGXS))
+$(error There is no $(PG_CONFIG). Name one as PG_CONFIG=...; on Debian: apt-get install postgresql-server-dev-all)
+endif
+ifneq (yes,$(shell test -e "$$($(PG_CONFIG) --includedir-server)/postgres.h" && echo yes))
+$(error $(PG_CONFIG) has no server headers. Name another as PG_CONFIG=...; on Debian: apt-get install \
+	postgresql-server-dev-$(shell $(PG_CONFIG) --version | sed 's/[^0-9]*\([0-9]*\).*/\1/'))
+endif
 include $(PGXS)
 
 # PGXS does not track headers, and an object that is older than a struct it
-# uses reads the struct from the wrong offsets.
-$(OBJS): $(wildcard $(srcdir)/src/*/*.h)
+# uses reads the struct from the wrong offsets.  Nor does it see that an object
+# is for another PostgreSQL, or compiled by other flags.
+BUILT_FOR := $(shell $(PG_CONFIG) --version --includedir-server) $(CC) $(COPT) $(LEFT_OUT)
+BUILT = $(OBJS) $(OBJS:.o=.bc)
+$(BUILT): $(wildcard $(srcdir)/src/*/*.h) tmp_built_for
+# Outside the source folder, the rooms have to be made.
+.PHONY: FORCE
+tmp_built_for: FORCE
+	@mkdir -p $(sort $(dir $(OBJS)))
+	@echo '$(BUILT_FOR)' | cmp -s - $@ || echo '$(BUILT_FOR)' > $@
 
 src/core/hex.o: CFLAGS += $(CFLAGS_VECTORIZE)
+
+# The tests of SQL make roles, settings and databases, and secrets: as a superuser,
+# on a server that has a key ring.  That of dev/test is brought along.
+.PHONY: installcheck-server
+installcheck: installcheck-server
+installcheck-server:
+ifneq (,$(strip $(REGRESS) $(ISOLATION)))
+ifeq (,$(findstring --temp-instance,$(EXTRA_REGRESS_OPTS)))
+	@ring=$$('$(bindir)/psql' -XAtq -d postgres -c "LOAD 'idverify'" -c 'SHOW idverify.key_file') && \
+	[ -n "$$ring" ] || { echo "make installcheck needs a running server where this user is a superuser, with" \
+	"idverify and pgcrypto installed and idverify.key_file set to a key ring; dev/test starts one of its own." >&2; exit 1; }
+endif
+endif
 
 # The core without a server
 test/unit/%.test: test/unit/%.c $(wildcard test/unit/*.h src/core/*.[ch])
@@ -59,3 +108,5 @@ unit: $(UNIT_TESTS) $(SEED_TESTS)
 .PHONY: check-floors
 check-floors:
 	@sh $(srcdir)/dev/check-floors $(srcdir)
+
+endif

@@ -28,12 +28,21 @@
  */
 #include "postgres.h"
 
+#include <openssl/opensslv.h>
+
 #include "fmgr.h"
 #include "utils/guc.h"
 
 #include "references/table_description.h"
 #include "secrets/keyring.h"
 #include "tables/apps.h"
+
+#if PG_VERSION_NUM < 150000
+#error "idverify needs PostgreSQL 15 or later"
+#endif
+#if OPENSSL_VERSION_NUMBER < 0x30000000L
+#error "idverify needs OpenSSL 3 or later"
+#endif
 
 PG_MODULE_MAGIC;
 
