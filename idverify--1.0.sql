@@ -192,7 +192,9 @@ COMMENT ON COLUMN idverify.contact_references.condition IS 'which rows do; null:
 REVOKE ALL ON TABLE idverify.contact_references FROM PUBLIC;
 
 -- The journal names relations: whatever happens to a table, it can be read.
--- src/journal.c and src/unfolding.c know these two tables.
+-- Of these two tables know, in src/fold/, journal_write.c, journal_read.c,
+-- resolve.c and unfold.c; tables/triggers.c deletes an app's rows, and
+-- tables/contacts.c looks for spent visitor tokens.
 --
 -- app_id is 0 for folds in somebody's own contacts table.
 CREATE TABLE idverify.folds (

@@ -147,7 +147,7 @@ delete_source(IdvFold *fold, Datum id)
  * See that the target is still there, and still what has been pointed to.
  *
  * Our lock keeps everybody else away from it, but no trigger that the fold has
- * fired; and moves have vouched for it to the foreign keys.
+ * fired; and the foreign keys were not asked (server/exec_triggers.c).
  */
 static void
 check_target_stayed(IdvFold *fold, Datum id, IdvRow pointed_to)

@@ -14,8 +14,13 @@
  *
  * Most folds move a handful of rows.  So the head of the journal is written
  * last, and holds the first steps; only what is too much for it goes into rows
- * of its own, and from there on all does.  The head is json, not jsonb: it is
- * written with every fold, and read by few.
+ * of its own, and from there on all does.  Without that, each step is a row of
+ * fold_rows, and a login takes 8 % more instructions.  Those who read the
+ * journal read both, the rows first, by the numbers of the steps; so a module
+ * that is compiled with IDV_WITHOUT_JOURNAL_HEAD, whose heads hold no steps,
+ * undoes what another has folded, and the other way round.
+ *
+ * The head is json, not jsonb: it is written with every fold, and read by few.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,7 +44,11 @@
 #define KEYS_PER_STEP		1000
 
 /* How many bytes of JSON the steps in the head of the journal may take. */
+#ifdef IDV_WITHOUT_JOURNAL_HEAD
+#define HEAD_STEPS_MAX		0
+#else
 #define HEAD_STEPS_MAX		8192
+#endif
 
 static IdvStatement insert_fold;
 static IdvStatement insert_moved;

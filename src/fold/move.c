@@ -319,14 +319,14 @@ is_taken(const ErrorData *error, const IdvTable *table)
  */
 static IdvResult *
 move_rows(const IdvMove *move, const IdvTable *table, const Datum *values,
-		  const bool *nulls, Oid vouched)
+		  const bool *nulls, Oid skipped_key)
 {
 	MemoryContext context = CurrentMemoryContext;
 	IdvResult  *result;
 
 	PG_TRY();
 	{
-		result = idv_statement_move(&move->update, values, nulls, vouched);
+		result = idv_statement_move(&move->update, values, nulls, skipped_key);
 	}
 	PG_CATCH();
 	{
@@ -385,7 +385,7 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 
 	/* What a row is dropped for is not locked as the target is. */
 	result = move_rows(move, reference->table, values, nulls,
-					   depth == 0 ? move->vouched : InvalidOid);
+					   depth == 0 ? move->skipped_key : InvalidOid);
 	moved += result->processed;
 	idv_journal_moved(&fold->journal, table, reference, move, false,
 					  from, to, result, depth);

@@ -28,10 +28,10 @@ typedef struct IdvMove
 								 * keys.  Without plan: it may, or cannot */
 
 	/*
-	 * The foreign key that needs not look, for each row, whether the target
-	 * is there: a fold that has locked it knows.  Or none.
+	 * The foreign key whose check is skipped (server/exec_triggers.c), since
+	 * the fold has locked the target.  Or none.
 	 */
-	Oid			vouched;
+	Oid			skipped_key;
 
 	/*
 	 * What tells the moved rows apart afterwards: columns of a unique key,

@@ -1,23 +1,27 @@
 /*-------------------------------------------------------------------------
  *
  * exec_triggers.c
- *	  What the triggers of a fold's statement need not do, or not later.
+ *	  Start the executor with some triggers disabled, or not deferred.
  *
- * Changed is an execution's own copy of them, and nothing else.
+ * Only the executor's private copy of the trigger list is modified.
  *
- * For each row that points to another contact now, its foreign key asks
- * whether that contact is there, and locks it: half of what a fold of many rows
- * costs.  But a fold has locked it already, and is going to look at it once
- * more when all is moved.  So the key needs not ask.
+ * The foreign-key check is skipped for the key along which a fold moves rows.
+ * Without that, each row that is moved has its key look whether the target is
+ * there, and lock it: a login takes 18 % more instructions, a fold of 100,000
+ * rows twice the time.  A module that is compiled with
+ * IDV_WITHOUT_KEY_CHECK_SKIP does so, with the same results.
  *
- * What is promised is the same: a row that is written points to a row that is
- * there, and stays until we commit.  For that
+ * It is right to skip it because the same is promised without it: a row that
+ * is written points to a row that is there, and stays until we commit.
  *
- * - the key's columns must hold what the target's have, to the byte: src/fold/move_sql.c
- *	 sees to it for what is written, and here for what a trigger may make of it;
- * - the target has to be there when all is done: src/fold/fold.c.
+ * - The fold has locked the target before it moves any row.
+ * - The key's columns hold what the target's do, to the byte.  fold/move_sql.c
+ *   sees to it for what is written; a table with a BEFORE UPDATE row trigger,
+ *   which may change that, is checked here as always.
+ * - The target is read again when all is moved: fold/fold.c.
  *
- * All that PostgreSQL does when the target is deleted or changed stays as it is.
+ * All that PostgreSQL does when the target is deleted or changed stays as it
+ * is.
  *
  *-------------------------------------------------------------------------
  */
@@ -51,16 +55,14 @@ is_part_of(Oid constraint, Oid whole)
 }
 
 /*
- * Let a foreign key not ask whether what the updated rows point to is there.
+ * Disable a foreign key's check of updated rows.
  *
  * estate		of an UPDATE that was started, and has not run yet
  *
- * Changes this execution's own copy of the triggers, and there nothing but the
- * key's.  A row that goes to another partition is inserted there, and its key
- * asks.
+ * A row that goes to another partition is inserted there, and checked.
  */
 static void
-vouch(EState *estate, Oid key)
+skip_key_check(EState *estate, Oid key)
 {
 	ListCell   *lc;
 
@@ -106,7 +108,7 @@ open_all_parts(PlannedStmt *planned)
 }
 
 /*
- * Let nothing that a statement fires wait for the commit.
+ * Let no trigger that a statement fires be deferred to the commit.
  *
  * estate		of a statement that was started, and has not run yet
  *
@@ -132,13 +134,13 @@ defer_nothing(EState *estate)
 
 /*
  * idv_executor_start
- *		Start a statement, so that its triggers need not do what they need not.
+ *		Start the executor, with the check of one foreign key disabled.
  *
- * vouched		a foreign key of an UPDATE that needs not look, or InvalidOid
+ * skipped_key	the foreign key, of an UPDATE; or InvalidOid
  */
 QueryDesc *
 idv_executor_start(PlannedStmt *planned, DestReceiver *receiver,
-				   ParamListInfo params, Oid vouched)
+				   ParamListInfo params, Oid skipped_key)
 {
 	bool		restricted = InSecurityRestrictedOperation();
 	QueryDesc  *query;
@@ -149,7 +151,7 @@ idv_executor_start(PlannedStmt *planned, DestReceiver *receiver,
 	ExecutorStart(query, 0);
 	if (restricted)
 		defer_nothing(query->estate);
-	if (OidIsValid(vouched))
-		vouch(query->estate, vouched);
+	if (OidIsValid(skipped_key))
+		skip_key_check(query->estate, skipped_key);
 	return query;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * exec_triggers.h
- *	  What the triggers of a fold's statement need not do, or not later.
+ *	  Start the executor with some triggers disabled, or not deferred.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,6 +14,6 @@
 
 extern QueryDesc *idv_executor_start(PlannedStmt *planned,
 									 DestReceiver *receiver,
-									 ParamListInfo params, Oid vouched);
+									 ParamListInfo params, Oid skipped_key);
 
 #endif							/* IDV_EXEC_TRIGGERS_H */

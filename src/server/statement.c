@@ -348,11 +348,11 @@ is_a_rules(const CachedPlanSource *source)
 /*
  * Run a statement, and send what it returns to a receiver.
  *
- * vouched		a foreign key that needs not look, or InvalidOid
+ * skipped_key	a foreign key whose check is skipped, or InvalidOid
  */
 static uint64
 run(const IdvStatement *statement, const Datum *values, const bool *nulls,
-	DestReceiver *receiver, Oid vouched)
+	DestReceiver *receiver, Oid skipped_key)
 {
 	IdvCaller	before;
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(statement->plan));
@@ -380,7 +380,7 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	UpdateActiveSnapshotCommandId();
 
 	query = idv_executor_start(linitial_node(PlannedStmt, plan->stmt_list), receiver,
-							   parameters(statement, values, nulls), vouched);
+							   parameters(statement, values, nulls), skipped_key);
 #if PG_VERSION_NUM >= 180000
 	ExecutorRun(query, ForwardScanDirection, 0);
 #else
@@ -462,12 +462,12 @@ idv_statement_query(const IdvStatement *statement,
  * idv_statement_move
  *		idv_statement_query() of an UPDATE that makes rows point to another.
  *
- * vouched		the foreign key of whose new row the caller knows, and sees
- *				to it, that it is there; or InvalidOid
+ * skipped_key	the foreign key whose check is skipped, because the caller sees to
+ *				it that the referenced row is there; or InvalidOid
  */
 IdvResult *
 idv_statement_move(const IdvStatement *statement,
-				   const Datum *values, const bool *nulls, Oid vouched)
+				   const Datum *values, const bool *nulls, Oid skipped_key)
 {
 	IdvResult  *result = palloc0(sizeof(IdvResult));
 	DestReceiver *receiver = CreateTuplestoreDestReceiver();
@@ -477,7 +477,7 @@ idv_statement_move(const IdvStatement *statement,
 	result->store = tuplestore_begin_heap(false, false, work_mem);
 	SetTuplestoreDestReceiverParams(receiver, result->store,
 									CurrentMemoryContext, false, NULL, NULL);
-	result->processed = run(statement, values, nulls, receiver, vouched);
+	result->processed = run(statement, values, nulls, receiver, skipped_key);
 	receiver->rDestroy(receiver);
 
 	/*

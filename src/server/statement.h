@@ -71,7 +71,7 @@ extern IdvResult *idv_statement_query(const IdvStatement *statement,
 									  const Datum *values, const bool *nulls);
 extern IdvResult *idv_statement_move(const IdvStatement *statement,
 									 const Datum *values, const bool *nulls,
-									 Oid vouched);
+									 Oid skipped_key);
 extern IdvResult *idv_statement_ask(IdvStatement *statement, const char *sql,
 									int nargs, const Oid *types,
 									const Datum *values);
