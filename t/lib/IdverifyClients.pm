@@ -85,7 +85,7 @@ sub run_client
 	return map { $result{$_} // 'no answer' } 0 .. $n - 1;
 }
 
-# A pooler in front of a server, on a Unix socket as well.
+# A pooler in front of a server, on a Unix socket as well, for the role chat.
 #
 # mode		transaction or statement
 # size		how many sessions it has with the server
@@ -108,7 +108,8 @@ sub start_pooler
 listen_addr =
 listen_port = $port
 unix_socket_dir = $folder
-auth_type = any
+auth_type = trust
+auth_file = $folder/users
 pool_mode = $mode
 default_pool_size = $size
 max_client_conn = 500
@@ -118,12 +119,11 @@ logfile = $folder/pgbouncer.log
 pidfile = $folder/pgbouncer.pid
 INI
 	close $file or croak "pgbouncer.ini: $!";
-	# auth_type = any signs everybody in as the one user of the database line
-	append_to_file("$folder/pgbouncer.ini", '');
+	append_to_file("$folder/users", qq("chat" ""\n));
 	my $messages;
 	IPC::Run::run([ $program, '-q', '-d', "$folder/pgbouncer.ini" ], '>&', \$messages)
 	  or croak "pgbouncer: $messages";
-	return ({ PGHOST => $folder, PGPORT => $port, THROUGH_POOLER => 1 }, "$folder/pgbouncer.pid");
+	return ({ PGHOST => $folder, PGPORT => $port, THROUGH_POOLER => $mode }, "$folder/pgbouncer.pid");
 }
 
 sub stop_pooler

@@ -1,4 +1,5 @@
 # SQLAlchemy: insert().on_conflict_do_update(), and Session.commit() of a changed object.
+import os
 import re
 
 from sqlalchemy import BigInteger, Boolean, Column, Identity, Text, create_engine, select, text
@@ -33,8 +34,10 @@ MODELS = {model.__tablename__: model for model in (Full, Partial)}
 
 class Client:
     def __init__(self):
-        # an empty URL: the driver reads the environment
-        self.engine = create_engine('postgresql+psycopg2://', future=True)
+        # an empty URL: the driver reads the environment; a pooler in statement
+        # mode refuses transactions
+        options = {'isolation_level': 'AUTOCOMMIT'} if os.environ.get('THROUGH_POOLER') == 'statement' else {}
+        self.engine = create_engine('postgresql+psycopg2://', future=True, **options)
 
     def query(self, sql, parameters):
         named = {f'p{i}': Json(p) if isinstance(p, dict) else p for i, p in enumerate(parameters, 1)}
