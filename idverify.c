@@ -35,7 +35,7 @@
 
 #include "references/table_description.h"
 #include "secrets/keyring.h"
-#include "tables/apps.h"
+#include "tables/changes.h"
 
 #if PG_VERSION_NUM < 150000
 #error "idverify needs PostgreSQL 15 or later"

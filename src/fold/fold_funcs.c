@@ -26,7 +26,9 @@
 #include "fold/unfold.h"
 #include "references/contact_table.h"
 #include "references/reference_condition.h"
+#include "server/query.h"
 #include "server/sqlfunc.h"
+#include "tables/our_tables.h"
 
 /* 15.0 has it by its first name alone, which all of 15 have kept. */
 #if PG_VERSION_NUM < 160000
@@ -37,17 +39,6 @@ IDV_ENTRY(idverify_fold);
 IDV_ENTRY(idverify_unfold);
 IDV_ENTRY(idverify_resolve);
 IDV_ENTRY(idverify_add_reference);
-
-/* An argument that must not be null. */
-static Datum
-needed(FunctionCallInfo fcinfo, int n, const char *name)
-{
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name)));
-	return PG_GETARG_DATUM(n);
-}
 
 /*
  * idverify_fold(source anyelement, target anyelement, contacts regclass,
@@ -63,19 +54,20 @@ Datum
 idverify_fold(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Datum		source = needed(fcinfo, 0, "source");
-	Datum		target = needed(fcinfo, 1, "target");
-	Oid			contacts = DatumGetObjectId(needed(fcinfo, 2, "contacts"));
+	Datum		source = idv_argument(fcinfo->args[0], "source", NULL);
+	Datum		target = idv_argument(fcinfo->args[1], "target", NULL);
+	Oid			contacts = DatumGetObjectId(idv_argument(fcinfo->args[2], "contacts", NULL));
 	int			how = 0;
 	int64		fold_id;
 	List	   *lines;
 	ListCell   *lc;
 
-	if (DatumGetBool(needed(fcinfo, 3, "dry_run")))
+	if (DatumGetBool(idv_argument(fcinfo->args[3], "dry_run", NULL)))
 		how |= IDV_FOLD_DRY_RUN;
-	if (DatumGetBool(needed(fcinfo, 4, "force")))
+	if (DatumGetBool(idv_argument(fcinfo->args[4], "force", NULL)))
 		how |= IDV_FOLD_FORCE;
 	InitMaterializedSRF(fcinfo, 0);
+	idv_our_tables_check();
 
 	fold_id = idv_fold(&lines, contacts, get_fn_expr_argtype(fcinfo->flinfo, 0),
 					   source, target, how);
@@ -105,11 +97,12 @@ Datum
 idverify_unfold(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	int64		fold_id = DatumGetInt64(needed(fcinfo, 0, "fold_id"));
+	int64		fold_id = DatumGetInt64(idv_argument(fcinfo->args[0], "fold_id", NULL));
 	List	   *lines;
 	ListCell   *lc;
 
 	InitMaterializedSRF(fcinfo, 0);
+	idv_our_tables_check();
 	idv_unfold(&lines, fold_id);
 	foreach(lc, lines)
 	{
@@ -133,10 +126,11 @@ idverify_unfold(PG_FUNCTION_ARGS)
 Datum
 idverify_resolve(PG_FUNCTION_ARGS)
 {
-	Datum		id = needed(fcinfo, 0, "id");
-	Oid			contacts = DatumGetObjectId(needed(fcinfo, 1, "contacts"));
+	Datum		id = idv_argument(fcinfo->args[0], "id", NULL);
+	Oid			contacts = DatumGetObjectId(idv_argument(fcinfo->args[1], "contacts", NULL));
 	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
 
+	idv_our_tables_check();
 	PG_RETURN_DATUM(idv_resolve(contacts, type, id));
 }
 
@@ -195,14 +189,15 @@ Datum
 idverify_add_reference(PG_FUNCTION_ARGS)
 {
 	static const Oid types[] = {OIDOID, OIDOID, NAMEOID, TEXTOID};
-	Oid			contacts_oid = DatumGetObjectId(needed(fcinfo, 0, "contacts"));
-	Oid			relation = DatumGetObjectId(needed(fcinfo, 1, "relation"));
-	Name		column = DatumGetName(needed(fcinfo, 2, "column_name"));
+	Oid			contacts_oid = DatumGetObjectId(idv_argument(fcinfo->args[0], "contacts", NULL));
+	Oid			relation = DatumGetObjectId(idv_argument(fcinfo->args[1], "relation", NULL));
+	Name		column = DatumGetName(idv_argument(fcinfo->args[2], "column_name", NULL));
 	IdvContactTable *contacts;
 	Datum		values[4];
 	char		nulls[] = "    ";
 
 	PreventCommandIfReadOnly("idverify_add_reference()");
+	idv_our_tables_check();
 	SPI_connect();
 	contacts = idv_contact_table(contacts_oid);
 	if (get_rel_relispartition(relation))
@@ -226,11 +221,10 @@ idverify_add_reference(PG_FUNCTION_ARGS)
 		relation_close(opened, AccessShareLock);
 	}
 
-	if (SPI_execute_with_args("INSERT INTO idverify.contact_references"
-							  " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-							  lengthof(types), (Oid *) types, values, nulls,
-							  false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "inserting a contact reference failed");
+	idv_query("INSERT INTO idverify.contact_references"
+			  " (contacts, relation, column_name, condition)"
+			  " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+			  lengthof(types), types, values, nulls);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

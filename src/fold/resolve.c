@@ -18,6 +18,7 @@
 #include "server/canonical_text.h"
 #include "server/cast.h"
 #include "server/index_lookup.h"
+#include "tables/our_tables.h"
 
 static IdvStatement read_hop;
 static IdvStatement read_external_id;
@@ -124,7 +125,7 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
  * is done by hand: an index says so at once.
  */
 static bool
-follow_signed(IdvStatement *statement, const char *sql, IdvIndexLookup * probe,
+follow_signed(IdvStatement *statement, const char *sql, IdvIndexLookup *probe,
 			  int32 app_id, Datum value, int64 *contact)
 {
 	static const Oid types[] = {INT4OID, TEXTOID};
@@ -136,7 +137,7 @@ follow_signed(IdvStatement *statement, const char *sql, IdvIndexLookup * probe,
 	bool		found = false;
 	Datum		id;
 
-	if (idv_index_lookup(probe, app_id, value, &row) == 0)
+	if (idv_index_lookup(probe, idv_our_table(probe->table), app_id, value, &row) == 0)
 		return false;
 	values[0] = Int32GetDatum(app_id);
 	values[1] = value;
@@ -175,9 +176,9 @@ idv_resolve_external_id(int32 app_id, Datum external_id, int64 *contact)
 	static IdvIndexLookup probe =
 	{
 		.table = "folds",.index = "folds_external_id",
-			.columns = "app_id, external_id",
-			.predicate = "((external_id IS NOT NULL) AND (undone_at IS NULL))",
-			.equal = F_TEXTEQ
+		.columns = "app_id, external_id",
+		.predicate = "((external_id IS NOT NULL) AND (undone_at IS NULL))",
+		.equal = F_TEXTEQ
 	};
 
 	return follow_signed(&read_external_id,
@@ -197,9 +198,9 @@ idv_resolve_email(int32 app_id, Datum email, int64 *contact)
 	static IdvIndexLookup probe =
 	{
 		.table = "folds",.index = "folds_email",
-			.columns = "app_id, lower((email COLLATE \"C\"))",
-			.predicate = "((email IS NOT NULL) AND (undone_at IS NULL))",
-			.equal = F_TEXTEQ,.lowered = true
+		.columns = "app_id, lower((email COLLATE \"C\"))",
+		.predicate = "((email IS NOT NULL) AND (undone_at IS NULL))",
+		.equal = F_TEXTEQ,.lowered = true
 	};
 
 	return follow_signed(&read_email,

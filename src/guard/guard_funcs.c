@@ -50,12 +50,8 @@ typedef struct Judgement
 static TriggerData *
 trigger_called(FunctionCallInfo fcinfo)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TriggerData *trigger = idv_trigger_data(fcinfo);
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("this function can only be called as a trigger")));
 	if (trigger->tg_trigger->tgtype != GUARD_TYPE ||
 		trigger->tg_trigger->tgnattr > 0)
 		ereport(ERROR,

@@ -38,6 +38,7 @@
 #include "verdict/unverified_log.h"
 #include "identify/profile.h"
 #include "secrets/app_cache.h"
+#include "tables/our_tables.h"
 #include "verdict/verdict.h"
 
 /* last_seen_at moves at most this often, in microseconds. */
@@ -446,8 +447,8 @@ idverify_identify(PG_FUNCTION_ARGS)
 	call.now = GetCurrentTimestamp();
 	judge(&call, fcinfo->args[0]);
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	idv_our_tables_check();
+	SPI_connect();
 	if (call.verdict == IDV_VERIFIED)
 		identify_verified(&call);
 	else if (call.verdict == IDV_ANONYMOUS ||

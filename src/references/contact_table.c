@@ -29,7 +29,8 @@
 #include "references/guard_arguments.h"
 #include "server/cast.h"
 #include "server/index_lookup.h"
-#include "tables/apps.h"
+#include "server/as_installed.h"
+#include "tables/our_tables.h"
 
 /* The table of contacts that a statement of ours writes just now, and how
  * many triggers that statement is inside of. */
@@ -41,19 +42,19 @@ static IdvStatement read_app;
 static IdvIndexLookup probe_app =
 {
 	.table = "contacts",.index = "contacts_id_key",.columns = "id",.equal = F_INT8EQ,
-		.alone = true
+	.alone = true
 };
 
 /* Lock contacts of ours. */
 static IdvIndexLookup probe_source =
 {
 	.table = "contacts",.index = "contacts_pkey",.columns = "app_id, id",.equal = F_INT8EQ,
-		.lock = true,.mode = LockTupleExclusive
+	.lock = true,.mode = LockTupleExclusive
 };
 static IdvIndexLookup probe_target =
 {
 	.table = "contacts",.index = "contacts_pkey",.columns = "app_id, id",.equal = F_INT8EQ,
-		.lock = true,.mode = LockTupleNoKeyExclusive
+	.lock = true,.mode = LockTupleNoKeyExclusive
 };
 
 /* A column by its name, if it has the type (or any, for InvalidOid). */
@@ -75,7 +76,8 @@ own_column(Oid relation, const char *name, Oid type)
 	AttrNumber	column = column_of_type(relation, name, type);
 
 	if (column == 0)
-		idv_report_not_as_installed();
+		idv_report_not_as_installed("table idverify.contacts has no column \"%s\" of type %s",
+									name, format_type_be(type));
 	return column;
 }
 
@@ -293,7 +295,7 @@ idv_contact_table_app_id(IdvContactTable *contacts, Datum id, bool *is_verified)
 	*is_verified = false;
 	if (!contacts->own)
 		return 0;
-	found = idv_index_lookup(&probe_app, 0, id, &row);
+	found = idv_index_lookup(&probe_app, idv_our_table(probe_app.table), 0, id, &row);
 	if (found == 1)
 	{
 		*is_verified = idv_contact_table_is_verified(contacts, row);
@@ -390,7 +392,7 @@ idv_contact_table_lock(IdvRow *row, IdvContactTable *contacts, int32 app_id, Dat
 
 	if (contacts->own)
 	{
-		int			probed = idv_index_lookup(as_source ? &probe_source : &probe_target,
+		int			probed = idv_index_lookup(as_source ? &probe_source : &probe_target, idv_our_table("contacts"),
 											  app_id, id, row);
 
 		if (probed >= 0)

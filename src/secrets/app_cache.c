@@ -9,7 +9,7 @@
  *
  * - Triggers on both tables send a relcache invalidation for their table.  It
  *	 travels with the commit record, to standbys too.
- * - Callbacks of tables/apps.c take note, and nothing else: they can run in the middle
+ * - Callbacks of tables/changes.c take note, and nothing else: they can run in the middle
  *	 of anything.
  * - What was read inside a transaction that writes, and then is rolled back, is
  *	 stale too: triggers that never came to run have told nobody.
@@ -37,6 +37,7 @@
 
 #include "secrets/keyring.h"
 #include "secrets/sealed_secret.h"
+#include "tables/changes.h"
 
 /*
  * The most that is kept: apps plus their secrets, about 1 kB each.  The least

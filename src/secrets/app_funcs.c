@@ -1,11 +1,18 @@
 /*-------------------------------------------------------------------------
  *
  * app_funcs.c
- *	  Making an app, with its first secret.
+ *	  An app: made with its first secret, asked to sign, shown.
+ *
+ * idverify_create_app() is SECURITY DEFINER with a search_path of its own, so that
+ * its queries run as the extension's owner and find what they name.  The others
+ * read and never write; they work on a hot standby, in a read-only transaction,
+ * and for a role that holds EXECUTE and nothing else.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
+
+#include <openssl/crypto.h>
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -17,29 +24,25 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "core/bad_identity.h"
 #include "core/hex.h"
 #include "core/seal.h"
-#include "server/sqlfunc.h"
+#include "secrets/app_cache.h"
 #include "secrets/new_secret.h"
+#include "secrets/sealed_secret.h"
+#include "server/query.h"
+#include "server/sqlfunc.h"
 #include "tables/apps.h"
 
 #define APP_KEY_BYTES		16	/* of randomness in an app key of ours */
 #define APP_KEY_PREFIX		"app_"
 
-IDV_ENTRY(idverify_create_app);
+#define SIGN_HINT	"Sign the external_id of one visitor, or the email."
 
-/* A policy may be left out, not be null.  22004. */
-static void
-refuse_null(NullableDatum argument, const char *name)
-{
-	if (argument.isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name),
-				 strcmp(name, "name") == 0 ?
-				 errhint("Say what the app is called.") :
-				 errhint("Leave it out to have the default.")));
-}
+IDV_ENTRY(idverify_create_app);
+IDV_ENTRY(idverify_sign);
+IDV_ENTRY(idverify_mask);
+IDV_ENTRY(idverify_reveal);
 
 /*
  * Refuse an app key that is empty, too long or not printable.  22023.
@@ -152,7 +155,9 @@ idverify_create_app(PG_FUNCTION_ARGS)
 
 	for (int i = 0; i < PG_NARGS(); i++)
 		if (i != 1 && i != 2)
-			refuse_null(fcinfo->args[i], names[i]);
+			(void) idv_argument(fcinfo->args[i], names[i], i == 0 ?
+								"Say what the app is called." :
+								"Leave it out to have the default.");
 	(void) idv_grace_usecs(PG_GETARG_INTERVAL_P(5));
 
 	values[0] = PG_GETARG_DATUM(0);
@@ -170,13 +175,13 @@ idverify_create_app(PG_FUNCTION_ARGS)
 				  " signed_field, grace, revealable, confirm_rotation)"
 				  " VALUES ($1, $2, $3, $4, $5, $6, $7)"
 				  " ON CONFLICT (app_key) DO NOTHING RETURNING id",
-				  lengthof(types), types, values) == 0)
+				  lengthof(types), types, values, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("app \"%s\" already exists",
 						TextDatumGetCString(values[1])),
 				 errhint("Choose another app_key, or give that app a new secret with idverify_rotate.")));
-	app_id = DatumGetInt32(idv_query_value(1));
+	app_id = DatumGetInt32(idv_query_value(SPI_tuptable, 0, 1, INT4OID));
 	now = GetCurrentTimestamp();
 
 	if (imports)
@@ -190,4 +195,142 @@ idverify_create_app(PG_FUNCTION_ARGS)
 	error_context_stack = hide.previous;
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
 													  result, nulls)));
+}
+
+/* The row of the app that a function was called with. */
+static IdvAppRow
+app_argument(NullableDatum app_key)
+{
+	IdvText		key = idv_app_key_argument(app_key);
+	IdvAppRow	app;
+
+	if (!idv_app_read(&app, key))
+		idv_report_unknown_app(key);
+	return app;
+}
+
+/* The row of an app's current secret, or NULL. */
+static const IdvSecretRow *
+current_secret(int32 app_id)
+{
+	List	   *secrets = idv_secrets_read(app_id);
+	const IdvSecretRow *first = secrets == NIL ? NULL : linitial(secrets);
+
+	return first && first->state == IDV_STATE_CURRENT ? first : NULL;
+}
+
+/*
+ * idverify_sign(app_key text, value text) returns text
+ *
+ * The user_hash of value by the app's current secret: 64 lower-case hex
+ * digits.  42704 for an unknown app, 22004 for a null, 22023 for a value that
+ * is empty, too long or not representable in UTF-8, 55000 where there is no
+ * current secret.
+ */
+Datum
+idverify_sign(PG_FUNCTION_ARGS)
+{
+	IdvText		app_key = idv_app_key_argument(fcinfo->args[0]);
+	const IdvApp *app;
+	IdvText		value;
+	uint8		user_hash[IDV_HMAC_LEN];
+	char		digits[2 * IDV_HMAC_LEN];
+
+	switch (idv_text_utf8(&value, idv_argument(fcinfo->args[1], "value", SIGN_HINT),
+						  IDV_IDENTITY_MAX))
+	{
+		case IDV_TEXT_OK:
+			break;
+		case IDV_TEXT_TOO_LONG:
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("value is too long to be signed"),
+					 errdetail("It may have at most %d bytes in UTF-8.",
+							   IDV_IDENTITY_MAX),
+					 errhint(SIGN_HINT)));
+			break;
+		case IDV_TEXT_NOT_UTF8:
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("value has no equivalent in UTF-8"),
+					 errhint("A user_hash is made of the bytes of the value in UTF-8.")));
+			break;
+	}
+	if (value.len == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("value must not be empty"),
+				 errhint(SIGN_HINT)));
+
+	app = idv_app_get(app_key);
+	if (!idv_app_is_known(app))
+		idv_report_unknown_app(app_key);
+	if (!idv_app_sign(user_hash, app, value))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the app has no secret to sign with"),
+				 errhint("Make one with idverify_rotate.")));
+
+	idv_hex_encode(digits, user_hash, IDV_HMAC_LEN);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(digits, sizeof(digits)));
+}
+
+/*
+ * idverify_mask(app_key text) returns text
+ *
+ * The app's current secret, masked but for its last four characters; null if
+ * it has none.  Needs no master key.  42704 for an unknown app, 22004 for a
+ * null.
+ */
+Datum
+idverify_mask(PG_FUNCTION_ARGS)
+{
+	IdvAppRow	app = app_argument(fcinfo->args[0]);
+	const IdvSecretRow *current = current_secret(app.id);
+
+	if (current == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(idv_text_mask(current->hint));
+}
+
+/*
+ * idverify_reveal(app_key text) returns text
+ *
+ * The app's current secret, where the app is revealable.  42704 for an unknown
+ * app, 22004 for a null, 55000 if the app is not revealable or has no secret.
+ */
+Datum
+idverify_reveal(PG_FUNCTION_ARGS)
+{
+	IdvAppRow	app = app_argument(fcinfo->args[0]);
+	const IdvSecretRow *current = current_secret(app.id);
+	uint8		secret[IDV_SECRET_MAX];
+	size_t		secret_len;
+	IdvOpening	opening;
+	text	   *result;
+
+	if (!app.revealable)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the secret of this app cannot be revealed"),
+				 errhint("Make a new one with idverify_rotate: the old one goes on verifying for the grace window.")));
+	if (current == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the app has no secret to reveal"),
+				 errhint("Make one with idverify_rotate.")));
+
+	opening = idv_sealed_open(secret, &secret_len, app.id, current);
+	if (opening != IDV_OPENED)
+		idv_sealed_report(opening, app.id, current->generation,
+						  current->key_id);
+
+	result = idv_text_from_utf8((char *) secret, secret_len);
+	OPENSSL_cleanse(secret, sizeof(secret));
+	if (result == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
+				 errmsg("the secret has a character that the server encoding lacks"),
+				 errhint("Make a new one with idverify_rotate.")));
+	PG_RETURN_TEXT_P(result);
 }

@@ -15,60 +15,14 @@
 
 #include "catalog/pg_type.h"
 #include "common/int.h"
-#include "executor/spi.h"
 #include "utils/builtins.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "core/hex.h"
+#include "server/query.h"
 #include "secrets/sealed_secret.h"
 
 #define GRACE_MAX			(30 * USECS_PER_DAY)
-
-/*
- * idv_query
- *		Run one statement whose parameters are not null.
- *
- * Under the latest snapshot, whatever the isolation level: a secret that was
- * staged after a REPEATABLE READ transaction began verifies, so that one has to
- * be able to revoke it.
- *
- * Returns how many rows it touched or returned.
- */
-uint64
-idv_query(const char *sql, int nargs, Oid *types, Datum *values)
-{
-	SPIPlanPtr	plan = SPI_prepare(sql, nargs, types);
-	int			result;
-
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s",
-			 SPI_result_code_string(SPI_result));
-
-	result = SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
-								  InvalidSnapshot, false, true, 0);
-	if (result < 0)
-		elog(ERROR, "SPI_execute_snapshot failed: %s",
-			 SPI_result_code_string(result));
-	SPI_freeplan(plan);
-	return SPI_processed;
-}
-
-/*
- * idv_query_value
- *		A column, which is not null, of the first row that idv_query() returned.
- */
-Datum
-idv_query_value(int column)
-{
-	bool		isnull;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[0],
-									  SPI_tuptable->tupdesc, column, &isnull);
-
-	if (isnull)
-		elog(ERROR, "unexpected null in column %d", column);
-	return value;
-}
 
 /*
  * idv_grace_usecs
@@ -115,8 +69,8 @@ idv_secret_add(int32 app_id, const char *state, IdvText secret,
 	values[0] = Int32GetDatum(app_id);
 	idv_query("SELECT coalesce(max(generation), 0) + 1 FROM idverify.secrets"
 			  " WHERE app_id = $1",
-			  1, max_types, values);
-	generation = DatumGetInt32(idv_query_value(1));
+			  1, max_types, values, NULL);
+	generation = DatumGetInt32(idv_query_value(SPI_tuptable, 0, 1, INT4OID));
 
 	values[1] = Int32GetDatum(generation);
 	values[2] = CStringGetTextDatum(state);
@@ -129,7 +83,7 @@ idv_secret_add(int32 app_id, const char *state, IdvText secret,
 	idv_query("INSERT INTO idverify.secrets"
 			  " (app_id, generation, state, sealed, key_id, hint, created_at)"
 			  " VALUES ($1, $2, $3::idverify.secret_state, $4, $5, $6, $7)",
-			  lengthof(types), types, values);
+			  lengthof(types), types, values, NULL);
 }
 
 /*
@@ -137,7 +91,7 @@ idv_secret_add(int32 app_id, const char *state, IdvText secret,
  *		Mint a secret and add it to its app: 64 hex digits, which are the key.
  */
 void
-idv_secret_mint(IdvNewSecret * minted, int32 app_id, const char *state, TimestampTz now)
+idv_secret_mint(IdvNewSecret *minted, int32 app_id, const char *state, TimestampTz now)
 {
 	IdvText		secret = {minted->digits, IDV_MINTED_LEN};
 	uint8		random[IDV_MINTED_BYTES];
@@ -160,7 +114,7 @@ idv_secret_mint(IdvNewSecret * minted, int32 app_id, const char *state, Timestam
  *		A minted secret as a function's result, in the caller's memory.
  */
 Datum
-idv_secret_hand_out(IdvNewSecret * minted)
+idv_secret_hand_out(IdvNewSecret *minted)
 {
 	text	   *result = cstring_to_text_with_len(minted->digits, IDV_MINTED_LEN);
 

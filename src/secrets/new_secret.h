@@ -21,15 +21,13 @@
 typedef struct IdvNewSecret
 {
 	char		digits[IDV_MINTED_LEN];
-}			IdvNewSecret;
+} IdvNewSecret;
 
-extern uint64 idv_query(const char *sql, int nargs, Oid *types, Datum *values);
-extern Datum idv_query_value(int column);
 extern int64 idv_grace_usecs(const Interval *grace);
 extern void idv_secret_add(int32 app_id, const char *state, IdvText secret,
 						   const text *hint, TimestampTz now);
-extern void idv_secret_mint(IdvNewSecret * minted, int32 app_id, const char *state,
+extern void idv_secret_mint(IdvNewSecret *minted, int32 app_id, const char *state,
 							TimestampTz now);
-extern Datum idv_secret_hand_out(IdvNewSecret * minted);
+extern Datum idv_secret_hand_out(IdvNewSecret *minted);
 
 #endif							/* IDV_NEW_SECRET_H */

@@ -29,6 +29,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "server/query.h"
 #include "server/sqlfunc.h"
 #include "secrets/keyring.h"
 #include "secrets/new_secret.h"
@@ -64,12 +65,12 @@ lock_app(NullableDatum app_key)
 
 	if (idv_query("SELECT id, grace, confirm_rotation FROM idverify.apps"
 				  " WHERE app_key = $1 FOR NO KEY UPDATE",
-				  1, types, &app_key.value) == 0)
+				  1, types, &app_key.value, NULL) == 0)
 		idv_report_unknown_app(key);
 
-	app.id = DatumGetInt32(idv_query_value(1));
-	app.grace = idv_grace_usecs(DatumGetIntervalP(idv_query_value(2)));
-	app.confirm_rotation = DatumGetBool(idv_query_value(3));
+	app.id = DatumGetInt32(idv_query_value(SPI_tuptable, 0, 1, INT4OID));
+	app.grace = idv_grace_usecs(DatumGetIntervalP(idv_query_value(SPI_tuptable, 0, 2, INTERVALOID)));
+	app.confirm_rotation = DatumGetBool(idv_query_value(SPI_tuptable, 0, 3, BOOLOID));
 	app.now = GetCurrentTimestamp();
 	return app;
 }
@@ -80,7 +81,7 @@ only_app_key(void)
 {
 	NullableDatum app_key = {.isnull = false};
 
-	if (idv_query("SELECT app_key FROM idverify.apps LIMIT 2", 0, NULL, NULL) != 1)
+	if (idv_query("SELECT app_key FROM idverify.apps LIMIT 2", 0, NULL, NULL, NULL) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 SPI_processed == 0 ?
@@ -89,7 +90,7 @@ only_app_key(void)
 				 SPI_processed == 0 ?
 				 errhint("Make one with idverify_create_app.") :
 				 errhint("Say which one: the view idverify.app_status lists their app keys.")));
-	app_key.value = idv_query_value(1);
+	app_key.value = idv_query_value(SPI_tuptable, 0, 1, TEXTOID);
 	return app_key;
 }
 
@@ -102,7 +103,7 @@ has_staged(const LockedApp *app)
 
 	return idv_query("SELECT FROM idverify.secrets"
 					 " WHERE app_id = $1 AND state = 'staged'",
-					 1, types, values) > 0;
+					 1, types, values, NULL) > 0;
 }
 
 /*
@@ -118,7 +119,7 @@ end_grace_by(const LockedApp *app, TimestampTz until)
 
 	return idv_query("UPDATE idverify.secrets SET expires_at = $2"
 					 " WHERE app_id = $1 AND state = 'previous' AND expires_at > $2",
-					 2, types, values);
+					 2, types, values, NULL);
 }
 
 /* Let go of the app's secret in this state: it verifies until that time. */
@@ -131,7 +132,7 @@ retire(const LockedApp *app, const char *state, TimestampTz until)
 
 	return idv_query("UPDATE idverify.secrets SET state = 'previous', expires_at = $3"
 					 " WHERE app_id = $1 AND state = $2::idverify.secret_state",
-					 3, types, values);
+					 3, types, values, NULL);
 }
 
 /* Make way for another current secret. */
@@ -145,7 +146,7 @@ replace_current(const LockedApp *app, int64 grace)
 	end_grace_by(app, app->now + grace);
 	retire(app, "current", app->now + grace);
 	idv_query("UPDATE idverify.apps SET last_rotated_at = $2 WHERE id = $1",
-			  2, types, values);
+			  2, types, values, NULL);
 }
 
 /* The grace window that a call asks for, or else the app's. */
@@ -276,7 +277,7 @@ idverify_promote(PG_FUNCTION_ARGS)
 	values[0] = Int32GetDatum(app.id);
 	idv_query("UPDATE idverify.secrets SET state = 'current'"
 			  " WHERE app_id = $1 AND state = 'staged'",
-			  1, types, values);
+			  1, types, values, NULL);
 
 	SPI_finish();
 	PG_RETURN_VOID();
@@ -329,7 +330,7 @@ idverify_purge(PG_FUNCTION_ARGS pg_attribute_unused())
 					   "   WHERE newer.app_id = s.app_id"
 					   "   AND newer.generation > s.generation)"
 					   "  FOR UPDATE OF s SKIP LOCKED)",
-					   1, types, values);
+					   1, types, values, NULL);
 	SPI_finish();
 	PG_RETURN_INT32((int32) purged);
 }
@@ -339,7 +340,7 @@ idverify_purge(PG_FUNCTION_ARGS pg_attribute_unused())
  * first key.
  */
 static void
-reseal(HeapTuple tuple, TupleDesc desc)
+reseal(SPITupleTable *rows, uint64 row)
 {
 	Oid			types[] = {INT4OID, INT4OID, BYTEAOID, INT4OID};
 	Datum		values[lengthof(types)];
@@ -347,30 +348,31 @@ reseal(HeapTuple tuple, TupleDesc desc)
 	size_t		secret_len;
 	int32		app_id;
 	int32		key_id;
-	IdvSecretRow row = {0};
+	IdvSecretRow sealed = {0};
 	IdvOpening	opening;
-	bool		isnull;
 
-	values[0] = SPI_getbinval(tuple, desc, 1, &isnull);
-	values[1] = SPI_getbinval(tuple, desc, 2, &isnull);
+	for (int i = 0; i < (int) lengthof(types); i++)
+		values[i] = idv_query_value(rows, row, i + 1, types[i]);
 	app_id = DatumGetInt32(values[0]);
-	row.generation = DatumGetInt32(values[1]);
-	row.sealed = DatumGetByteaPP(SPI_getbinval(tuple, desc, 3, &isnull));
-	row.key_id = DatumGetInt32(SPI_getbinval(tuple, desc, 4, &isnull));
+	sealed.generation = DatumGetInt32(values[1]);
+	sealed.sealed = DatumGetByteaPP(values[2]);
+	sealed.key_id = DatumGetInt32(values[3]);
 
-	opening = idv_sealed_open(secret, &secret_len, app_id, &row);
+	opening = idv_sealed_open(secret, &secret_len, app_id, &sealed);
 	if (opening != IDV_OPENED)
-		idv_sealed_report(opening, app_id, row.generation, row.key_id);
-	values[2] = PointerGetDatum(idv_sealed_make(app_id, row.generation,
+		idv_sealed_report(opening, app_id, sealed.generation, sealed.key_id);
+	values[2] = PointerGetDatum(idv_sealed_make(app_id, sealed.generation,
 												secret, secret_len, &key_id));
 	OPENSSL_cleanse(secret, sizeof(secret));
 	values[3] = Int32GetDatum(key_id);
 
 	if (idv_query("UPDATE idverify.secrets SET sealed = $3, key_id = $4"
 				  " WHERE app_id = $1 AND generation = $2",
-				  lengthof(types), types, values) != 1)
-		elog(ERROR, "secret %d of app %d went away while it was locked",
-			 row.generation, app_id);
+				  lengthof(types), types, values, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("secret %d of app %d was not updated", sealed.generation, app_id),
+				 errhint("Look for a trigger on idverify.secrets.")));
 }
 
 /*
@@ -398,17 +400,15 @@ idverify_rekey(PG_FUNCTION_ARGS pg_attribute_unused())
 					 " ORDER BY app_id, generation"
 					 " LIMIT " CppAsString2(REKEY_BATCH)
 					 " FOR NO KEY UPDATE",
-					 lengthof(types), types, values) > 0)
+					 lengthof(types), types, values, NULL) > 0)
 	{
 		SPITupleTable *batch = SPI_tuptable;
-		HeapTuple	last = batch->vals[batch->numvals - 1];
-		bool		isnull;
 
 		for (uint64 i = 0; i < batch->numvals; i++)
-			reseal(batch->vals[i], batch->tupdesc);
+			reseal(batch, i);
 		resealed += (int32) batch->numvals;
-		values[1] = SPI_getbinval(last, batch->tupdesc, 1, &isnull);
-		values[2] = SPI_getbinval(last, batch->tupdesc, 2, &isnull);
+		values[1] = idv_query_value(batch, batch->numvals - 1, 1, INT4OID);
+		values[2] = idv_query_value(batch, batch->numvals - 1, 2, INT4OID);
 		SPI_freetuptable(batch);
 	}
 

@@ -17,7 +17,7 @@
 /* Where to look: at a unique index of a table of ours, or the like. */
 typedef struct IdvIndexLookup
 {
-	const char *table;
+	const char *table;			/* its name, for whoever looks up its OID */
 	const char *index;
 	const char *columns;		/* of the index, as the server writes them */
 	const char *predicate;		/* likewise; NULL if it is of all rows */
@@ -31,9 +31,9 @@ typedef struct IdvIndexLookup
 	int			ntypes;			/* none if nobody reads them so */
 	Oid			known;			/* an index of these columns and rows, once
 								 * there was one */
-}			IdvIndexLookup;
+} IdvIndexLookup;
 
-extern int	idv_index_lookup(IdvIndexLookup * probe, int32 app_id, Datum value,
-							 IdvRow *first);
+extern int	idv_index_lookup(IdvIndexLookup *lookup, Oid table_oid,
+							 int32 app_id, Datum value, IdvRow *first);
 
 #endif							/* IDV_INDEX_LOOKUP_H */

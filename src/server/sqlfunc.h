@@ -12,6 +12,7 @@
 #ifndef IDV_SQLFUNC_H
 #define IDV_SQLFUNC_H
 
+#include "commands/trigger.h"
 #include "fmgr.h"
 
 #define IDV_ENTRY(function) \
@@ -19,5 +20,23 @@
 	PG_FUNCTION_INFO_V1(function)
 
 extern void idv_hide_statement(void *arg);
+extern Datum idv_argument(NullableDatum argument, const char *name,
+						  const char *hint);
+extern void idv_report_arguments(FunctionCallInfo fcinfo) __attribute__((noreturn));
+extern TriggerData *idv_trigger_data(FunctionCallInfo fcinfo);
+
+/*
+ * idv_expect_arguments
+ *		See that SQL passes as many arguments as this library reads.  XX002.
+ *
+ * They are fewer, or more, between an update of the files and ALTER EXTENSION
+ * idverify UPDATE: what is declared belongs to another release.
+ */
+static inline void
+idv_expect_arguments(FunctionCallInfo fcinfo, int expected)
+{
+	if (unlikely(PG_NARGS() != expected))
+		idv_report_arguments(fcinfo);
+}
 
 #endif							/* IDV_SQLFUNC_H */

@@ -35,7 +35,7 @@
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
 
-#include "tables/apps.h"
+#include "server/as_installed.h"
 #include "server/exec_triggers.h"
 
 /*
@@ -137,17 +137,6 @@ subject(const CachedPlanSource *source, const char **command)
 		psprintf("%s.%s", table->schemaname, table->relname);
 }
 
-static void report_statement_altered(const IdvStatement *statement) __attribute__((noreturn));
-
-static void
-report_statement_altered(const IdvStatement *statement)
-{
-	const char *command;
-
-	idv_report_altered(subject(linitial(SPI_plan_get_plan_sources(statement->plan)),
-							   &command));
-}
-
 /* Does a statement return what it did when it was prepared? */
 static bool
 returns_the_same(const IdvStatement *statement, const CachedPlanSource *source)
@@ -163,6 +152,23 @@ returns_the_same(const IdvStatement *statement, const CachedPlanSource *source)
 			return false;
 	}
 	return true;
+}
+
+/* See that a statement returned what it did when it was prepared. */
+static void
+check_returned(const IdvStatement *statement)
+{
+	CachedPlanSource *source;
+	const char *command;
+	const char *label;
+
+	source = linitial(SPI_plan_get_plan_sources(statement->plan));
+	if (returns_the_same(statement, source))
+		return;
+	label = subject(source, &command);
+	if (statement->ours)
+		idv_report_not_as_installed("table %s was altered", label == NULL ? "" : label);
+	idv_report_altered(label);
 }
 
 /* Take down the types that a statement returns; freed with its plan. */
@@ -191,6 +197,7 @@ void
 idv_statement_prepare(IdvStatement *statement, Oid owner,
 					  const char *sql, int nargs, const Oid *types)
 {
+	ErrorContextCallback expect = {error_context_stack, idv_expect_as_installed, NULL};
 	SPIPlanPtr	plan;
 	IdvCaller	before;
 	MemoryContext caller = CurrentMemoryContext;
@@ -198,7 +205,10 @@ idv_statement_prepare(IdvStatement *statement, Oid owner,
 	statement->owner = owner;
 	statement->ours = !OidIsValid(owner);
 	idv_become_owner(&before, statement->owner);
+	if (statement->ours)
+		error_context_stack = &expect;
 	plan = SPI_prepare(sql, nargs, (Oid *) types);
+	error_context_stack = expect.previous;
 	if (plan == NULL || SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_prepare failed: %s",
 			 SPI_result_code_string(SPI_result));
@@ -315,13 +325,17 @@ end_first(DestReceiver *self pg_attribute_unused())
 static CachedPlan *
 plan_of(const IdvStatement *statement)
 {
+	ErrorContextCallback expect = {error_context_stack, idv_expect_as_installed, NULL};
 	CachedPlanSource *source;
 	CachedPlan *plan;
 	int			level = 0;
 
 	source = linitial(SPI_plan_get_plan_sources(statement->plan));
 	if (statement->ours)
+	{
+		error_context_stack = &expect;
 		AcceptInvalidationMessages();
+	}
 	if (statement->ours &&
 		(!source->is_valid || source->gplan == NULL || !source->gplan->is_valid ||
 		 TransactionIdIsValid(source->gplan->saved_xmin)))
@@ -333,6 +347,7 @@ plan_of(const IdvStatement *statement)
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	}
 	plan = SPI_plan_get_cached_plan(statement->plan);
+	error_context_stack = expect.previous;
 	if (level != 0)
 		AtEOXact_GUC(false, level);
 	return plan;
@@ -437,13 +452,7 @@ idv_statement_first(const IdvStatement *statement,
 	uint64		processed = run(statement, values, nulls, &receiver.receiver,
 								InvalidOid);
 
-	if (!returns_the_same(statement,
-						  linitial(SPI_plan_get_plan_sources(statement->plan))))
-	{
-		if (statement->ours)
-			idv_report_not_as_installed();
-		report_statement_altered(statement);
-	}
+	check_returned(statement);
 	return processed;
 }
 
@@ -484,8 +493,7 @@ idv_statement_move(const IdvStatement *statement,
 	 * Callers read the values as what they were when the table was described.
 	 * Our lock keeps others from changing that, but not a trigger of its own.
 	 */
-	if (!returns_the_same(statement, source))
-		report_statement_altered(statement);
+	check_returned(statement);
 	result->slot =
 		MakeSingleTupleTableSlot(CreateTupleDescCopy(source->resultDesc),
 								 &TTSOpsMinimalTuple);

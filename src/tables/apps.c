@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * apps.c
- *	  Rows of our own tables, read as they are this instant.
+ *	  Rows of idverify.apps and idverify.secrets, as committed this instant.
  *
  * Two things are wanted of these reads that a query cannot give.  They see
  * what is committed now, not what the transaction's snapshot saw: a REPEATABLE
@@ -13,246 +13,169 @@
  * A catalog scan does all of this.  Without a snapshot of ours it takes the
  * latest one, and there is no permission check, because there is no query.
  *
- * Whoever keeps what was read is told here when it may no longer be so.
- *
  *-------------------------------------------------------------------------
  */
 #include "tables/apps.h"
 
 #include "access/genam.h"
-#include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
-#include "access/xact.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_enum.h"
-#include "catalog/pg_trigger.h"
-#include "commands/trigger.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
-/* Columns of idverify.apps, numbered as the install script makes them. */
+#include "server/as_installed.h"
+#include "server/sqlfunc.h"
+#include "tables/changes.h"
+#include "tables/our_tables.h"
+
+/* What is read of idverify.apps. */
 enum
 {
-	APPS_ID = 1,
-	APPS_APP_KEY,
-	APPS_NAME,
+	APPS_ID,
 	APPS_ON_UNVERIFIED,
 	APPS_SIGNED_FIELD,
-	APPS_GRACE,
 	APPS_REVEALABLE,
-	APPS_NCOLUMNS = APPS_REVEALABLE
+	APPS_READ
 };
 
-/* Columns of idverify.secrets, likewise. */
+static const IdvOurColumn apps_columns[APPS_READ] = {
+	[APPS_ID] = IDV_COLUMN("id", INT4OID),
+	[APPS_ON_UNVERIFIED] = IDV_ENUM_COLUMN("on_unverified", "claim_policy"),
+	[APPS_SIGNED_FIELD] = IDV_ENUM_COLUMN("signed_field", "signed_field"),
+	[APPS_REVEALABLE] = IDV_COLUMN("revealable", BOOLOID),
+};
+
+/* What is read of idverify.secrets. */
 enum
 {
-	SECRETS_APP_ID = 1,
 	SECRETS_GENERATION,
 	SECRETS_STATE,
 	SECRETS_SEALED,
 	SECRETS_KEY_ID,
 	SECRETS_HINT,
-	SECRETS_CREATED_AT,
 	SECRETS_EXPIRES_AT,
-	SECRETS_NCOLUMNS = SECRETS_EXPIRES_AT
+	SECRETS_READ
 };
+
+static const IdvOurColumn secrets_columns[SECRETS_READ] = {
+	[SECRETS_GENERATION] = IDV_COLUMN("generation", INT4OID),
+	[SECRETS_STATE] = IDV_ENUM_COLUMN("state", "secret_state"),
+	[SECRETS_SEALED] = IDV_COLUMN("sealed", BYTEAOID),
+	[SECRETS_KEY_ID] = IDV_COLUMN("key_id", INT4OID),
+	[SECRETS_HINT] = IDV_COLUMN("hint", TEXTOID),
+	[SECRETS_EXPIRES_AT] = IDV_NULLABLE_COLUMN("expires_at", TIMESTAMPTZOID),
+};
+
+/* By what rows are found. */
+static const IdvOurColumn apps_key = IDV_COLUMN("app_key", TEXTOID);
+static const IdvOurColumn secrets_key = IDV_COLUMN("app_id", INT4OID);
 
 static const char *const policy_labels[] = {"accept", "drop", "reject", NULL};
 static const char *const field_labels[] = {"either", "external_id", "email", NULL};
 static const char *const state_labels[] = {"staged", "current", "previous", NULL};
 
-/* A table of ours, and the unique index by which its rows are found. */
-typedef struct OurTable
-{
-	const char *name;
-	const char *index_name;
-	Oid			oid;			/* InvalidOid while not looked up */
-} OurTable;
-
-static OurTable apps = {"apps", "apps_app_key_key", InvalidOid};
-static OurTable secrets = {"secrets", "secrets_pkey", InvalidOid};
-
-bool		idv_changes_noted = false;
-
 /*
- * The subtransaction in which we last read what could be of our own making, and
- * not committed; InvalidSubTransactionId if we did not.
- */
-static SubTransactionId read_in = InvalidSubTransactionId;
-
-/*
- * Relcache callback: relation relid changed, or all did if it is InvalidOid.
- */
-static void
-note_change(Datum arg pg_attribute_unused(), Oid relid)
-{
-	if (!OidIsValid(relid) || relid == apps.oid || relid == secrets.oid)
-		idv_changes_noted = true;
-}
-
-/*
- * Transaction callback: what we read of our own making may be undone.
+ * Does the index hold all rows of the table, ordered by this column first?
  *
- * The triggers on our tables run after their statement.  One that fails has
- * sent no invalidation, and what it had changed can have been read meanwhile,
- * by a function that it called.
+ * Somebody may have made another one under its name.
  */
-static void
-note_end(XactEvent event, void *arg pg_attribute_unused())
+static bool
+index_serves(Oid oid, Relation table, AttrNumber column)
 {
-	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
-		event != XACT_EVENT_PREPARE)
-		return;
-	if (event != XACT_EVENT_COMMIT && read_in != InvalidSubTransactionId)
-		idv_changes_noted = true;
-	read_in = InvalidSubTransactionId;
+	Relation	index = try_relation_open(oid, AccessShareLock);
+	bool		serves;
+
+	if (index == NULL)
+		return false;
+	serves = index->rd_rel->relkind == RELKIND_INDEX &&
+		index->rd_rel->relam == BTREE_AM_OID &&
+		index->rd_index->indrelid == RelationGetRelid(table) &&
+		index->rd_index->indisvalid &&
+		index->rd_index->indkey.values[0] == column &&
+		RelationGetIndexPredicate(index) == NIL &&
+		(!OidIsValid(index->rd_indcollation[0]) ||
+		 index->rd_indcollation[0] == C_COLLATION_OID);
+	relation_close(index, AccessShareLock);
+	return serves;
 }
 
 /*
- * Subtransaction callback: likewise.
- *
- * Those that began later have higher numbers, and have ended before.
- */
-static void
-note_subtransaction_end(SubXactEvent event, SubTransactionId ended,
-						SubTransactionId parent pg_attribute_unused(),
-						void *arg pg_attribute_unused())
-{
-	if (event == SUBXACT_EVENT_ABORT_SUB && read_in >= ended)
-		idv_changes_noted = true;
-}
-
-/*
- * idv_changes_init
- *		Listen for changes.  Called once, when the module is loaded.
- */
-void
-idv_changes_init(void)
-{
-	CacheRegisterRelcacheCallback(note_change, (Datum) 0);
-	RegisterXactCallback(note_end, NULL);
-	RegisterSubXactCallback(note_subtransaction_end, NULL);
-}
-
-/*
- * Open one of our tables.
- *
- * They are known by name.  The extension can be dropped and made again while
- * a session lives, and then they have other OIDs.
- */
-static Relation
-open_our_table(OurTable *ours)
-{
-	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
-		read_in = GetCurrentSubTransactionId();
-	for (;;)
-	{
-		Relation	table;
-
-		if (!OidIsValid(ours->oid))
-			ours->oid = idv_our_table(ours->name);
-
-		table = try_table_open(ours->oid, AccessShareLock);
-		if (table != NULL)
-			return table;
-
-		/* Dropped since we looked. */
-		ours->oid = InvalidOid;
-	}
-}
-
-/*
- * Scan one of our tables for the rows that key matches.
+ * Scan a table for the rows that have this value in its key column.
  *
  * The index is looked up only now that the table is locked, since it may be
  * replaced by REINDEX CONCURRENTLY.  Without one the scan is slow, but right.
+ *
+ * The index of texts is in C collation, and so is a ScanKey: they have to agree.
  */
 static SysScanDesc
-scan_our_table(const OurTable *ours, Relation table, ScanKey key)
+scan(Relation table, const IdvOurColumn *key_column, const char *index_name,
+	 RegProcedure equal, Datum value)
 {
-	Oid			index = get_relname_relid(ours->index_name,
+	AttrNumber	column = idv_our_column(table, key_column);
+	Oid			index = get_relname_relid(index_name,
 										  RelationGetNamespace(table));
+	ScanKeyData key;
 
-	return systable_beginscan(table, index, OidIsValid(index), NULL, 1, key);
+	ScanKeyInit(&key, column, BTEqualStrategyNumber, equal, value);
+	return systable_beginscan(table, index,
+							  OidIsValid(index) && index_serves(index, table, column),
+							  NULL, 1, &key);
 }
 
-/* Which of the labels, of which NULL is the last, does an enum value have? */
-static int
-enum_number(Datum value, const char *const *labels)
+/* Open a table whose rows are read, and perhaps kept. */
+static Relation
+open_table(IdvOurTable which)
 {
-	HeapTuple	tuple = SearchSysCache1(ENUMOID, value);
-	int			number = 0;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for enum value %u",
-			 DatumGetObjectId(value));
-	while (labels[number] != NULL &&
-		   strcmp(NameStr(((Form_pg_enum) GETSTRUCT(tuple))->enumlabel),
-				  labels[number]) != 0)
-		number++;
-	if (labels[number] == NULL)
-		elog(ERROR, "unexpected enum value %u", DatumGetObjectId(value));
-
-	ReleaseSysCache(tuple);
-	return number;
+	idv_changes_note_reading();
+	return idv_our_table_open(which);
 }
 
-/*
- * Take a row of idverify.apps apart.
- *
- * Whole: heap_getattr() is compiled in, and what it calls in one minor release
- * of the server is missing in older ones (dev/symbols).
- */
+/* Take a row of idverify.apps apart. */
 static void
-deform_app(IdvAppRow *app, Relation table, HeapTuple tuple)
+read_app(IdvAppRow *app, Relation table, HeapTuple tuple)
 {
-	TupleDesc	desc = RelationGetDescr(table);
-	Datum	   *values = palloc(desc->natts * sizeof(Datum));
-	bool	   *nulls = palloc(desc->natts * sizeof(bool));
+	Datum		values[APPS_READ];
+	bool		nulls[APPS_READ];
 
-	Assert(desc->natts >= APPS_NCOLUMNS);
-	heap_deform_tuple(tuple, desc, values, nulls);
-
-	app->id = DatumGetInt32(values[APPS_ID - 1]);
-	app->on_unverified = enum_number(values[APPS_ON_UNVERIFIED - 1],
-									 policy_labels);
-	app->signed_field = enum_number(values[APPS_SIGNED_FIELD - 1],
-									field_labels);
-	app->revealable = DatumGetBool(values[APPS_REVEALABLE - 1]);
-
-	pfree(values);
-	pfree(nulls);
+	idv_our_row(table, tuple, apps_columns, APPS_READ, values, nulls);
+	app->id = DatumGetInt32(values[APPS_ID]);
+	app->on_unverified = idv_our_label(values[APPS_ON_UNVERIFIED],
+									   "claim_policy", policy_labels);
+	app->signed_field = idv_our_label(values[APPS_SIGNED_FIELD],
+									  "signed_field", field_labels);
+	app->revealable = DatumGetBool(values[APPS_REVEALABLE]);
 }
 
 /* Take a row of idverify.secrets apart, copying what it points to. */
 static IdvSecretRow *
-deform_secret(Relation table, HeapTuple tuple)
+read_secret(Relation table, HeapTuple tuple)
 {
 	IdvSecretRow *secret = palloc(sizeof(IdvSecretRow));
-	TupleDesc	desc = RelationGetDescr(table);
-	Datum	   *values = palloc(desc->natts * sizeof(Datum));
-	bool	   *nulls = palloc(desc->natts * sizeof(bool));
+	Datum		values[SECRETS_READ];
+	bool		nulls[SECRETS_READ];
 
-	Assert(desc->natts >= SECRETS_NCOLUMNS);
-	heap_deform_tuple(tuple, desc, values, nulls);
-
-	secret->generation = DatumGetInt32(values[SECRETS_GENERATION - 1]);
-	secret->state = enum_number(values[SECRETS_STATE - 1], state_labels);
-	secret->sealed = DatumGetByteaPCopy(values[SECRETS_SEALED - 1]);
-	secret->key_id = DatumGetInt32(values[SECRETS_KEY_ID - 1]);
-	secret->hint = DatumGetTextPCopy(values[SECRETS_HINT - 1]);
-	secret->expires_at = nulls[SECRETS_EXPIRES_AT - 1] ? DT_NOEND :
-		DatumGetTimestampTz(values[SECRETS_EXPIRES_AT - 1]);
-
-	pfree(values);
-	pfree(nulls);
+	idv_our_row(table, tuple, secrets_columns, SECRETS_READ, values, nulls);
+	secret->generation = DatumGetInt32(values[SECRETS_GENERATION]);
+	secret->state = idv_our_label(values[SECRETS_STATE],
+								  "secret_state", state_labels);
+	secret->sealed = DatumGetByteaPCopy(values[SECRETS_SEALED]);
+	secret->key_id = DatumGetInt32(values[SECRETS_KEY_ID]);
+	secret->hint = DatumGetTextPCopy(values[SECRETS_HINT]);
+	secret->expires_at = nulls[SECRETS_EXPIRES_AT] ? DT_NOEND :
+		DatumGetTimestampTz(values[SECRETS_EXPIRES_AT]);
+	if ((secret->state == IDV_STATE_PREVIOUS) == nulls[SECRETS_EXPIRES_AT])
+		idv_report_not_as_installed("secret %d in idverify.secrets is \"%s\" and has %s expires_at",
+									secret->generation,
+									state_labels[secret->state],
+									nulls[SECRETS_EXPIRES_AT] ? "no" : "an");
 	return secret;
 }
 
@@ -273,54 +196,6 @@ compare_secrets(const ListCell *a, const ListCell *b)
 	return left->generation > right->generation ? -1 : 1;
 }
 
-/* Does this trigger of ours fire in every session_replication_role? */
-static bool
-has_tireless_trigger(Relation table)
-{
-	TriggerDesc *triggers = table->trigdesc;
-
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-	{
-		Trigger    *trigger = &triggers->triggers[i];
-
-		if (strcmp(trigger->tgname, "idverify_note_change") == 0)
-			return trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
-	}
-	return false;
-}
-
-/*
- * idv_changes_forget
- *		Look the tables up again when they are next read.
- */
-void
-idv_changes_forget(void)
-{
-	idv_changes_noted = false;
-	apps.oid = InvalidOid;
-	secrets.oid = InvalidOid;
-}
-
-/*
- * idv_our_table
- *		The OID of a table of ours, by its name.
- */
-Oid
-idv_our_table(const char *name)
-{
-	Oid			schema = get_namespace_oid("idverify", true);
-	Oid			table = OidIsValid(schema) ?
-	get_relname_relid(name, schema) : InvalidOid;
-
-	if (!OidIsValid(table))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table idverify.%s does not exist", name),
-				 errhint("Run CREATE EXTENSION idverify in this database."),
-				 errhidestmt(true)));
-	return table;
-}
-
 /*
  * idv_app_lock
  *		Lock an app against being deleted, or against getting contacts.
@@ -337,7 +212,7 @@ idv_our_table(const char *name)
 void
 idv_app_lock(int32 app_id, LOCKMODE mode)
 {
-	Relation	table = open_our_table(&apps);
+	Relation	table = open_table(IDV_APPS);
 
 	LockDatabaseObject(RelationGetRelid(table), (Oid) app_id, 0, mode);
 	table_close(table, NoLock);
@@ -347,29 +222,30 @@ idv_app_lock(int32 app_id, LOCKMODE mode)
  * idv_app_read
  *		Read the row of an app.
  *
- * Returns false if there is none.
+ * Returns false if there is none.  XX002 if the row was altered into what it
+ * cannot be.
  */
 bool
 idv_app_read(IdvAppRow *app, IdvText app_key)
 {
-	Relation	table = open_our_table(&apps);
-	ScanKeyData key;
-	SysScanDesc scan;
+	Relation	table = open_table(IDV_APPS);
+	SysScanDesc rows;
 	HeapTuple	tuple;
+	bool		found = false;
 
-	/* The index is in C collation, and so is a ScanKey: they have to agree. */
-	ScanKeyInit(&key, APPS_APP_KEY, BTEqualStrategyNumber, F_TEXTEQ,
+	rows = scan(table, &apps_key, "apps_app_key_key", F_TEXTEQ,
 				PointerGetDatum(cstring_to_text_with_len(app_key.bytes,
 														 (int) app_key.len)));
-	scan = scan_our_table(&apps, table, &key);
-
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		deform_app(app, table, tuple);
-
-	systable_endscan(scan);
+	while (HeapTupleIsValid(tuple = systable_getnext(rows)))
+	{
+		if (found)
+			idv_report_not_as_installed("two rows of idverify.apps have the same app_key");
+		read_app(app, table, tuple);
+		found = true;
+	}
+	systable_endscan(rows);
 	table_close(table, AccessShareLock);
-	return HeapTupleIsValid(tuple);
+	return found;
 }
 
 /*
@@ -377,49 +253,26 @@ idv_app_read(IdvAppRow *app, IdvText app_key)
  *		Read the rows of an app's secrets, expired ones included.
  *
  * Returns a list of IdvSecretRow: the current secret, the staged one, then
- * the previous ones, newest first.
+ * the previous ones, newest first.  XX002 if a row was altered into what it
+ * cannot be.
  */
 List *
 idv_secrets_read(int32 app_id)
 {
-	Relation	table = open_our_table(&secrets);
-	List	   *rows = NIL;
-	ScanKeyData key;
-	SysScanDesc scan;
+	Relation	table = open_table(IDV_SECRETS);
+	List	   *secrets = NIL;
+	SysScanDesc rows;
 	HeapTuple	tuple;
 
-	ScanKeyInit(&key, SECRETS_APP_ID, BTEqualStrategyNumber, F_INT4EQ,
+	rows = scan(table, &secrets_key, "secrets_pkey", F_INT4EQ,
 				Int32GetDatum(app_id));
-	scan = scan_our_table(&secrets, table, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		rows = lappend(rows, deform_secret(table, tuple));
-	systable_endscan(scan);
+	while (HeapTupleIsValid(tuple = systable_getnext(rows)))
+		secrets = lappend(secrets, read_secret(table, tuple));
+	systable_endscan(rows);
 	table_close(table, AccessShareLock);
 
-	list_sort(rows, compare_secrets);
-	return rows;
-}
-
-/*
- * idv_changes_are_watched
- *		Will every change of our tables be told to every backend?
- *
- * It is told by triggers, which have to fire ALWAYS: replicated changes and
- * restores run with ordinary triggers off.  Someone can switch them off even
- * so; "pg_restore --disable-triggers" does, and turns them into ordinary ones
- * afterwards.  Then nothing that was read may be trusted twice.
- */
-bool
-idv_changes_are_watched(void)
-{
-	Relation	apps_table = open_our_table(&apps);
-	Relation	secrets_table = open_our_table(&secrets);
-	bool		watched = has_tireless_trigger(apps_table) &&
-	has_tireless_trigger(secrets_table);
-
-	table_close(secrets_table, AccessShareLock);
-	table_close(apps_table, AccessShareLock);
-	return watched;
+	list_sort(secrets, compare_secrets);
+	return secrets;
 }
 
 /*
@@ -429,12 +282,8 @@ idv_changes_are_watched(void)
 IdvText
 idv_app_key_argument(NullableDatum app_key)
 {
-	if (app_key.isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("app_key must not be null"),
-				 errhint("The view idverify.app_status lists the apps.")));
-	return idv_text(app_key.value);
+	return idv_text(idv_argument(app_key, "app_key",
+								 "The view idverify.app_status lists the apps."));
 }
 
 /*
@@ -452,18 +301,4 @@ idv_report_unknown_app(IdvText app_key)
 			 errmsg("app \"%s\" does not exist",
 					pnstrdup(app_key.bytes, shown)),
 			 errhint("The view idverify.app_status lists the apps.")));
-}
-
-/*
- * idv_report_not_as_installed
- *		Raise the error that a table of ours is not what we have made it.
- *		55000.
- */
-void
-idv_report_not_as_installed(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("a table in schema idverify is not as it was installed"),
-			 errhint("Give its columns the names and types back that they had.")));
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * apps.h
- *	  Rows of our own tables, read as they are this instant.
+ *	  Rows of idverify.apps and idverify.secrets, as committed this instant.
  *
  *-------------------------------------------------------------------------
  */
@@ -61,21 +61,10 @@ typedef struct IdvSecretRow
 	TimestampTz expires_at;		/* DT_NOEND unless state is previous */
 } IdvSecretRow;
 
-/*
- * May what was read no longer be so?  Set by callbacks, which can run in the
- * middle of anything; cleared by idv_changes_forget().
- */
-extern bool idv_changes_noted;
-
-extern void idv_changes_init(void);
-extern void idv_changes_forget(void);
-extern Oid	idv_our_table(const char *name);
 extern void idv_app_lock(int32 app_id, LOCKMODE mode);
 extern bool idv_app_read(IdvAppRow *app, IdvText app_key);
 extern List *idv_secrets_read(int32 app_id);
-extern bool idv_changes_are_watched(void);
 extern IdvText idv_app_key_argument(NullableDatum app_key);
-extern void idv_report_not_as_installed(void) __attribute__((noreturn));
 extern void idv_report_unknown_app(IdvText app_key) __attribute__((noreturn));
 
 #endif							/* IDV_APPS_H */

@@ -19,8 +19,9 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 
+#include "server/as_installed.h"
 #include "server/index_lookup.h"
-#include "tables/apps.h"
+#include "tables/our_tables.h"
 
 /* The types of the columns, as they are read and passed. */
 #define COLUMN_TYPE(constant, name, type, nullable, writer) type,
@@ -225,7 +226,7 @@ expect_as_installed(Statement *statement)
 		memcmp(prepared->returned, statement->returned, sizeof(Oid) * n) != 0)
 	{
 		idv_statement_free(prepared);
-		idv_report_not_as_installed();
+		idv_report_not_as_installed("table idverify.contacts is not as it was installed");
 	}
 	prepared->nreturned = n;
 }
@@ -257,7 +258,8 @@ find(Statement *statement, const Datum values[2], IdvRow *first)
 	int			found = -1;
 
 	if (statement->probe.table != NULL)
-		found = idv_index_lookup(&statement->probe, DatumGetInt32(values[0]),
+		found = idv_index_lookup(&statement->probe, idv_our_table(statement->probe.table),
+								 DatumGetInt32(values[0]),
 								 values[1], first);
 	return found >= 0 ? (uint64) found : run(statement, values, NULL, first);
 }
@@ -274,7 +276,8 @@ read_contact(IdvContactRow *contact, IdvRow row)
 	for (int i = 0; i < IDV_CONTACT_COLUMNS; i++)
 	{
 		if (row.nulls[i] && !idv_contact_columns[i].nullable)
-			idv_report_not_as_installed();
+			idv_report_not_as_installed("column \"%s\" of a row of idverify.contacts is NULL",
+										idv_contact_columns[i].name);
 		contact->column[i].value = row.values[i];
 		contact->column[i].isnull = row.nulls[i];
 	}

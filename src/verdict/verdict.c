@@ -11,9 +11,10 @@
 #include "catalog/pg_enum.h"
 #include "utils/syscache.h"
 
-#include "core/hex.h"
 #include "core/bad_identity.h"
+#include "core/hex.h"
 #include "secrets/app_cache.h"
+#include "server/as_installed.h"
 
 const char *const idv_verdict_labels[IDV_VERDICTS] = {
 	[IDV_UNKNOWN_APP] = "unknown_app",
@@ -42,8 +43,8 @@ idv_verdict_value(Oid verdict_type, IdvVerdict verdict)
 										CStringGetDatum(idv_verdict_labels[verdict]));
 
 	if (!OidIsValid(value))
-		elog(ERROR, "cache lookup failed for verdict \"%s\"",
-			 idv_verdict_labels[verdict]);
+		idv_report_not_as_installed("type idverify.verdict has no value \"%s\"",
+									idv_verdict_labels[verdict]);
 	return value;
 }
 

@@ -1,0 +1,145 @@
+/*-------------------------------------------------------------------------
+ *
+ * changes.c
+ *	  What was changed in apps and secrets: may what was read no longer be so?
+ *
+ * The triggers of apps and secrets (tables/triggers.c) send a relcache
+ * invalidation for their table.  It comes to every backend with the commit, to
+ * those of standbys with its replay.  Whoever keeps what was read of these tables
+ * (secrets/app_cache.c) is told here that it may no longer be so:
+ *
+ * - by the invalidation;
+ * - at the end of a transaction that was rolled back, if what was read could be
+ *	 of its own making: triggers that never came to run have told nobody.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "tables/changes.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+
+#include "tables/our_tables.h"
+
+bool		idv_changes_noted = false;
+
+/*
+ * The subtransaction in which we last read what could be of our own making, and
+ * not committed; InvalidSubTransactionId if we did not.
+ */
+static SubTransactionId read_in = InvalidSubTransactionId;
+
+/*
+ * Relcache callback: relation relid changed, or all did if it is InvalidOid.
+ */
+static void
+note_change(Datum arg pg_attribute_unused(), Oid relid)
+{
+	if (!OidIsValid(relid) || idv_our_table_has(IDV_APPS, relid) ||
+		idv_our_table_has(IDV_SECRETS, relid))
+		idv_changes_noted = true;
+	idv_our_tables_note_change(relid);
+}
+
+/*
+ * Transaction callback: what we read of our own making may be undone.
+ *
+ * The triggers on our tables run after their statement.  One that fails has
+ * sent no invalidation, and what it had changed can have been read meanwhile,
+ * by a function that it called.
+ */
+static void
+note_end(XactEvent event, void *arg pg_attribute_unused())
+{
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		event != XACT_EVENT_PREPARE)
+		return;
+	if (event != XACT_EVENT_COMMIT && read_in != InvalidSubTransactionId)
+		idv_changes_noted = true;
+	read_in = InvalidSubTransactionId;
+}
+
+/*
+ * Subtransaction callback: likewise.
+ *
+ * Those that began later have higher numbers, and have ended before.
+ */
+static void
+note_subtransaction_end(SubXactEvent event, SubTransactionId ended,
+						SubTransactionId parent pg_attribute_unused(),
+						void *arg pg_attribute_unused())
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB && read_in >= ended)
+		idv_changes_noted = true;
+}
+
+/*
+ * idv_changes_init
+ *		Listen for changes.  Called once, when the module is loaded.
+ */
+void
+idv_changes_init(void)
+{
+	CacheRegisterRelcacheCallback(note_change, (Datum) 0);
+	RegisterXactCallback(note_end, NULL);
+	RegisterSubXactCallback(note_subtransaction_end, NULL);
+}
+
+/*
+ * idv_changes_note_reading
+ *		Apps or secrets are about to be read.
+ */
+void
+idv_changes_note_reading(void)
+{
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		read_in = GetCurrentSubTransactionId();
+}
+
+/*
+ * idv_changes_forget
+ *		What was read before is forgotten: count changes from here on.
+ */
+void
+idv_changes_forget(void)
+{
+	idv_changes_noted = false;
+}
+
+/* Does the trigger of ours fire in every session_replication_role? */
+static bool
+has_tireless_trigger(IdvOurTable which)
+{
+	Relation	table = idv_our_table_open(which);
+	TriggerDesc *triggers = table->trigdesc;
+	bool		fires = false;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+
+		if (strcmp(trigger->tgname, "idverify_note_change") == 0)
+			fires = trigger->tgenabled == TRIGGER_FIRES_ALWAYS;
+	}
+	table_close(table, AccessShareLock);
+	return fires;
+}
+
+/*
+ * idv_changes_are_watched
+ *		Will every change of apps and secrets be told to every backend?
+ *
+ * It is told by triggers, which have to fire ALWAYS: replicated changes and
+ * restores run with ordinary triggers off.  Someone can switch them off even
+ * so; "pg_restore --disable-triggers" does, and turns them into ordinary ones
+ * afterwards.  Then nothing that was read may be trusted twice.
+ */
+bool
+idv_changes_are_watched(void)
+{
+	return has_tireless_trigger(IDV_APPS) && has_tireless_trigger(IDV_SECRETS);
+}
