@@ -378,7 +378,7 @@ idv_keyring_report_missing(void)
 			 is_missing ?
 			 errhint("If secrets are sealed already, restore the file from its copy: a new one would not open them. Only if there never was a key ring, %s",
 					 MAKE_A_RING) :
-			 errhint("Mend the file that idverify.key_file names; it is read again at the next call."),
+			 errhint("Mend the file that idverify.key_file names; it is read again at the next call. It must be a regular file outside the data directory that belongs to the server's operating-system user and is open to nobody else (chmod 600), or that belongs to root and is at most readable by the server's group (chmod 640)."),
 			 errhidestmt(true), errhidecontext(true)));
 }
 
