@@ -2,7 +2,8 @@
 -- idverify_guard(): what an UPDATE stores
 --
 -- An UPDATE of other columns keeps the flag.  One that gives a user_hash is
--- judged like an INSERT.  One that changes who the contact is, without a hash,
+-- judged like an INSERT, and if the hash is wrong it changes nothing of a
+-- verified row, whatever else it sets.  One that changes who the contact is, without a hash,
 -- is a claim that does not verify: drop restores the old identity, accept
 -- stores the new one unverified, reject refuses it.  Whoever only takes an
 -- identity away is never stopped.  Nothing else moves the flag.
@@ -107,10 +108,28 @@ SELECT policy, change, stored.external_id, stored.email, stored.name, verified, 
 	(5, 'external_id = ''alice'''),
 	(6, 'external_id = ''alice'', user_hash = hash(''alice'')'),
 	(7, 'external_id = ''alice'', user_hash = hash(''a@x.org'')'),
-	(8, 'email = NULL')) AS t(n, change),
+	(8, 'email = NULL'),
+	(9, 'email = ''A@X.org'', name = ''Al'''),
+	(10, 'email = ''A@X.org'', user_hash = hash(''A@X.org'')'),
+	(11, 'user_hash = hash(''A@X.org'')'),
+	(12, 'email = ''a@x.orG2''')) AS t(n, change),
 	unnest('{accept,drop,reject}'::text[]) policy,
 	pg_temp.edit(ROW(0, policy, NULL, 'a@x.org', 'Alice', NULL, true), change) stored
  ORDER BY policy, n;
+
+-- a wrong hash leaves a verified row as it is, which counts as updated
+SET session_replication_role = replica;
+INSERT INTO contacts (app_key, external_id, email, name, is_verified) VALUES ('drop', 'alice', 'a@x.org', repeat('Alice ', 1000), true);
+SET session_replication_role = origin;
+CREATE TEMPORARY TABLE before AS SELECT * FROM contacts;
+SET ROLE regress_guard_app;
+UPDATE contacts SET name = NULL, email = '', external_id = 'bob', app_key = 'reject', user_hash = 'x';  -- fail
+\set QUIET off
+UPDATE contacts SET name = NULL, email = '', external_id = 'bob', app_key = 'accept', user_hash = 'x', is_verified = false;
+\set QUIET on
+RESET ROLE;
+SELECT c *= b AS same FROM contacts c, before b;
+DELETE FROM contacts;
 
 -- an anonymous contact, and what it becomes
 SELECT policy, change, stored.app_key, stored.external_id, stored.email, verified, error

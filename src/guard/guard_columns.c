@@ -17,6 +17,10 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/typcache.h"
+
+#include "server/text.h"
+#include "verdict/verdict.h"
 
 /* Is a column of this type fit for the role? */
 static bool
@@ -85,6 +89,8 @@ find_column(IdvColumn *column, IdvRole role, const char *name,
 	column->by_value = attribute->attbyval;
 	column->len = attribute->attlen;
 	column->padded = getBaseType(attribute->atttypid) == BPCHAROID;
+	column->type = attribute->atttypid;
+	column->collation = attribute->attcollation;
 	column->domain = get_typtype(attribute->atttypid) == TYPTYPE_DOMAIN ?
 		attribute->atttypid : InvalidOid;
 }
@@ -209,6 +215,59 @@ idv_columns_same(const IdvColumns *columns, IdvRole role,
 }
 
 /*
+ * idv_columns_equal
+ *		Are two values of the column of that role equal to its type?
+ *
+ * So an index on the column finds one where the other is: citext, and
+ * collations that are not deterministic, do not compare bytes.
+ */
+bool
+idv_columns_equal(const IdvColumns *columns, IdvRole role,
+				  const IdvGuardedRow *a, const IdvGuardedRow *b)
+{
+	const IdvColumn *column = &columns->of[role];
+	TypeCacheEntry *type = lookup_type_cache(column->type,
+											 TYPECACHE_EQ_OPR_FINFO);
+
+	if (a->of[role].isnull || b->of[role].isnull ||
+		!OidIsValid(type->eq_opr_finfo.fn_oid))
+		return false;
+	return DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo,
+										  column->collation,
+										  a->of[role].value,
+										  b->of[role].value));
+}
+
+/*
+ * idv_columns_same_identity
+ *		Is it the same identity in the column of that role?
+ *
+ * To the byte; of an email, letters A to Z in another case are no difference.
+ */
+bool
+idv_columns_same_identity(const IdvColumns *columns, IdvRole role,
+						  const IdvGuardedRow *a, const IdvGuardedRow *b)
+{
+	IdvText		left;
+	IdvText		right;
+
+	if (idv_columns_same(columns, role, a, b))
+		return true;
+	if (role != IDV_ROLE_EMAIL || a->of[role].isnull || b->of[role].isnull)
+		return false;
+
+	left = idv_text(a->of[role].value);
+	right = idv_text(b->of[role].value);
+	if (left.len != right.len)
+		return false;
+	for (size_t i = 0; i < left.len; i++)
+		if (pg_ascii_tolower((unsigned char) left.bytes[i]) !=
+			pg_ascii_tolower((unsigned char) right.bytes[i]))
+			return false;
+	return true;
+}
+
+/*
  * idv_columns_text
  *		What a row holds in the column of that role, as text.
  */
@@ -228,4 +287,26 @@ idv_columns_text(const IdvColumns *columns, IdvRole role, const IdvGuardedRow *r
 																   true_len));
 	}
 	return value;
+}
+
+/*
+ * idv_columns_blank
+ *		Is there nothing in the column of that role?
+ */
+bool
+idv_columns_blank(const IdvColumns *columns, IdvRole role,
+				  const IdvGuardedRow *row)
+{
+	return idv_is_absent(idv_columns_text(columns, role, row));
+}
+
+/*
+ * idv_columns_claim_nothing
+ *		Is a row one of nobody in particular?
+ */
+bool
+idv_columns_claim_nothing(const IdvColumns *columns, const IdvGuardedRow *row)
+{
+	return idv_columns_blank(columns, IDV_ROLE_EXTERNAL_ID, row) &&
+		idv_columns_blank(columns, IDV_ROLE_EMAIL, row);
 }

@@ -22,12 +22,17 @@ typedef struct IdvColumn
 	bool		by_value;
 	int16		len;
 	bool		padded;			/* character(n): trailing blanks are none */
+	Oid			type;
+	Oid			collation;
 	Oid			domain;			/* InvalidOid if its type is none */
 	void	   *domain_cache;
 } IdvColumn;
 
 /* What a partition holds: partition_move.c knows. */
 typedef struct IdvBounds IdvBounds;
+
+/* What was judged as an INSERT last: proposed_row.c knows. */
+struct IdvProposedRow;
 
 /* The columns that have the roles in the table of a trigger. */
 typedef struct IdvColumns
@@ -37,6 +42,7 @@ typedef struct IdvColumns
 	IdvColumn	of[IDV_ROLES];
 	Oid			root;			/* what the table is a partition of, and */
 	IdvBounds  *bounds;			/* ... which; both unset until needed */
+	struct IdvProposedRow *proposed;	/* NULL if none was */
 } IdvColumns;
 
 /* A row: what these columns hold, as stored. */
@@ -53,6 +59,15 @@ extern HeapTuple idv_columns_store(HeapTuple tuple, IdvColumns *columns,
 								   const IdvGuardedRow *wanted);
 extern bool idv_columns_same(const IdvColumns *columns, IdvRole role,
 							 const IdvGuardedRow *a, const IdvGuardedRow *b);
+extern bool idv_columns_equal(const IdvColumns *columns, IdvRole role,
+							  const IdvGuardedRow *a, const IdvGuardedRow *b);
+extern bool idv_columns_same_identity(const IdvColumns *columns, IdvRole role,
+									  const IdvGuardedRow *a,
+									  const IdvGuardedRow *b);
+extern bool idv_columns_blank(const IdvColumns *columns, IdvRole role,
+							  const IdvGuardedRow *row);
+extern bool idv_columns_claim_nothing(const IdvColumns *columns,
+									  const IdvGuardedRow *row);
 extern NullableDatum idv_columns_text(const IdvColumns *columns, IdvRole role,
 									  const IdvGuardedRow *row);
 

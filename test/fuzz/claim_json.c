@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "identify/claim_json.h"
+#include "server/json_merge.h"
 
 PG_MODULE_MAGIC;
 PG_FUNCTION_INFO_V1(fuzz_claim);
@@ -235,17 +236,17 @@ check_fields(const IdvClaimJson *sent)
 static void
 check_merge(Jsonb *target, Jsonb *patch)
 {
-	Jsonb	   *empty = idv_empty_object();
-	Jsonb	   *merged = idv_merge_patch(target, patch);
-	Jsonb	   *kept = idv_merge_patch(empty, patch);
+	Jsonb	   *empty = idv_json_empty_object();
+	Jsonb	   *merged = idv_json_merge_patch(target, patch);
+	Jsonb	   *kept = idv_json_merge_patch(empty, patch);
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
 	JsonbValue	value;
 
 	if (!JB_ROOT_IS_OBJECT(merged) ||
-		!same(idv_merge_patch(merged, patch), merged) ||
-		!same(idv_merge_patch(target, empty), target) ||
-		!same(idv_merge_patch(kept, kept), kept))
+		!same(idv_json_merge_patch(merged, patch), merged) ||
+		!same(idv_json_merge_patch(target, empty), target) ||
+		!same(idv_json_merge_patch(kept, kept), kept))
 		abort();
 
 	/* A patch's nulls remove, also where there is nothing. */
@@ -261,7 +262,7 @@ check_merge(Jsonb *target, Jsonb *patch)
 			Jsonb	   *member = JsonbValueToJsonb(&value);
 
 			if (JB_ROOT_IS_OBJECT(member) &&
-				!same(idv_merge_patch(empty, member), member))
+				!same(idv_json_merge_patch(empty, member), member))
 				abort();
 		}
 	}
@@ -285,7 +286,7 @@ try_claim(Jsonb *claim, Jsonb *target)
 				abort();
 			if (target != NULL && JB_ROOT_IS_OBJECT(target))
 				check_merge(target, sent.custom_data);
-			check_merge(idv_empty_object(), sent.custom_data);
+			check_merge(idv_json_empty_object(), sent.custom_data);
 		}
 	}
 	PG_CATCH();

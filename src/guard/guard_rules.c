@@ -1,0 +1,431 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard_rules.c
+ *	  What is stored of a row, by the worth of its claim.
+ *
+ * Which field was signed matters beyond the verdict.  An email beside a signed
+ * external_id is profile text, and anybody may edit it.  An external_id beside
+ * a signed email is not: every reader of the table takes the external_id of a
+ * verified contact for the signed one.  So a verified row never takes one that
+ * was not signed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "guard/guard_rules.h"
+
+#include "utils/rel.h"
+
+#include "secrets/app_cache.h"
+#include "verdict/unverified_log.h"
+#include "verdict/verdict.h"
+
+static void
+set_null(IdvGuardedRow *row, IdvRole role)
+{
+	row->of[role].value = (Datum) 0;
+	row->of[role].isnull = true;
+}
+
+static void
+set_verified(IdvGuardedRow *row, bool verified)
+{
+	row->of[IDV_ROLE_IS_VERIFIED].value = BoolGetDatum(verified);
+	row->of[IDV_ROLE_IS_VERIFIED].isnull = false;
+}
+
+static bool
+is_verified(const IdvGuardedRow *row)
+{
+	NullableDatum flag = row->of[IDV_ROLE_IS_VERIFIED];
+
+	return !flag.isnull && DatumGetBool(flag.value);
+}
+
+/* The app_key of a row; empty, as no app's is, if there is none. */
+static IdvText
+app_key_of(const IdvColumns *columns, const IdvGuardedRow *row)
+{
+	NullableDatum app_key = idv_columns_text(columns, IDV_ROLE_APP_KEY, row);
+	IdvText		none = {"", 0};
+
+	return app_key.isnull ? none : idv_text(app_key.value);
+}
+
+/*
+ * Judge what a row claims.
+ *
+ * An error of this, say that the key ring is missing, carries no context: it
+ * would quote a line of COPY or the statement of a function, and these hold
+ * the user_hash.  Whoever catches the error puts the stack back.
+ */
+static IdvJudgement
+judge(const IdvColumns *columns, const IdvGuardedRow *row)
+{
+	IdvClaim	claim = {
+		.external_id = idv_columns_text(columns, IDV_ROLE_EXTERNAL_ID, row),
+		.email = idv_columns_text(columns, IDV_ROLE_EMAIL, row),
+		.user_hash = idv_columns_text(columns, IDV_ROLE_USER_HASH, row),
+	};
+	ErrorContextCallback *context = error_context_stack;
+	const IdvApp *app;
+	IdvJudgement judgement;
+
+	error_context_stack = NULL;
+	app = idv_app_get(app_key_of(columns, row));
+	judgement.verdict = idv_judge(app, &claim);
+
+	/* What does not exist has no policy: the default stands in. */
+	judgement.policy = idv_app_is_known(app) ?
+		idv_app_row(app)->on_unverified : IDV_POLICY_DROP;
+	judgement.signed_field = idv_app_row(app)->signed_field;
+	error_context_stack = context;
+
+	return judgement;
+}
+
+/*
+ * Raise the error that a claim is refused.
+ *
+ * Neither statement nor context: see judge().
+ */
+static void
+report_rejected(const IdvColumns *columns, const IdvGuardedRow *row,
+				IdvVerdict verdict)
+{
+	IdvText		app_key = app_key_of(columns, row);
+
+	error_context_stack = NULL;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
+			 errmsg("claim to app \"%s\" is not verified: %s",
+					pnstrdup(app_key.bytes, app_key.len),
+					idv_verdict_labels[verdict]),
+			 errdetail("The app rejects claims that do not verify."),
+			 errhint("Pass the user_hash that was made of the value, or leave external_id and email empty for an anonymous contact."),
+			 errhidestmt(true)));
+}
+
+/* Write a line to the server's log about the claim of a row. */
+static void
+note_unverified(const IdvColumns *columns, const IdvGuardedRow *row,
+				IdvVerdict verdict)
+{
+	idv_log_unverified(app_key_of(columns, row), verdict,
+					   idv_columns_text(columns, IDV_ROLE_EXTERNAL_ID, row),
+					   idv_columns_text(columns, IDV_ROLE_EMAIL, row));
+}
+
+/*
+ * A row is verified by an app whose servers sign the email: do not take an
+ * external_id from it.  One that it held before, when the same email was
+ * verified already, may stay; old is NULL if there is none.
+ */
+static void
+keep_external_id(const IdvColumns *columns, IdvGuardedRow *row, const IdvGuardedRow *old)
+{
+	if (idv_columns_blank(columns, IDV_ROLE_EXTERNAL_ID, row))
+		return;
+	if (old != NULL)
+		row->of[IDV_ROLE_EXTERNAL_ID] = old->of[IDV_ROLE_EXTERNAL_ID];
+	else
+		set_null(row, IDV_ROLE_EXTERNAL_ID);
+}
+
+/* Which column holds what has to be signed, in an app that signs this field? */
+static IdvRole
+signed_role(const IdvColumns *columns, IdvSignedField field,
+			const IdvGuardedRow *row)
+{
+	if (field == IDV_SIGNED_EMAIL ||
+		(field == IDV_SIGNED_EITHER &&
+		 idv_columns_blank(columns, IDV_ROLE_EXTERNAL_ID, row)))
+		return IDV_ROLE_EMAIL;
+	return IDV_ROLE_EXTERNAL_ID;
+}
+
+/*
+ * idv_guard_insert
+ *		Decide what is stored of a row that is about to be inserted.
+ *
+ * row		in: what was given; out: what is stored
+ *
+ * 28000 if the app rejects its claim.
+ */
+void
+idv_guard_insert(IdvColumns *columns, const TriggerData *trigger,
+				 IdvGuardedRow *row)
+{
+	IdvJudgement judgement = {IDV_ANONYMOUS, IDV_POLICY_DROP, IDV_SIGNED_EITHER};
+
+	set_verified(row, false);
+	if (!idv_columns_claim_nothing(columns, row))
+		judgement = judge(columns, row);
+	idv_proposed_row_set(columns, trigger, &judgement,
+						 idv_columns_text(columns, IDV_ROLE_USER_HASH, row));
+
+	if (judgement.verdict == IDV_ANONYMOUS)
+		return;
+	if (judgement.verdict == IDV_VERIFIED)
+	{
+		if (judgement.signed_field == IDV_SIGNED_EMAIL)
+			keep_external_id(columns, row, NULL);
+		set_verified(row, true);
+		return;
+	}
+
+	/*
+	 * Somebody who saves a row that is there, by its primary key, claims
+	 * nothing.  The row cannot be inserted, so nothing of it is refused or
+	 * forgotten before the UPDATE tells what it changes.
+	 */
+	if (idv_columns_blank(columns, IDV_ROLE_USER_HASH, row) &&
+		judgement.policy != IDV_POLICY_ACCEPT &&
+		idv_proposed_row_exists(columns, trigger))
+		return;
+
+	note_unverified(columns, row, judgement.verdict);
+	switch (judgement.policy)
+	{
+		case IDV_POLICY_ACCEPT:
+			break;
+		case IDV_POLICY_DROP:
+			set_null(row, IDV_ROLE_EXTERNAL_ID);
+			set_null(row, IDV_ROLE_EMAIL);
+			break;
+		case IDV_POLICY_REJECT:
+			report_rejected(columns, row, judgement.verdict);
+			break;
+	}
+}
+
+/*
+ * Is the column of that role another than before?
+ *
+ * NULL and an empty value compare as equal, and so do emails that differ in
+ * the case of letters only.
+ */
+static bool
+is_changed(const IdvColumns *columns, IdvRole role,
+		   const IdvGuardedRow *row, const IdvGuardedRow *old)
+{
+	return !idv_columns_same_identity(columns, role, row, old) &&
+		!(idv_columns_blank(columns, role, row) && idv_columns_blank(columns, role, old));
+}
+
+/*
+ * A claim fails that would change a row which is there: log it, and apply the
+ * policy of the app.
+ *
+ * A row that is verified is not written, and verified says what becomes of
+ * the UPDATE instead.
+ */
+static IdvOutcome
+apply_policy(const IdvColumns *columns, const IdvJudgement *judgement,
+			 IdvGuardedRow *row, const IdvGuardedRow *old, IdvOutcome verified)
+{
+	note_unverified(columns, row, judgement->verdict);
+	if (judgement->policy == IDV_POLICY_REJECT)
+		report_rejected(columns, row, judgement->verdict);
+	if (is_verified(old) && verified != IDV_OUTCOME_STORE)
+		return verified;
+
+	if (judgement->policy == IDV_POLICY_ACCEPT)
+		set_verified(row, false);
+	else
+	{
+		row->of[IDV_ROLE_APP_KEY] = old->of[IDV_ROLE_APP_KEY];
+		row->of[IDV_ROLE_EXTERNAL_ID] = old->of[IDV_ROLE_EXTERNAL_ID];
+		row->of[IDV_ROLE_EMAIL] = old->of[IDV_ROLE_EMAIL];
+	}
+	return IDV_OUTCOME_STORE;
+}
+
+/*
+ * idv_guard_update
+ *		Decide what is stored of a row that is about to be updated.
+ *
+ * row		in: what was given; out: what is stored
+ *
+ * 28000 if the app rejects its claim.
+ */
+IdvOutcome
+idv_guard_update(const IdvColumns *columns, IdvGuardedRow *row,
+				 const IdvGuardedRow *old)
+{
+	bool		app = is_changed(columns, IDV_ROLE_APP_KEY, row, old);
+	bool		external_id = is_changed(columns, IDV_ROLE_EXTERNAL_ID, row, old);
+	bool		email = is_changed(columns, IDV_ROLE_EMAIL, row, old);
+	bool		hash = !idv_columns_blank(columns, IDV_ROLE_USER_HASH, row) &&
+	is_changed(columns, IDV_ROLE_USER_HASH, row, old);
+	bool		no_hash = idv_columns_blank(columns, IDV_ROLE_USER_HASH, row);
+	bool		identity;
+	IdvJudgement judgement;
+
+	/* Whatever was given, the flag stays, unless what follows moves it. */
+	row->of[IDV_ROLE_IS_VERIFIED] = old->of[IDV_ROLE_IS_VERIFIED];
+	if (!app && !external_id && !email && !hash)
+		return IDV_OUTCOME_STORE;
+
+	judgement = judge(columns, row);
+	if (judgement.verdict == IDV_VERIFIED)
+	{
+		if (judgement.signed_field == IDV_SIGNED_EMAIL)
+			keep_external_id(columns, row,
+							 is_verified(old) && !app && !email ? old : NULL);
+		set_verified(row, true);
+		return IDV_OUTCOME_STORE;
+	}
+
+	/* Whoever has a wrong hash writes nothing to a verified contact. */
+	if (hash && is_verified(old))
+		return apply_policy(columns, &judgement, row, old, IDV_OUTCOME_KEEP);
+
+	/*
+	 * Is it the identity that changed, of which the flag says that it was
+	 * signed?  An email is, unless there was an external_id that was signed
+	 * instead.
+	 */
+	identity = app || external_id ||
+		(email && signed_role(columns,
+							  judgement.signed_field == IDV_SIGNED_EMAIL ?
+							  IDV_SIGNED_EMAIL : IDV_SIGNED_EITHER,
+							  old) == IDV_ROLE_EMAIL);
+
+	/*
+	 * Whoever only takes away claims nothing.  A person must be able to be
+	 * forgotten under every policy.
+	 */
+	if (idv_columns_claim_nothing(columns, row) ||
+		(no_hash && !app &&
+		 (!external_id || idv_columns_blank(columns, IDV_ROLE_EXTERNAL_ID, row)) &&
+		 (!email || idv_columns_blank(columns, IDV_ROLE_EMAIL, row))))
+	{
+		if (identity)
+			set_verified(row, false);
+		return IDV_OUTCOME_STORE;
+	}
+
+	/* Profile text, which needs no signature */
+	if (no_hash && !identity && is_verified(old))
+		return IDV_OUTCOME_STORE;
+
+	return apply_policy(columns, &judgement, row, old, IDV_OUTCOME_STORE);
+}
+
+/*
+ * Was the identity signed that a row has after the UPDATE of a conflict?
+ *
+ * The conflict was found by an index, perhaps one to which two identities are
+ * equal that are not the same to the byte: then the row that is there is
+ * somebody else's.  So is a verified row of another identity, unless the
+ * proposed row names it by its primary key, as an UPDATE would.
+ */
+static bool
+is_what_was_signed(const IdvColumns *columns, const TriggerData *trigger,
+				   const IdvProposedRow *proposed, IdvSignedField field,
+				   const IdvGuardedRow *claimed,
+				   const IdvGuardedRow *row, const IdvGuardedRow *old)
+{
+	IdvRole		role = signed_role(columns, field, claimed);
+
+	if (!idv_columns_same(columns, IDV_ROLE_APP_KEY, row, claimed) ||
+		signed_role(columns, field, row) != role ||
+		!idv_columns_same_identity(columns, role, row, claimed))
+		return false;
+
+	if (idv_columns_same(columns, IDV_ROLE_APP_KEY, old, claimed) &&
+		signed_role(columns, field, old) == role &&
+		idv_columns_same_identity(columns, role, old, claimed))
+		return true;
+	if (idv_columns_equal(columns, role, old, claimed))
+		return false;
+	return !is_verified(old) ||
+		idv_proposed_row_names(proposed, columns, trigger);
+}
+
+/*
+ * idv_guard_conflict
+ *		Decide what is stored of a row that is about to be updated because a
+ *		proposed one conflicts with it.
+ *
+ * row		in: what was given; out: what is stored
+ *
+ * 28000 if the app rejects the claim.
+ *
+ * Both are one claim, which has been judged.  A user_hash that the UPDATE
+ * repeats is that of the INSERT.  A right one is judged again: the statement
+ * may have waited for the row, and a secret been revoked meanwhile.
+ */
+IdvOutcome
+idv_guard_conflict(const IdvColumns *columns, const TriggerData *trigger,
+				   const IdvProposedRow *proposed, IdvGuardedRow *row,
+				   const IdvGuardedRow *old)
+{
+	IdvJudgement judgement = proposed->judgement;
+	IdvGuardedRow claimed;
+
+	if (judgement.verdict == IDV_ANONYMOUS ||
+		(!proposed->signed_at_all &&
+		 idv_proposed_row_names(proposed, columns, trigger)))
+	{
+		set_null(row, IDV_ROLE_USER_HASH);
+		return idv_guard_update(columns, row, old);
+	}
+
+	row->of[IDV_ROLE_IS_VERIFIED] = old->of[IDV_ROLE_IS_VERIFIED];
+	if (judgement.verdict == IDV_VERIFIED)
+	{
+		idv_columns_read(&claimed, columns, proposed->slot);
+		claimed.of[IDV_ROLE_USER_HASH].value = PointerGetDatum(proposed->user_hash);
+		claimed.of[IDV_ROLE_USER_HASH].isnull = false;
+		judgement = judge(columns, &claimed);
+	}
+	if (judgement.verdict == IDV_VERIFIED)
+	{
+		if (is_what_was_signed(columns, trigger, proposed,
+							   judgement.signed_field, &claimed, row, old))
+		{
+			bool		same = !is_changed(columns, IDV_ROLE_APP_KEY, row, old) &&
+			!is_changed(columns, IDV_ROLE_EMAIL, row, old);
+
+			/* The signature counts for the spelling that was signed. */
+			if (signed_role(columns, judgement.signed_field, row) == IDV_ROLE_EMAIL)
+				row->of[IDV_ROLE_EMAIL] = claimed.of[IDV_ROLE_EMAIL];
+			if (judgement.signed_field == IDV_SIGNED_EMAIL)
+				keep_external_id(columns, row,
+								 is_verified(old) && same ? old : NULL);
+			set_verified(row, true);
+			return IDV_OUTCOME_STORE;
+		}
+		judgement.verdict = IDV_MISMATCH;
+	}
+
+	return apply_policy(columns, &judgement, row, old, IDV_OUTCOME_SKIP);
+}
+
+/*
+ * idv_guard_check_fold
+ *		See that a fold gives no verified contact another identity.  55000.
+ *
+ * It knows the columns of a guard that hangs on its table, and does not do so.
+ * A guard that hangs on a partition alone may have other ones.
+ */
+void
+idv_guard_check_fold(const IdvColumns *columns, const TriggerData *trigger)
+{
+	IdvGuardedRow row;
+	IdvGuardedRow old;
+
+	idv_columns_read(&row, columns, trigger->tg_newslot);
+	idv_columns_read(&old, columns, trigger->tg_trigslot);
+	if (is_verified(&old) &&
+		(is_changed(columns, IDV_ROLE_APP_KEY, &row, &old) ||
+		 is_changed(columns, IDV_ROLE_EXTERNAL_ID, &row, &old) ||
+		 is_changed(columns, IDV_ROLE_EMAIL, &row, &old)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a fold would give a verified contact in %s another identity",
+						RelationGetRelationName(trigger->tg_relation)),
+				 errhint("Create trigger \"%s\" on the partitioned table, so that the fold knows its columns.",
+						 trigger->tg_trigger->tgname)));
+}

@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ *
+ * proposed_row.h
+ *	  The row that an INSERT ... ON CONFLICT proposed for insertion.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_PROPOSED_ROW_H
+#define IDV_PROPOSED_ROW_H
+
+#include "postgres.h"
+
+#include "guard/guard_columns.h"
+#include "verdict/verdict.h"
+
+/* What the claim of a row is worth, and what the app says about it. */
+typedef struct IdvJudgement
+{
+	IdvVerdict	verdict;
+	IdvPolicy	policy;			/* for a claim that fails */
+	IdvSignedField signed_field;
+} IdvJudgement;
+
+/* The row that the guard judged last as an INSERT. */
+typedef struct IdvProposedRow
+{
+	bool		pending;		/* may its UPDATE still come? */
+	bool		had_tid;		/* its slot said where a row is, even before */
+	bool		signed_at_all;	/* it came with a user_hash, right or wrong */
+	IdvJudgement judgement;
+	TupleTableSlot *slot;		/* the row itself, but for its user_hash */
+	text	   *user_hash;		/* that, if it was right */
+	Size		room;			/* bytes that user_hash may have */
+} IdvProposedRow;
+
+extern void idv_proposed_row_set(IdvColumns *columns,
+								 const TriggerData *trigger,
+								 const IdvJudgement *judgement,
+								 NullableDatum user_hash);
+extern void idv_proposed_row_forget(IdvColumns *columns);
+extern const IdvProposedRow *idv_proposed_row_take(IdvColumns *columns,
+												   const TriggerData *trigger);
+extern bool idv_proposed_row_names(const IdvProposedRow *proposed,
+								   const IdvColumns *columns,
+								   const TriggerData *trigger);
+extern bool idv_proposed_row_exists(const IdvColumns *columns,
+									const TriggerData *trigger);
+
+#endif							/* IDV_PROPOSED_ROW_H */
