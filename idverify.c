@@ -35,6 +35,7 @@
 
 #include "references/table_description.h"
 #include "secrets/keyring.h"
+#include "server/trusted_code.h"
 #include "tables/changes.h"
 
 #if PG_VERSION_NUM < 150000
@@ -55,6 +56,7 @@ void
 _PG_init(void)
 {
 	idv_keyring_init();
+	idv_trusted_code_init();
 	idv_changes_init();
 	idv_table_descriptions_init();
 

@@ -136,6 +136,7 @@ delete_source(IdvFold *fold, Datum id)
 									 idv_operator_name(idv_equal_operator(contacts->id_type,
 																		  contacts->id_type))),
 							contacts->own ? 2 : 1, types);
+		contacts->remove.unreferenced = true;
 	}
 	idv_contact_table_write(contacts, &contacts->remove, values, NULL);
 	idv_fold_line(&fold->result, contacts->table->relation,

@@ -203,6 +203,7 @@ idverify_add_reference(PG_FUNCTION_ARGS)
 	if (get_rel_relispartition(relation))
 		relation = idv_root_relation(relation);
 	check_reference(contacts, relation, NameStr(*column));
+	idv_table_check_code(idv_table(relation));
 
 	values[0] = ObjectIdGetDatum(contacts->table->relation);
 	values[1] = ObjectIdGetDatum(relation);

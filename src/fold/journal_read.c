@@ -184,6 +184,7 @@ idv_journal_previous(IdvStep *step, const IdvJournaledFold *fold)
 		step->step = DatumGetInt32(result->values[0]);
 		step->table = idv_table(journaled_relation(fold,
 												   TextDatumGetCString(result->values[1])));
+		idv_table_check_code(step->table);
 		step->dropped_row.isnull = result->nulls[9];
 		if (!result->nulls[9])
 			step->dropped_row.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[9]));

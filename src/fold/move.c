@@ -20,6 +20,7 @@
 
 #include "fold/move_sql.h"
 #include "server/canonical_text.h"
+#include "references/reference_scan.h"
 
 /* Of a reference's columns the one that holds the id, or the first to change. */
 static const char *
@@ -105,6 +106,17 @@ report_left_behind(const IdvFold *fold, const IdvTable *table,
 }
 
 /*
+ * See that no row of a table that is not trusted points to the source.  42501.
+ */
+static void
+check_not_pointing(IdvTable *table, IdvReference *reference, IdvRow from)
+{
+	if (idv_reference_may_point(reference, table, from))
+		idv_report_objection(reference->table->relation,
+							 idv_table_objection(reference->table));
+}
+
+/*
  * idv_move_check_complete
  *		Before a row is deleted: see that nothing points to it any more.
  *
@@ -124,8 +136,13 @@ idv_move_check_complete(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to,
 		bool		nulls[2 * INDEX_MAX_KEYS];
 		uint32		changed;
 
+		if (idv_table_objection(reference->table) != NULL)
+		{
+			check_not_pointing(table, reference, from);
+			continue;
+		}
 		if (!table->references_have_triggers)
-			return;
+			continue;
 		if (source_parameters(values, nulls, &changed, table, reference, from, to) &&
 			is_any_left(idv_move_statements(table, reference, changed), values, nulls))
 			report_left_behind(fold, table, reference, from, depth);
@@ -245,6 +262,7 @@ drop(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
 		idv_table_statement(&table->remove, table,
 							psprintf("DELETE FROM %s x WHERE x.ctid = $1 AND x.tableoid = $2",
 									 table->from), 2, types);
+		table->remove.unreferenced = true;
 	}
 	if (idv_statement_run(&table->remove, place, NULL) != 1)
 		ereport(ERROR,
@@ -366,6 +384,11 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 
 	if (!source_parameters(values, nulls, &changed, table, reference, from, to))
 		return;
+	if (idv_table_objection(reference->table) != NULL)
+	{
+		check_not_pointing(table, reference, from);
+		return;
+	}
 	move = idv_move_statements(table, reference, changed);
 	if (!target_parameters(values, nulls, move, table, reference, to))
 		return;

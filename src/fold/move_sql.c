@@ -279,6 +279,8 @@ idv_move_statements(IdvTable *table, IdvReference *reference, uint32 changed)
 	ListCell   *lc;
 	MemoryContext caller;
 
+	idv_table_check_code(reference->table);
+	idv_reference_read_condition(reference);
 	foreach(lc, reference->moves)
 	{
 		move = lfirst(lc);

@@ -242,6 +242,7 @@ idv_contact_table(Oid relid)
 		relid = idv_root_relation(relid);
 	check_kind(relid);
 	table = idv_table(relid);
+	idv_table_check_code(table);
 	if (table->contacts != NULL)
 		return table->contacts;
 

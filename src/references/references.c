@@ -138,7 +138,6 @@ describe_listed(IdvTable *table, Oid relid, const char *column,
 				const char *condition)
 {
 	IdvReference *reference = palloc0(sizeof(IdvReference));
-	Relation	relation;
 	AttrNumber	id;
 	Oid			constraint;
 	Bitmapset  *key;
@@ -164,15 +163,32 @@ describe_listed(IdvTable *table, Oid relid, const char *column,
 		report_lost_reference(table->relation, relid, column);
 
 	if (condition != NULL)
-	{
-		relation = relation_open(relid, NoLock);
-		reference->condition = idv_condition_parse(relation, condition);
 		reference->condition_text = pstrdup(condition);
-		relation_close(relation, NoLock);
-	}
 	reference->self = idv_root_relation(relid) ==
 		idv_root_relation(table->relation);
 	return reference;
+}
+
+/*
+ * idv_reference_read_condition
+ *		Read the condition of a reference, if it has one, before it is used.
+ *
+ * Its constants are read as the types of the table's columns, which may run
+ * code: so the table has been seen to be trusted.
+ */
+void
+idv_reference_read_condition(IdvReference *reference)
+{
+	Relation	relation;
+	MemoryContext caller;
+
+	if (reference->condition_text == NULL || reference->condition != NULL)
+		return;
+	caller = MemoryContextSwitchTo(idv_table_context(reference->table));
+	relation = relation_open(reference->table->relation, NoLock);
+	reference->condition = idv_condition_parse(relation, reference->condition_text);
+	relation_close(relation, NoLock);
+	MemoryContextSwitchTo(caller);
 }
 
 /* Find the columns that our own table says to point to a table. */

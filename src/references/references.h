@@ -25,12 +25,13 @@ typedef struct IdvReference
 	AttrNumber	columns[INDEX_MAX_KEYS];
 	AttrNumber	referenced[INDEX_MAX_KEYS];
 	Oid			equal[INDEX_MAX_KEYS];	/* operator: referenced = column */
-	Expr	   *condition;		/* which rows point there; NULL: all */
-	char	   *condition_text;
+	char	   *condition_text; /* which rows point there; NULL: all */
+	Expr	   *condition;		/* likewise, once it was read */
 	List	   *moves;			/* of fold/move_sql.c */
 } IdvReference;
 
 extern List *idv_table_references(IdvTable *table);
+extern void idv_reference_read_condition(IdvReference *reference);
 extern bool idv_references_changed(IdvTable *table);
 
 #endif							/* IDV_REFERENCES_H */

@@ -155,6 +155,34 @@ idv_table_context(const IdvTable *table)
 }
 
 /*
+ * idv_table_objection
+ *		What of a table's code may not run as its owner, or NULL.
+ *
+ * Whoever only reads the catalog asks nobody; but nothing else is done with
+ * a table of which this is not NULL.
+ */
+const IdvObjection *
+idv_table_objection(const IdvTable *table)
+{
+	return idv_code_objection(table->relation, table->owner,
+							  strcmp(table->from, table->name) == 0,
+							  RowExclusiveLock);
+}
+
+/*
+ * idv_table_check_code
+ *		idv_table_objection(), raised as an error.  42501.
+ */
+void
+idv_table_check_code(const IdvTable *table)
+{
+	const IdvObjection *objection = idv_table_objection(table);
+
+	if (objection != NULL)
+		idv_report_objection(table->relation, objection);
+}
+
+/*
  * idv_table_statement
  *		Prepare a statement on a table, as its owner, to be kept with it.
  */
@@ -165,6 +193,7 @@ idv_table_statement(IdvStatement *statement, IdvTable *table, const char *sql,
 	MemoryContext caller;
 
 	/* In that order: a statement that fails is not prepared, nor leaked. */
+	idv_table_check_code(table);
 	caller = MemoryContextSwitchTo(table->home->context);
 	table->home->statements = lappend(table->home->statements, statement);
 	MemoryContextSwitchTo(caller);

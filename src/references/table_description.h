@@ -18,6 +18,7 @@
 #include "utils/rel.h"
 
 #include "server/statement.h"
+#include "server/trusted_code.h"
 
 typedef struct IdvTable
 {
@@ -44,6 +45,8 @@ extern void idv_table_descriptions_init(void);
 extern IdvTable *idv_table(Oid relation);
 extern bool idv_table_is_stale(const IdvTable *table);
 extern MemoryContext idv_table_context(const IdvTable *table);
+extern const IdvObjection *idv_table_objection(const IdvTable *table);
+extern void idv_table_check_code(const IdvTable *table);
 extern void idv_table_statement(IdvStatement *statement, IdvTable *table,
 								const char *sql, int nargs, const Oid *types);
 extern void idv_table_forget(IdvStatement *statement, IdvTable *table);

@@ -37,6 +37,8 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "server/key_actions.h"
+
 /* Is a constraint this one, or that of a partition, which is part of it? */
 static bool
 is_part_of(Oid constraint, Oid whole)
@@ -137,10 +139,11 @@ defer_nothing(EState *estate)
  *		Start the executor, with the check of one foreign key disabled.
  *
  * skipped_key	the foreign key, of an UPDATE; or InvalidOid
+ * unreferenced	see idv_check_key_actions()
  */
 QueryDesc *
 idv_executor_start(PlannedStmt *planned, DestReceiver *receiver,
-				   ParamListInfo params, Oid skipped_key)
+				   ParamListInfo params, Oid skipped_key, bool unreferenced)
 {
 	bool		restricted = InSecurityRestrictedOperation();
 	QueryDesc  *query;
@@ -153,5 +156,6 @@ idv_executor_start(PlannedStmt *planned, DestReceiver *receiver,
 		defer_nothing(query->estate);
 	if (OidIsValid(skipped_key))
 		skip_key_check(query->estate, skipped_key);
+	idv_check_key_actions(query->estate, query->operation, unreferenced);
 	return query;
 }

@@ -14,6 +14,7 @@
 
 extern QueryDesc *idv_executor_start(PlannedStmt *planned,
 									 DestReceiver *receiver,
-									 ParamListInfo params, Oid skipped_key);
+									 ParamListInfo params, Oid skipped_key,
+									 bool unreferenced);
 
 #endif							/* IDV_EXEC_TRIGGERS_H */

@@ -16,6 +16,7 @@
 #include "utils/snapmgr.h"
 
 #include "server/as_installed.h"
+#include "server/statement.h"
 
 /*
  * idv_query
@@ -44,6 +45,7 @@ idv_query(const char *sql, int nargs, const Oid *types, const Datum *values,
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s",
 			 SPI_result_code_string(SPI_result));
+	idv_check_plan(plan);
 
 	result = SPI_execute_snapshot(plan, unconstify(Datum *, values), nulls,
 								  GetLatestSnapshot(), InvalidSnapshot,

@@ -29,6 +29,7 @@
 #include "executor/executor.h"
 #include "executor/tstoreReceiver.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
@@ -37,6 +38,7 @@
 
 #include "server/as_installed.h"
 #include "server/exec_triggers.h"
+#include "server/trusted_code.h"
 
 /*
  * Could the owner of a table want to be who has called us all?
@@ -171,6 +173,14 @@ check_returned(const IdvStatement *statement)
 	idv_report_altered(label);
 }
 
+/* When the code that a statement can run was last found to be trusted. */
+typedef struct IdvChecked
+{
+	uint64		generation;		/* idv_code_generation(); 0: never */
+	Oid			role;			/* as whom */
+	List	   *queries;		/* what was looked at; NIL: never */
+} IdvChecked;
+
 /* Take down the types that a statement returns; freed with its plan. */
 static void
 note_returned(IdvStatement *statement)
@@ -185,6 +195,8 @@ note_returned(IdvStatement *statement)
 	statement->nreturned = natts;
 	for (int i = 0; i < natts; i++)
 		statement->returned[i] = TupleDescAttr(source->resultDesc, i)->atttypid;
+	statement->checked = MemoryContextAllocZero(source->context,
+												sizeof(IdvChecked));
 }
 
 /*
@@ -360,6 +372,79 @@ is_a_rules(const CachedPlanSource *source)
 	return linitial_node(Query, source->query_list)->querySource != QSRC_ORIGINAL;
 }
 
+/* Check the code of each table in a query.  context: is there one with parts? */
+static bool
+check_tables(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *entry = (RangeTblEntry *) node;
+
+		if (entry->rtekind == RTE_RELATION &&
+			idv_check_code(entry->relid, GetUserId(), entry->inh, entry->rellockmode))
+			*(bool *) context = true;
+		return false;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, check_tables, context,
+								 QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, check_tables, context);
+}
+
+/*
+ * See that the current user may run all that the tables in a statement's queries
+ * can run.  42501.
+ *
+ * Returns whether some table has parts.
+ */
+static bool
+check_queries(List *queries)
+{
+	bool		parts = false;
+
+	(void) check_tables((Node *) queries, &parts);
+	return parts;
+}
+
+/*
+ * idv_check_plan
+ *		The same for a plan that SPI has prepared in this transaction.
+ */
+void
+idv_check_plan(SPIPlanPtr plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, SPI_plan_get_plan_sources(plan))
+		(void) check_queries(((CachedPlanSource *) lfirst(lc))->query_list);
+}
+
+/* The same for a statement, unless nothing has changed since that was seen. */
+static void
+check_code(const IdvStatement *statement, const CachedPlanSource *source)
+{
+	IdvChecked *checked = statement->checked;
+	uint64		generation;
+
+	do
+	{
+		generation = idv_code_generation();
+		if (checked->generation == generation &&
+			checked->role == GetUserId() && checked->queries == source->query_list)
+			return;
+		checked->role = GetUserId();
+		checked->queries = source->query_list;
+
+		/* Parts have to be locked each time. */
+		if (check_queries(source->query_list))
+			checked->generation = 0;
+		else
+			checked->generation = generation;
+	} while (generation != idv_code_generation());
+}
+
 /*
  * Run a statement, and send what it returns to a receiver.
  *
@@ -377,7 +462,13 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 
 	idv_become_owner(&before, statement->owner);
 
+	/*
+	 * A plan computes constants; and what it locks may have changed until
+	 * then.
+	 */
+	check_code(statement, source);
 	plan = plan_of(statement);
+	check_code(statement, source);
 	if (plan == NULL || list_length(plan->stmt_list) != 1 || is_a_rules(source))
 	{
 		const char *command;
@@ -395,7 +486,8 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	UpdateActiveSnapshotCommandId();
 
 	query = idv_executor_start(linitial_node(PlannedStmt, plan->stmt_list), receiver,
-							   parameters(statement, values, nulls), skipped_key);
+							   parameters(statement, values, nulls), skipped_key,
+							   statement->unreferenced);
 #if PG_VERSION_NUM >= 180000
 	ExecutorRun(query, ForwardScanDirection, 0);
 #else

@@ -24,8 +24,11 @@ typedef struct IdvStatement
 	SPIPlanPtr	plan;			/* NULL: not prepared yet */
 	Oid			owner;			/* InvalidOid: the current user */
 	bool		ours;			/* on a table of ours, by a key */
+	bool		unreferenced;	/* deletes rows that nothing points to any
+								 * more */
 	Oid		   *returned;		/* the types of its result, or of the first */
 	int			nreturned;		/* columns of it: those that are read */
+	struct IdvChecked *checked; /* that its tables' code was trusted */
 } IdvStatement;
 
 /* One row: its columns in order, or those of a table by their numbers. */
@@ -61,6 +64,7 @@ extern void idv_statement_prepare(IdvStatement *statement, Oid owner,
 								  const char *sql, int nargs,
 								  const Oid *types);
 extern void idv_report_altered(const char *label) __attribute__((noreturn));
+extern void idv_check_plan(SPIPlanPtr plan);
 extern void idv_statement_free(IdvStatement *statement);
 extern uint64 idv_statement_run(const IdvStatement *statement,
 								const Datum *values, const bool *nulls);

@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * reference_scan.h
+ *	  Does anything point to a row?  Asked without running anybody's code.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_REFERENCE_SCAN_H
+#define IDV_REFERENCE_SCAN_H
+
+#include "postgres.h"
+
+#include "references/references.h"
+
+extern bool idv_reference_may_point(const IdvReference *reference,
+									const IdvTable *table, IdvRow row);
+
+#endif							/* IDV_REFERENCE_SCAN_H */

@@ -1,0 +1,165 @@
+/*-------------------------------------------------------------------------
+ *
+ * key_actions.c
+ *	  Whose code foreign keys would run, of the tables that point to one that is
+ *	  written.
+ *
+ * When a row is deleted, or its key is changed, each foreign key that points
+ * there runs a query on the table that holds it, as that table's owner: to see
+ * that no row is left, or to delete, update or empty those that are.  That fires
+ * triggers FOR EACH STATEMENT even where there is no such row.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "server/key_actions.h"
+
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "server/trusted_code.h"
+
+/* A foreign key, as far as it matters here. */
+typedef struct Key
+{
+	Bitmapset  *pointing;		/* its columns */
+	Bitmapset  *pointed_to;		/* what they point to */
+	char		on_update;
+	char		on_delete;
+} Key;
+
+static Bitmapset *
+add_columns(Bitmapset *set, const AttrNumber *columns, int n)
+{
+	for (int i = 0; i < n; i++)
+		set = bms_add_member(set, columns[i] - FirstLowInvalidHeapAttributeNumber);
+	return set;
+}
+
+static Key
+read_key(Oid constraint)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	Form_pg_constraint form;
+	AttrNumber	pointing[INDEX_MAX_KEYS];
+	AttrNumber	pointed_to[INDEX_MAX_KEYS];
+	Oid			equal[INDEX_MAX_KEYS];
+	int			n;
+	Key			key = {0};
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for constraint %u", constraint);
+	form = (Form_pg_constraint) GETSTRUCT(tuple);
+	DeconstructFkConstraintRow(tuple, &n, pointing, pointed_to, equal,
+							   NULL, NULL, NULL, NULL);
+	key.pointing = add_columns(NULL, pointing, n);
+	key.pointed_to = add_columns(NULL, pointed_to, n);
+	key.on_update = form->confupdtype;
+	key.on_delete = form->confdeltype;
+	ReleaseSysCache(tuple);
+	return key;
+}
+
+/*
+ * Check what a change of rows of one table makes foreign keys run.
+ *
+ * triggers		the table's; those of keys that must not run anything, and
+ *				need not, are disabled in it
+ * updated		the columns that change, or NULL: rows are deleted
+ * unreferenced	nothing points to the rows
+ * seen			the tables that were looked at on the way, by OID
+ */
+static void
+check_actions(TriggerDesc *triggers, const Bitmapset *updated,
+			  bool unreferenced, List *seen)
+{
+	check_stack_depth();
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+		Oid			other = trigger->tgconstrrelid;
+		const IdvObjection *objection;
+		char		action;
+		Key			key;
+
+		if (!trigger->tgisinternal || !OidIsValid(trigger->tgconstraint) ||
+			trigger->tgenabled == TRIGGER_DISABLED ||
+			RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_PK ||
+			(updated != NULL ? !TRIGGER_FOR_UPDATE(trigger->tgtype) :
+			 !TRIGGER_FOR_DELETE(trigger->tgtype)))
+			continue;
+		if (updated != NULL || !unreferenced)
+		{
+			key = read_key(trigger->tgconstraint);
+			if (updated != NULL && !bms_overlap(updated, key.pointed_to))
+				continue;
+		}
+
+		LockRelationOid(other, RowExclusiveLock);
+		objection = idv_code_objection(other, InvalidOid,
+									   get_rel_relkind(other) == RELKIND_PARTITIONED_TABLE,
+									   RowExclusiveLock);
+		if (objection != NULL)
+		{
+			if (!unreferenced)
+				idv_report_objection(other, objection);
+			trigger->tgenabled = TRIGGER_DISABLED;
+			continue;
+		}
+
+		/* What the key writes there can be pointed to as well. */
+		if (unreferenced || list_member_oid(seen, other))
+			continue;
+		action = updated != NULL ? key.on_update : key.on_delete;
+		if (action != FKCONSTR_ACTION_NOACTION && action != FKCONSTR_ACTION_RESTRICT)
+		{
+			Relation	relation = table_open(other, NoLock);
+
+			check_actions(relation->trigdesc,
+						  updated == NULL && action == FKCONSTR_ACTION_CASCADE ?
+						  NULL : key.pointing,
+						  false, lappend_oid(list_copy(seen), other));
+			table_close(relation, NoLock);
+		}
+	}
+}
+
+/*
+ * idv_check_key_actions
+ *		See that no foreign key runs code of a third role because of what a
+ *		statement does to the rows that it points to.  42501.
+ *
+ * estate		of a statement that was started, and has not run yet
+ * unreferenced	the caller has seen, and sees to it, that nothing points to the
+ *				rows that are deleted: then a key that must not look need not
+ */
+void
+idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced)
+{
+	ListCell   *lc;
+
+	if (operation != CMD_UPDATE && operation != CMD_DELETE)
+		return;
+	foreach(lc, estate->es_opened_result_relations)
+	{
+		ResultRelInfo *result = lfirst(lc);
+
+		if (result->ri_TrigDesc == NULL)
+			continue;
+		if (operation == CMD_DELETE)
+			check_actions(result->ri_TrigDesc, NULL, unreferenced, NIL);
+		else
+			check_actions(result->ri_TrigDesc, ExecGetAllUpdatedCols(result, estate),
+						  false, NIL);
+	}
+}

@@ -1,0 +1,57 @@
+/*-------------------------------------------------------------------------
+ *
+ * trusted_code.h
+ *	  Whose code a statement on a table would run.
+ *
+ * Whatever writes to a table runs what hangs there with the rights of whom it
+ * runs as, mostly the table's owner: triggers, functions in indexes and
+ * constraints, the checks of domains, partitions and all that hangs on them.
+ * All of this must belong to that role, to a superuser, or to a role that may
+ * become that role anyway.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_TRUSTED_CODE_H
+#define IDV_TRUSTED_CODE_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "storage/lockdefs.h"
+
+/* What is in the way of a statement on a table. */
+typedef struct IdvObjection
+{
+	char	   *reason;			/* of a message: "function f() belongs to ..." */
+	char	   *detail;			/* sentences */
+	char	   *hint;
+} IdvObjection;
+
+/* What a table can run, as server/table_code.c finds it. */
+typedef struct IdvTableCode
+{
+	Oid			role;			/* as whom it would run */
+	List	   *parts;			/* partitions or children, by OID */
+	IdvObjection *objection;	/* NULL: all of it is trusted */
+	/* used while it is looked at */
+	List	   *trusted;		/* roles that are */
+	List	   *types;			/* that were looked at, those built in aside */
+	List	   *functions;		/* likewise */
+} IdvTableCode;
+
+extern void idv_trusted_code_init(void);
+extern uint64 idv_code_generation(void);
+extern const IdvObjection *idv_code_objection(Oid relation, Oid role,
+											  bool with_parts, LOCKMODE lock);
+extern bool idv_check_code(Oid relation, Oid role, bool with_parts,
+						   LOCKMODE lock);
+extern void idv_report_objection(Oid relation, const IdvObjection *objection)
+			__attribute__((noreturn));
+
+/* of server/table_code.c, and what it calls */
+extern void idv_look_at_table(IdvTableCode *code, Oid relation,
+							  bool with_parts, LOCKMODE lock);
+extern void idv_code_watch_relation(Oid relation);
+extern void idv_code_watch(int cache, Oid object);
+
+#endif							/* IDV_TRUSTED_CODE_H */
