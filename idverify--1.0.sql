@@ -552,6 +552,29 @@ COMMENT ON FUNCTION @extschema@.idverify_identify(text, jsonb, uuid)
 REVOKE ALL ON FUNCTION @extschema@.idverify_identify(text, jsonb, uuid) FROM PUBLIC;
 
 
+CREATE FUNCTION @extschema@.idverify_identify(
+	app_key text,
+	claim jsonb,
+	visitor text,
+	OUT contact_id bigint,
+	OUT is_verified boolean,
+	OUT verdict idverify.verdict,
+	OUT visitor uuid,
+	OUT created boolean,
+	OUT fold_id bigint,
+	OUT shop_verified boolean)
+	RETURNS record
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_identify_text';
+
+COMMENT ON FUNCTION @extschema@.idverify_identify(text, jsonb, text)
+	IS 'the same, with a visitor token as the browser sent it: what is no UUID is as none';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_identify(text, jsonb, text) FROM PUBLIC;
+
+
 --
 -- Fold
 --
@@ -572,6 +595,24 @@ COMMENT ON FUNCTION @extschema@.idverify_fold(anyelement, anyelement, regclass, 
 	IS 'fold the source contact into the target: move all that points to it, then delete it; a row for each column that did';
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_fold(anyelement, anyelement, regclass, boolean, boolean) FROM PUBLIC;
+
+-- With ids as text: what a literal is, and a parameter that has no type.
+CREATE FUNCTION @extschema@.idverify_fold(
+	source text,
+	target text,
+	contacts regclass DEFAULT 'idverify.contacts',
+	dry_run boolean DEFAULT false,
+	force boolean DEFAULT false)
+	RETURNS TABLE (fold_id bigint, relation regclass, column_name name, moved bigint, dropped bigint)
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_fold';
+
+COMMENT ON FUNCTION @extschema@.idverify_fold(text, text, regclass, boolean, boolean)
+	IS 'the same, with ids as text';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_fold(text, text, regclass, boolean, boolean) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.idverify_unfold(fold_id bigint)
 	RETURNS TABLE (relation regclass, moved bigint, restored bigint)
@@ -598,6 +639,20 @@ COMMENT ON FUNCTION @extschema@.idverify_resolve(anyelement, regclass)
 	IS 'the contact that an old id has become, by the folds that stand';
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_resolve(anyelement, regclass) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.idverify_resolve(
+	id text,
+	contacts regclass DEFAULT 'idverify.contacts')
+	RETURNS text
+	LANGUAGE C
+	STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_resolve';
+
+COMMENT ON FUNCTION @extschema@.idverify_resolve(text, regclass)
+	IS 'the same, with ids as text';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_resolve(text, regclass) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.idverify_add_reference(
 	contacts regclass,

@@ -68,7 +68,7 @@ SELECT count(*) AS pointers FROM by_int WHERE person = 1;
 SELECT * FROM fold(1::smallint, 2::smallint, 'people');
 SELECT idverify_resolve(1::integer, 'people'), pg_typeof(idverify_resolve(1::integer, 'people'));
 SELECT * FROM undo();
-SELECT FROM idverify_fold('1'::text, '2'::text, 'people');  -- fail
+SELECT FROM idverify_fold('one'::text, '2'::text, 'people');  -- fail
 SELECT FROM idverify_fold('1 day'::interval, '2 days', 'people');  -- fail
 CREATE TABLE by_text (id varchar(9) PRIMARY KEY);
 CREATE TABLE of_text (id text REFERENCES by_text);

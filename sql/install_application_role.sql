@@ -12,7 +12,7 @@ SELECT app_key FROM idverify_create_app('Shop', 'shop', secret => '0123456789abc
 SELECT encode(hmac('ann'::bytea, '0123456789abcdef-shop'::bytea, 'sha256'), 'hex') AS ann \gset
 
 CREATE ROLE regress_idverify_chat;
-GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify, idverify_mask TO regress_idverify_chat;
+GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text), idverify_mask TO regress_idverify_chat;
 CREATE TABLE messages (
 	id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	contact_id bigint NOT NULL REFERENCES idverify.contacts (id),

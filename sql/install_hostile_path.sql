@@ -16,11 +16,11 @@ SET client_min_messages = warning;
 SELECT current_user AS superuser \gset
 CREATE ROLE regress_path_ask LOGIN;
 CREATE ROLE regress_path_admin LOGIN;
-GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify, idverify_mask
+GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text), idverify_mask
 	TO regress_path_ask;
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
 	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_purge,
-	idverify_rekey, idverify_fold, idverify_unfold, idverify_resolve, idverify_add_reference
+	idverify_rekey, idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass), idverify_add_reference
 	TO regress_path_admin;
 GRANT USAGE ON SCHEMA idverify TO regress_path_ask, regress_path_admin;
 GRANT SELECT, DELETE ON idverify.apps TO regress_path_admin;

@@ -10,12 +10,13 @@
 --
 \set VERBOSITY sqlstate
 SET client_min_messages = warning;
+TRUNCATE idverify.contacts, idverify.folds, idverify.fold_rows RESTART IDENTITY;
 SELECT app_key FROM idverify_create_app('Shop', 'shop');
 SELECT contact_id AS visitor FROM idverify_identify('shop') \gset
 
 -- what the documents grant to a chat application's role
 CREATE ROLE regress_idverify_chat;
-GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify, idverify_mask TO regress_idverify_chat;
+GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text), idverify_mask TO regress_idverify_chat;
 GRANT USAGE ON SCHEMA idverify TO regress_idverify_chat;
 GRANT SELECT ON idverify.contacts TO regress_idverify_chat;
 SELECT count(*) FILTER (WHERE has_table_privilege('regress_idverify_chat', oid, 'SELECT')) AS may_select,

@@ -75,7 +75,7 @@ $old->safe_psql(
 	INSERT INTO people VALUES (1, 'web', 'ann', NULL, '$hashes[0]'), (2, 'web', 'bob', NULL, '$hashes[0]');
 
 	CREATE ROLE regress_chat;
-	GRANT EXECUTE ON FUNCTION idverify_check, idverify_identify TO regress_chat;
+	GRANT EXECUTE ON FUNCTION idverify_check, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text) TO regress_chat;
 });
 
 # Everything there is, without what a visit changes.

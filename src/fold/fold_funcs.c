@@ -49,6 +49,8 @@ IDV_ENTRY(idverify_add_reference);
  * A row for each column that pointed to the source, and one for the table of
  * contacts itself, from which the source is dropped.  fold_id is null in a dry
  * run.  No row if source and target are the same: then there is no fold.
+ *
+ * The same function is there for ids as text.
  */
 Datum
 idverify_fold(PG_FUNCTION_ARGS)
@@ -122,6 +124,7 @@ idverify_unfold(PG_FUNCTION_ARGS)
  * idverify_resolve(id anyelement, contacts regclass) returns anyelement
  *
  * The contact that an old id has become; the id itself where it still is one.
+ * The same function is there for an id as text, and then returns text.
  */
 Datum
 idverify_resolve(PG_FUNCTION_ARGS)

@@ -89,6 +89,7 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
 	MemoryContext context = CurrentMemoryContext;
 	IdvContactTable *contacts;
 	Datum		followed;
+	Datum		become;
 	bool		is_verified;
 	bool		fits;
 	int16		length;
@@ -106,16 +107,21 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
 				 contacts->own ? 0 :
 				 errhint("If the table was renamed, correct its name in idverify.folds.")));
 
-	/* The caller may have said 5 where ids are bigint. */
-	followed = idv_cast(followed, contacts->id_type, id_type, &fits);
+	/* The caller may have said 5 where ids are bigint, or '5'. */
+	become = idv_cast(followed, contacts->id_type, id_type, &fits);
+	if (!fits && id_type == TEXTOID)
+	{
+		become = CStringGetTextDatum(idv_value_text(contacts->id_type, followed));
+		fits = true;
+	}
 	if (!fits)
 		elog(ERROR, "no assignment from type %u to type %u",
 			 contacts->id_type, id_type);
 	get_typlenbyval(id_type, &length, &by_value);
 	MemoryContextSwitchTo(context);
-	followed = datumCopy(followed, by_value, length);
+	become = datumCopy(become, by_value, length);
 	SPI_finish();
-	return followed;
+	return become;
 }
 
 /*

@@ -31,6 +31,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "core/hex.h"
 #include "tables/contacts.h"
 #include "server/sqlfunc.h"
 #include "fold/resolve.h"
@@ -48,6 +49,7 @@
 #define MAX_TRIES		1000
 
 IDV_ENTRY(idverify_identify);
+IDV_ENTRY(idverify_identify_text);
 
 /*
  * Random bytes are drawn for several visitor tokens at a time: a draw takes
@@ -416,20 +418,9 @@ answer(const IdvIdentification *call, FunctionCallInfo fcinfo)
 	return HeapTupleGetDatum(heap_form_tuple(answer_desc, values, nulls));
 }
 
-/*
- * idverify_identify(app_key text, claim jsonb, OUT contact_id bigint,
- *		OUT is_verified boolean, OUT verdict idverify.verdict,
- *		INOUT visitor uuid, OUT created boolean, OUT fold_id bigint,
- *		OUT shop_verified boolean)
- *
- * The contact that a visitor is, made or brought up to date if need be.
- * visitor is the browser's anonymous token, NULL if it has none yet; the one
- * that is returned is to be kept.  42704 for an unknown app, 22004 for a null
- * one, 22023 for a claim that is no object or has a field of a wrong type,
- * 54000 for one that is too large.  A claim that does not verify is no error.
- */
-Datum
-idverify_identify(PG_FUNCTION_ARGS)
+/* Identify a visitor by the first two arguments, and this token unless NULL. */
+static Datum
+identify(FunctionCallInfo fcinfo, const pg_uuid_t *visitor)
 {
 	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
 	IdvIdentification call = {.fold_id = 0};
@@ -441,9 +432,9 @@ idverify_identify(PG_FUNCTION_ARGS)
 	call.app_key = idv_app_key_argument(fcinfo->args[0]);
 	idv_claim_read(&call.sent,
 				   PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1));
-	call.has_visitor = !PG_ARGISNULL(2);
+	call.has_visitor = visitor != NULL;
 	if (call.has_visitor)
-		call.visitor = *PG_GETARG_UUID_P(2);
+		call.visitor = *visitor;
 	call.now = GetCurrentTimestamp();
 	judge(&call, fcinfo->args[0]);
 
@@ -464,5 +455,63 @@ idverify_identify(PG_FUNCTION_ARGS)
 						   call.sent.field[IDV_CONTACT_EMAIL]);
 
 	error_context_stack = hide.previous;
-	PG_RETURN_DATUM(answer(&call, fcinfo));
+	return answer(&call, fcinfo);
+}
+
+/*
+ * idverify_identify(app_key text, claim jsonb, OUT contact_id bigint,
+ *		OUT is_verified boolean, OUT verdict idverify.verdict,
+ *		INOUT visitor uuid, OUT created boolean, OUT fold_id bigint,
+ *		OUT shop_verified boolean)
+ *
+ * The contact that a visitor is, made or brought up to date if need be.
+ * visitor is the browser's anonymous token, NULL if it has none yet; the one
+ * that is returned is to be kept.  42704 for an unknown app, 22004 for a null
+ * one, 22023 for a claim that is no object or has a field of a wrong type,
+ * 54000 for one that is too large.  A claim that does not verify is no error.
+ */
+Datum
+idverify_identify(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATUM(identify(fcinfo, PG_ARGISNULL(2) ? NULL : PG_GETARG_UUID_P(2)));
+}
+
+/*
+ * Read a UUID: 32 hex digits, with hyphens in between or without.
+ *
+ * uuid_in() would raise an error for any other text, which a browser can send.
+ */
+static bool
+read_uuid(pg_uuid_t *uuid, const text *sent)
+{
+	char		digits[2 * UUID_LEN];
+	size_t		len = 0;
+
+	for (int i = 0; i < VARSIZE_ANY_EXHDR(sent); i++)
+	{
+		char		c = VARDATA_ANY(sent)[i];
+
+		if (c == '-')
+			continue;
+		if (len == sizeof(digits))
+			return false;
+		digits[len++] = c;
+	}
+	return idv_hex_decode(uuid->data, UUID_LEN, digits, len);
+}
+
+/*
+ * idverify_identify(app_key text, claim jsonb, visitor text) returns the same
+ *
+ * A visitor that is no UUID is as none: a browser can send anything, and a
+ * driver that sends no types has this one called.
+ */
+Datum
+idverify_identify_text(PG_FUNCTION_ARGS)
+{
+	pg_uuid_t	visitor;
+	bool		has_visitor = !PG_ARGISNULL(2) &&
+		read_uuid(&visitor, PG_GETARG_TEXT_PP(2));
+
+	PG_RETURN_DATUM(identify(fcinfo, has_visitor ? &visitor : NULL));
 }

@@ -317,14 +317,16 @@ idv_contact_table_app_id(IdvContactTable *contacts, Datum id, bool *is_verified)
 
 /*
  * idv_contact_table_id
- *		An id of any type as one of the contacts' own.
+ *		An id of any type, or as text, as one of the contacts' own.
  */
 Datum
 idv_contact_table_id(const IdvContactTable *contacts, Datum id, Oid type)
 {
 	bool		fits;
+	Datum		own_id = idv_cast(id, type, contacts->id_type, &fits);
 
-	id = idv_cast(id, type, contacts->id_type, &fits);
+	if (!fits && type == TEXTOID)
+		own_id = idv_read_text(id, contacts->id_type, &fits);
 	if (!fits)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -334,7 +336,7 @@ idv_contact_table_id(const IdvContactTable *contacts, Datum id, Oid type)
 						format_type_be(type)),
 				 errhint("Cast the id to type %s.",
 						 format_type_be(contacts->id_type))));
-	return id;
+	return own_id;
 }
 
 /*

@@ -11,5 +11,6 @@
 #include "postgres.h"
 
 extern Datum idv_cast(Datum value, Oid from, Oid to, bool *fits);
+extern Datum idv_read_text(Datum value, Oid to, bool *fits);
 
 #endif							/* IDV_CAST_H */
