@@ -111,7 +111,7 @@ SELECT count(DISTINCT fold_id) AS folds FROM wet;
 -- nothing points to the source; what could not move was the target's already
 TABLE conversations ORDER BY id;
 TABLE messages ORDER BY id;
-TABLE reactions ORDER BY 1, 2;
+TABLE reactions ORDER BY 1, emoji COLLATE "C";
 SELECT contact_id, tag, extract(year FROM tagged_at) AS year FROM tags ORDER BY 1, 2;
 TABLE devices ORDER BY id;
 TABLE notes ORDER BY 1, 2;

@@ -68,7 +68,7 @@ FROM (VALUES (repeat('k', 128)), (repeat('😀', 128))) AS keys(key),
 SELECT character, length, idverify_check(repeat(character, length), 'alice', signed('alice'))
 FROM (VALUES ('k'), ('😀')) AS characters(character),
 	(VALUES (1, 129), (2, 128), (3, 127), (4, 512), (5, 513), (6, 100000), (7, 128), (8, 0)) AS lengths(n, length)
-ORDER BY character, n;
+ORDER BY character COLLATE "C", n;
 
 DELETE FROM idverify.apps;
 

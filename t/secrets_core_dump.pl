@@ -12,6 +12,7 @@ use strict;
 use warnings;
 
 use Digest::SHA;
+use File::Glob ':bsd_glob';
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 use IdverifyTest;

@@ -9,6 +9,7 @@ use strict;
 use warnings;
 
 use File::Find;
+use File::Glob ':bsd_glob';
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 use IdverifyTest;

@@ -268,7 +268,8 @@ sub start_server
 		usleep(100_000);
 		last if $_ > 5 && -e "/proc/$postmaster/stat" && slurp_file("/proc/$postmaster/stat") =~ /\) Z/;
 	}
-	unlink $node->data_dir . '/postmaster.pid' if kill 0, $postmaster;
+	unlink $node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock'
+	  if kill 0, $postmaster;
 
 	# A process that was just being made, and not yet listed, ends by itself;
 	# until then the old server's memory is in use.

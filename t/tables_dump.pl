@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use File::Glob ':bsd_glob';
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 use IdverifyTest;
