@@ -24,7 +24,7 @@ CREATE TEMPORARY VIEW functions AS
 SELECT pronamespace::regnamespace AS schema, proname,
 	   replace(pg_get_function_arguments(oid), ', ', E',\n') AS arguments,
 	   pg_get_function_result(oid) AS result
-  FROM functions ORDER BY pronamespace::regnamespace::text, proname;
+  FROM functions ORDER BY pronamespace::regnamespace::text COLLATE "C", proname;
 
 -- A question is STABLE, since a secret that is revoked verifies no longer, and
 -- never STRICT, since a CHECK constraint takes NULL for yes.
@@ -50,7 +50,7 @@ SELECT proname, lanname AS language,
 SELECT t.oid::regtype AS type, string_agg(enumlabel, ', ' ORDER BY enumsortorder) AS labels
   FROM pg_type t JOIN pg_enum ON enumtypid = t.oid
  WHERE typnamespace = 'idverify'::regnamespace
- GROUP BY t.oid ORDER BY t.oid::regtype::text;
+ GROUP BY t.oid ORDER BY t.oid::regtype::text COLLATE "C";
 CREATE TEMPORARY VIEW relations AS
 	SELECT c.*
 	  FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
@@ -63,23 +63,23 @@ SELECT oid::regclass AS relation,
 	   relrowsecurity AS row_security, reloptions AS options,
 	   (SELECT string_agg(DISTINCT CASE grantee WHEN relowner THEN 'owner' WHEN 0 THEN 'PUBLIC' ELSE 'others' END, ', ')
 		  FROM aclexplode(coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, relowner)))) AS may_read
-  FROM relations ORDER BY oid::regclass::text;
+  FROM relations ORDER BY oid::regclass::text COLLATE "C";
 SELECT attrelid::regclass AS "table", attname, format_type(atttypid, atttypmod) AS type,
 	   attnotnull AS not_null, attidentity AS identity, pg_get_expr(adbin, adrelid) AS "default"
   FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
  WHERE attrelid IN (SELECT oid FROM relations WHERE relkind <> 'S') AND attnum > 0
- ORDER BY attrelid::regclass::text, attnum;
+ ORDER BY attrelid::regclass::text COLLATE "C", attnum;
 SELECT conrelid::regclass AS "table", contype, pg_get_constraintdef(oid) AS "constraint"
   FROM pg_constraint
  WHERE conrelid IN (SELECT oid FROM relations)
    AND contype IN ('p', 'u', 'c')
- ORDER BY conrelid::regclass::text, contype, pg_get_constraintdef(oid) COLLATE "C";
+ ORDER BY conrelid::regclass::text COLLATE "C", contype, pg_get_constraintdef(oid) COLLATE "C";
 SELECT indrelid::regclass AS "table", pg_get_expr(indpred, indrelid) AS unique_where,
 	   (SELECT string_agg(pg_get_indexdef(indexrelid, k, false), ', ' ORDER BY k)
 		  FROM generate_series(1, indnkeyatts) k) AS columns
   FROM pg_index
  WHERE indrelid IN (SELECT oid FROM relations) AND indisunique AND indpred IS NOT NULL
- ORDER BY indrelid::regclass::text, 2, 3;
+ ORDER BY indrelid::regclass::text COLLATE "C", 2, 3;
 
 -- What tells every backend, and what takes secrets along, fires whatever
 -- session_replication_role is.  What keeps an app that has contacts is as a
@@ -88,7 +88,7 @@ SELECT tgrelid::regclass AS "table", tgname, tgenabled,
 	   substring(pg_get_triggerdef(oid) FROM '(?:BEFORE|AFTER) .* ON ') || '...' AS event
   FROM pg_trigger
  WHERE tgrelid IN (SELECT oid FROM relations) AND NOT tgisinternal
- ORDER BY tgrelid::regclass::text, tgname;
+ ORDER BY tgrelid::regclass::text COLLATE "C", tgname;
 
 --
 -- What breaks a rule
@@ -144,7 +144,7 @@ SELECT conrelid::regclass, confrelid::regclass FROM pg_constraint
 SELECT c.oid::regclass AS not_in_dumps FROM pg_class c
  WHERE relnamespace = 'idverify'::regnamespace AND relkind IN ('r', 'p', 'S')
    AND c.oid NOT IN (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'idverify')
- ORDER BY c.oid::regclass::text;
+ ORDER BY c.oid::regclass::text COLLATE "C";
 SELECT config::regclass AS only_in_part
   FROM pg_extension, unnest(extconfig, extcondition) AS t(config, condition)
  WHERE extname = 'idverify' AND condition <> '';
