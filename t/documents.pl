@@ -55,7 +55,10 @@ log_statement_sample_rate = 1
 log_transaction_sample_rate = 1
 log_lock_waits = on
 log_duration = on
-debug_print_plan = off
+debug_print_parse = on
+debug_print_rewritten = on
+debug_print_plan = on
+debug_pretty_print = off
 shared_preload_libraries = 'auto_explain'
 auto_explain.log_min_duration = 0
 wal_level = logical
@@ -393,7 +396,7 @@ sub check_links
 {
 	my ($name) = @_;
 	my $folder = $name =~ m{^(.*/)} ? $1 : '';
-	my $prose = slurp_file("$root/$name") =~ s/^(\s*)```.*?^\1```$//msgr;
+	my $prose = slurp_file("$root/$name") =~ s/^([ \t]*)```.*?^\1```$//msgr;
 	my @broken;
 
 	while ($prose =~ /\]\(([^)\s]+)\)/g)
