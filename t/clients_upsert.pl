@@ -66,9 +66,14 @@ my %differs = (
 	{
 		my ($kind, $before, $hash, $told, $stored) = @_;
 
-		# upsert() expects a row back, and fails by itself where there is none
-		return ($told eq 'none' ? 'error TypeError' : $told, $stored);
+		# upsert() hands back what it was given, without id and flag, where it is told no row
+		return ($told eq 'none' ? 'new ' : $told, $stored);
 	});
+
+# bulkCreate() hands the rows that come back to its objects by position: where
+# one was skipped, each that follows is told another's name, id and flag.
+# doc/orms.md warns of it.
+my %told_together = (sequelize => { 'accept full' => 'new t, new f, new t, new , new ' });
 
 my @columns = ([ accept => 'full' ], [ accept => 'partial' ], [ drop => 'full' ],
 	[ drop => 'partial' ], [ reject => 'full' ], [ reject => 'partial' ]);
@@ -226,7 +231,12 @@ for my $client (clients())
 	{
 		my $refuses = $columns[$column][0] eq 'reject';
 
-		is($told[ $single + $column ], $refuses ? 'error 28000' : 'done', "$client, @{$columns[$column]}: all in one statement");
+		my @rows = map { $about[$_][1] } $single + $column * @together .. $single + ($column + 1) * @together - 1;
+
+		is($told[ $single + $column ] =~ s/-\d+//gr,
+			$refuses ? 'error 28000'
+			: $told_together{$client}{"@{$columns[$column]}"} // join(', ', grep { $_ ne 'none' } @rows),
+			"$client, @{$columns[$column]}: all in one statement");
 		for my $i (0 .. $#together)
 		{
 			my $n = $single + $column * @together + $i;

@@ -3,8 +3,8 @@
 // A client gives run() an object with a function for each way to write a contact:
 // insert, upsert and save take { table, partial, app_key, external_id, name,
 // user_hash } and resolve to the row that they were told, or to nothing where
-// they were told none; bulk takes { table, partial, rows } and upserts the rows
-// in one statement.  query(sql, parameters) resolves to rows; close() ends it.
+// they were told none; bulk takes { table, partial, rows }, upserts the rows in one
+// statement and resolves to the rows that it was told.  query(sql, parameters) resolves to rows; close() ends it.
 'use strict';
 
 const readline = require('readline');
@@ -22,6 +22,8 @@ function text(value) {
 	return String(value);
 }
 
+const told = (row) => `${text(row.name)} ${text(row.is_verified)}`;
+
 // Each library wraps the driver's error in one of its own.
 function sqlstate(error) {
 	for (let e = error; e; e = e.original || e.driverError || e.cause) {
@@ -37,11 +39,10 @@ async function result(client, { op, ...arguments_ }) {
 			return (await client.query(arguments_.sql, arguments_.parameters))
 				.map((row) => Object.values(row).map(text).join('|')).join(',');
 		case 'bulk':
-			await client.bulk(arguments_);
-			return 'done';
+			return (await client.bulk(arguments_)).map(told).join(', ') || 'none';
 		default: {
 			const row = await client[op](arguments_);
-			return row ? `${text(row.name)} ${text(row.is_verified)}` : 'none';
+			return row ? told(row) : 'none';
 		}
 	}
 }

@@ -22,6 +22,10 @@ def text(value):
     return str(value)
 
 
+def told(row):
+    return f'{text(row[0])} {text(row[1])}'
+
+
 def sqlstate(error):
     """Each library wraps the driver's error in one of its own."""
     while error:
@@ -37,10 +41,9 @@ def result(client, op, arguments):
         rows = client.query(arguments['sql'], arguments['parameters'])
         return ','.join('|'.join(map(text, row)) for row in rows)
     if op == 'bulk':
-        client.bulk(arguments)
-        return 'done'
-    told = getattr(client, op)(arguments)
-    return f'{text(told[0])} {text(told[1])}' if told else 'none'
+        return ', '.join(map(told, client.bulk(arguments))) or 'none'
+    row = getattr(client, op)(arguments)
+    return told(row) if row else 'none'
 
 
 def run(client):

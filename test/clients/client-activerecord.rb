@@ -26,7 +26,7 @@ class Client
   end
 
   def bulk(c)
-    MODELS[c['table']].upsert_all(c['rows'], unique_by: unique_by(c))
+    MODELS[c['table']].upsert_all(c['rows'], unique_by: unique_by(c), returning: TOLD).rows
   end
 
   def save(c)
@@ -62,16 +62,20 @@ def text(value)
   end
 end
 
+def told(row)
+  row.map { |value| text(value) }.join(' ')
+end
+
 def result(client, arguments)
   case arguments['op']
   when 'query'
     client.query(arguments['sql'], arguments['parameters']).map { |row| row.map { |v| text(v) }.join('|') }.join(',')
   when 'bulk'
-    client.bulk(arguments)
-    'done'
+    rows = client.bulk(arguments)
+    rows.empty? ? 'none' : rows.map { |row| told(row) }.join(', ')
   else
-    told = client.public_send(arguments['op'], arguments)
-    told ? told.map { |v| text(v) }.join(' ') : 'none'
+    row = client.public_send(arguments['op'], arguments)
+    row ? told(row) : 'none'
   end
 end
 

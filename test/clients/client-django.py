@@ -81,10 +81,7 @@ class Client:
 
     def bulk(self, c):
         with transaction.atomic():
-            for row in c['rows']:
-                MODELS[c['table']].objects.update_or_create(
-                    app_key=row['app_key'], external_id=row['external_id'],
-                    defaults={'name': row['name'], 'user_hash': row['user_hash']})
+            return [self.upsert({**row, 'table': c['table']}) for row in c['rows']]
 
 
 run(Client())

@@ -38,6 +38,11 @@ function text($value): string
 	return is_bool($value) ? ($value ? 't' : 'f') : (string) $value;
 }
 
+function told(array $row): string
+{
+	return implode(' ', array_map('text', $row));
+}
+
 function result(array $c): string
 {
 	switch ($c['op']) {
@@ -46,8 +51,7 @@ function result(array $c): string
 			$rows = rows(preg_replace('/\$\d/', '?', $c['sql']), $parameters);
 			return implode(',', array_map(fn ($row) => implode('|', array_map('text', $row)), $rows));
 		case 'bulk':
-			upsert($c, $c['rows']);
-			return 'done';
+			return implode(', ', array_map('told', upsert($c, $c['rows']))) ?: 'none';
 		case 'insert':
 			[$told] = rows("INSERT INTO {$c['table']} (app_key, external_id, name, user_hash) VALUES (?, ?, ?, ?)"
 				. ' RETURNING name, is_verified', of($c));
@@ -62,7 +66,7 @@ function result(array $c): string
 				. ' RETURNING name, is_verified', [$c['name'], $c['user_hash'], $id]);
 			break;
 	}
-	return $told ? implode(' ', array_map('text', $told)) : 'none';
+	return $told ? told($told) : 'none';
 }
 
 while (($line = fgets(STDIN)) !== false) {

@@ -44,7 +44,7 @@ class Client:
                           ' RETURNING name, is_verified', [c['name'], c['user_hash'], id])[0]
 
     def bulk(self, c):
-        self._upsert(c, c['rows'])
+        return self._upsert(c, c['rows'])
 
 
 run(Client())

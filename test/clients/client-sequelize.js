@@ -39,6 +39,7 @@ run({
 		return contact.reload();
 	},
 	bulk: (c) => model(c.table).bulkCreate(c.rows, {
+		returning: true,
 		updateOnDuplicate: ['name', 'user_hash'],
 		conflictAttributes: ['app_key', 'external_id'],
 		...(c.partial && { conflictWhere: { is_verified: true } }),

@@ -80,7 +80,7 @@ class Client:
             return contact.name, contact.is_verified
 
     def bulk(self, c):
-        self._upsert(c, c['rows'])
+        return self._upsert(c, c['rows'])
 
 
 run(Client())

@@ -52,7 +52,7 @@ run({
 		await contacts.save(Object.assign(contact, { name: c.name, user_hash: c.user_hash }));
 		return contacts.findOneBy({ id: contact.id });
 	},
-	bulk: (c) => upsert(c.table, c.partial, c.rows),
+	bulk: async (c) => (await upsert(c.table, c.partial, c.rows)).raw,
 	async query(sql, parameters) {
 		await initialized;
 		return source.query(sql, parameters);
