@@ -20,7 +20,7 @@ settings.configure(
 )
 django.setup()
 
-from django.db import connection, models, transaction  # noqa: E402
+from django.db import IntegrityError, connection, models, transaction  # noqa: E402
 
 from cases import run, values  # noqa: E402
 
@@ -71,6 +71,19 @@ class Client:
             app_key=c['app_key'], external_id=c['external_id'],
             defaults={'name': c['name'], 'user_hash': c['user_hash']})
         return read_back(contact)
+
+    def visit(self, c):
+        contacts = MODELS[c['table']].objects
+        try:
+            with transaction.atomic():
+                contact = contacts.create(**values(c))
+        except IntegrityError:
+            # nobody but the signed one conflicts with a verified contact
+            contact = contacts.get(app_key=c['app_key'], external_id=c['external_id'], is_verified=True)
+            contact.name = c['name']
+            contact.save(update_fields=['name'])
+        contact.refresh_from_db()
+        return contact.name, contact.is_verified
 
     def save(self, c):
         contact = MODELS[c['table']].objects.get(app_key=c['app_key'], external_id=c['external_id'])
