@@ -79,6 +79,13 @@ sub new_server
 	my $extension = delete $options{extension} // 1;
 	my $extra = delete $options{extra} // [];
 
+	# dev/test hands one over; without it, by "make installcheck", none is shared
+	if (!$has_ring && !$ENV{TEMP_CONFIG})
+	{
+		$ring = write_ring($node->basedir . '/ring', '1:' . new_key() . "\n");
+		$has_ring = 1;
+	}
+
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C', @$extra ],
 		%options);
 	$node->adjust_conf('postgresql.conf', 'idverify.key_file',
