@@ -8,6 +8,8 @@
 #	sql, sh						run
 #	js, ruby, php, python, go	a program that signs: it takes the secret from
 #								$IDENTITY_SECRET and the value as its argument
+#	js client-pg.js				a piece of a program in test/clients/, which dev/test clients
+#								runs: it has these lines, indented as it likes
 #	text						no commands: a picture, a file, a line of the log
 #	sh not-run, sql not-run		cannot be run here
 #
@@ -123,6 +125,17 @@ sub start
 		'<', \$session->{in}, '>', \$session->{out}, '2>', \$session->{err},
 		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	return $session;
+}
+
+# A piece of a program is there as it is printed.
+sub find_piece
+{
+	my ($block) = @_;
+	my ($program, $piece) = map { s/^\s+//gmr } slurp_file("$root/test/clients/$block->{how}"),
+	  join('', map { $_->{text} // '' } @{ $block->{pieces} });
+
+	ok(index($program, $piece) >= 0, "$block->{where}: is in test/clients/$block->{how}");
+	return;
 }
 
 # A shell, for the blocks of one page.  It ends at the first command that fails.
@@ -346,6 +359,7 @@ sub run_page
 		elsif ($what =~ /^(?:sh|sql) not-run$/) { $not_run++; note("$block->{where}: not run") }
 		elsif ($what =~ /^(?:sh|sql)$/) { run_commands($page, $block) }
 		elsif ($interpreter{$what}) { run_program($page, $block) }
+		elsif ($interpreter{ $block->{language} } && $block->{how} =~ /^client-\w+\.\w+$/) { find_piece($block) }
 		else { fail("$block->{where}: the fence should say what the block is, not '$what'") }
 	}
 	if ($page->{psql})

@@ -23,7 +23,7 @@ class Client
   def visit(c)
     contacts = MODELS[c['table']]
     begin
-      contact = contacts.create!(c.slice(*COLUMNS))
+      contact = contacts.transaction(requires_new: true) { contacts.create!(c.slice(*COLUMNS)) }
     rescue ActiveRecord::RecordNotUnique
       # nobody but the signed one conflicts with a verified contact
       contact = contacts.find_by!(app_key: c['app_key'], external_id: c['external_id'], is_verified: true)
