@@ -85,7 +85,14 @@ SELECT attempt, pg_temp.outcome(format('SELECT idverify_create_app(%L, %L)', 'Ke
 	(20, 'delete',                  E'key\x7F'),
 	(21, 'next line, U+0085',       U&'my\0085key'),
 	(22, 'U+009F',                  U&'my\009Fkey'),
-	(23, 'taken',                   'k')
+	(23, 'taken',                   'k'),
+	(24, 'zero width space, U+200B', U&'my\200Bkey'),
+	(25, 'right-to-left mark, U+200F', U&'my\200Fkey'),
+	(26, 'line separator, U+2028',  U&'my\2028key'),
+	(27, 'override, U+202E',        U&'my\202Ekey'),
+	(28, 'isolate, U+2066',         U&'my\2066key'),
+	(29, 'byte order mark, U+FEFF', U&'\FEFFkey'),
+	(30, 'hyphen, U+2010',          U&'my\2010key')
   ) AS t(n, attempt, app_key)
  ORDER BY n;
 SELECT idverify_create_app('Again', 'all');  -- fail

@@ -132,7 +132,7 @@ SELECT pg_temp.live('web');
 INSERT INTO known (app_key, label, secret)
 	SELECT 'web', 'seventh', idverify_rotate('web', grace => '0');
 SELECT pg_temp.live('web'), pg_temp.states('web');
-SELECT generation, pg_temp.ends('web', generation) = pg_temp.made('web', 7) AS just_now
+SELECT generation, pg_temp.ends('web', generation) = '-infinity' AS at_once
   FROM generate_series(1, 6) AS generation;
 
 -- so it does where '0' is the app's setting

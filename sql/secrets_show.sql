@@ -66,3 +66,9 @@ SELECT idverify_sign('imported', 'alice') = pg_temp.user_hash(pg_temp.secret('im
 
 DELETE FROM idverify.apps WHERE app_key IN ('shop', 'imported');
 SELECT count(*) AS left_over FROM idverify.secrets;
+
+-- an unknown app_key is quoted, but for what could end a line of the log or hide in it
+SELECT idverify_mask(E'no "such" größe');  -- fail
+SELECT idverify_mask(E'no\nLOG:  such');  -- fail
+SELECT idverify_mask(U&'no\202E\200Bsuch');  -- fail
+SELECT idverify_identify(U&'no\0085such');  -- fail

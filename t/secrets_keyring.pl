@@ -123,6 +123,8 @@ my $good = "1:$one\n";
 write_ring($_, $good)
   for "$data/ring", "$folder/wal/ring", "$folder/tablespace/ring";
 
+link "$data/ring", "$folder/linked" or die;
+
 my $backed_up =
   'it lies in the data directory or in a tablespace, where backups would pick it up';
 my $bad_line = 'is neither id:64-hex, nor a comment, nor blank';
@@ -151,6 +153,8 @@ my @refused = (
 	[ "a link into WAL's directory", 'wal/ring', undef, $backed_up ],
 	[ 'a link into a tablespace', 'tablespace/ring', undef, $backed_up ],
 
+	[ 'a link to a file of the data directory that is linked elsewhere', 'linked', undef, $backed_up ],
+
 	[ 'an empty file', '', 0600, 'it holds no key' ],
 	[ 'nothing but comments', "# none\n\n \t\n", 0600, 'it holds no key' ],
 	[ 'no ring at all', "hello\n", 0600, "line 1 $bad_line" ],
@@ -165,6 +169,9 @@ my @refused = (
 		'line 3 repeats the id of an earlier line' ],
 	[ 'a repeated line', "1:$one\n1:$one\n", 0600,
 		'line 2 repeats the id of an earlier line' ],
+	[ 'a key of zeros', "1:" . '00' x 32 . "\n", 0600, 'line 1 holds a key of one repeated byte, which is no secret' ],
+	[ 'a key of one repeated byte', "1:$one\n2:" . 'Ab' x 32 . "\n", 0600,
+		'line 2 holds a key of one repeated byte, which is no secret' ],
 	[ 'over 64 kB', $good . '#' x 65536, 0600, 'it is larger than 64 kB' ],
 );
 
@@ -345,4 +352,33 @@ is(sealed_by($warm), '3', 'a good ring is taken into use again');
 
 $warm->quit;
 $node->stop;
+#
+# A subdirectory of the data directory that is mounted elsewhere
+#
+
+SKIP:
+{
+	my @namespace = qw(unshare --user --map-current-user --mount --keep-caps sh -c);
+
+	system("@namespace true 2>/dev/null") == 0
+	  or skip 'may not make a namespace of its own', 2;
+	mkdir $_ or die for "$data/rings", "$folder/mounted";
+	write_ring("$data/rings/ring", $good);
+	$node->append_conf('postgresql.conf', "idverify.key_file = '$folder/mounted/ring'");
+	$node->stop;
+
+	my $postgres = $node->config_data('--bindir') . '/postgres';
+	for ([ "mount --bind '$data/rings' '$folder/mounted'", qr/$backed_up/, 'refused: a mount of a directory in the data directory' ],
+		[ "cp -p '$data/rings/ring' '$folder/mounted'", qr/identity_secret/, 'accepted: the same file in the place of that mount' ])
+	{
+		my ($prepare, $expected, $what) = @$_;
+		my $sql = "SELECT * FROM idverify_create_app('mounted')\n";
+		my $output = '';
+
+		IPC::Run::run([ @namespace, "$prepare && exec '$postgres' --single -D '$data' postgres" ],
+			'<', \$sql, '>&', \$output);
+		like($output, $expected, $what);
+	}
+}
+
 done_testing();

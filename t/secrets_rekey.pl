@@ -64,6 +64,17 @@ $node->safe_psql('postgres', "DELETE FROM idverify.apps WHERE app_key = 'late'")
 is(ask($warm, "$old_keys 1"), '0', '... as the rows say');
 is(ask($warm, 'SELECT idverify_rekey()'), '0', 'a second time there is nothing to do');
 
+# rekey reads the file anew, in a session that was told of no reload, too
+write_ring($ring, "3:$three\n2:$two\n");
+is(ask($warm, 'SELECT idverify_rekey()'), '122', 'rekey reads the file anew');
+is(ask($warm, "$old_keys 3"), '122', '... and seals under its first key');
+write_ring($ring, "2:$two\n3:${three}0\n");
+my (undef, $refusal) = ask($warm, 'SELECT idverify_rekey()');
+like($refusal, qr/F0000: could not use the key ring: line 2/, '... and under no other ring where it is bad');
+is(ask($warm, $count_right), '121', '... which leaves the session the one it had');
+write_ring($ring, "2:$two\n3:$three\n");
+is(ask($warm, 'SELECT idverify_rekey()'), '122', '... until it is mended');
+
 reload_ring("2:$two\n");
 is(ask($warm, $count_right), '121', 'the old key is needed no more');
 is($node->safe_psql('postgres', $count_right), '121', '... in a new session neither');

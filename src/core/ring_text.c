@@ -5,7 +5,8 @@
  *
  * Strict on purpose.  A line that is skipped because it was not understood is
  * a key that is missing on the day it is needed, so one bad line makes the
- * whole ring bad.
+ * whole ring bad.  So does a key that nobody can have drawn at random, of one
+ * byte repeated: it was put there to be replaced.
  *
  *-------------------------------------------------------------------------
  */
@@ -70,6 +71,8 @@ parse_key(IdvRing *ring, const char *line, size_t len)
 	if (!idv_hex_decode(key->key, IDV_MASTER_KEY_LEN,
 						colon + 1, len - id_len - 1))
 		return IDV_RING_BAD_LINE;
+	if (memcmp(key->key, key->key + 1, IDV_MASTER_KEY_LEN - 1) == 0)
+		return IDV_RING_WEAK_KEY;
 	if (!idv_master_key_init(key, id))
 		return IDV_RING_LIBRARY;
 

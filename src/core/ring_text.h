@@ -40,6 +40,7 @@ typedef enum IdvRingStatus
 	IDV_RING_OK = 0,
 	IDV_RING_BAD_LINE,			/* neither a key, nor a comment, nor blank */
 	IDV_RING_REPEATED_ID,		/* an id that an earlier line has */
+	IDV_RING_WEAK_KEY,			/* a key of one byte, repeated */
 	IDV_RING_TOO_MANY,			/* more than IDV_RING_MAX_KEYS keys */
 	IDV_RING_EMPTY,				/* not one key */
 	IDV_RING_LIBRARY			/* libcrypto refused */

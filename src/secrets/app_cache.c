@@ -203,14 +203,17 @@ is_live(const CachedSecret *secret, TimestampTz *now)
 }
 
 /*
- * Drop the rows of secrets that expired so long ago that they are not tried.
+ * Drop the rows of secrets that are not tried: that expired so long ago, or are
+ * more than an app may have.
  *
- * The list is newest first among the previous ones.
+ * The list is newest first among the previous ones.  Where a clock is behind,
+ * more than that are open; those that are over on the primary are the oldest.
  */
 static List *
-without_long_expired(List *rows)
+without_untried(List *rows)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	int			live = 0;
 	int			expired = 0;
 	ListCell   *cell;
 
@@ -218,7 +221,8 @@ without_long_expired(List *rows)
 	{
 		IdvSecretRow *row = lfirst(cell);
 
-		if (row->expires_at <= now && ++expired > EXPIRED_TRIED)
+		if (row->expires_at <= now ? ++expired > EXPIRED_TRIED :
+			++live > IDV_LIVE_MAX)
 			rows = foreach_delete_current(rows, cell);
 	}
 	return rows;
@@ -260,7 +264,7 @@ load_app(IdvText app_key)
 			break;
 		}
 	}
-	rows = without_long_expired(rows);
+	rows = without_untried(rows);
 
 	app = MemoryContextAllocZero(cache_context,
 								 offsetof(IdvApp, secrets) +

@@ -52,20 +52,8 @@ IDV_ENTRY(idverify_reveal);
 static void
 check_app_key(IdvText key)
 {
-	bool		blank = true;
-	bool		printable = true;
-
-	for (size_t i = 0; i < key.len; i++)
-	{
-		unsigned char c = (unsigned char) key.bytes[i];
-
-		/* C0 controls and DEL; in UTF-8 the C1 controls begin with C2 */
-		if (c < 0x20 || c == 0x7F ||
-			(GetDatabaseEncoding() == PG_UTF8 && c == 0xC2 &&
-			 (unsigned char) key.bytes[i + 1] < 0xA0))
-			printable = false;
-		blank = blank && c == ' ';
-	}
+	bool		printable = idv_text_is_printable(key);
+	bool		blank = idv_is_blank(key.bytes, key.len);
 
 	if (blank || !printable ||
 		pg_mbstrlen_with_len(key.bytes, (int) key.len) > IDV_APP_KEY_MAX)
@@ -158,7 +146,7 @@ idverify_create_app(PG_FUNCTION_ARGS)
 			(void) idv_argument(fcinfo->args[i], names[i], i == 0 ?
 								"Say what the app is called." :
 								"Leave it out to have the default.");
-	(void) idv_grace_usecs(PG_GETARG_INTERVAL_P(5));
+	(void) idv_grace_argument(PG_GETARG_INTERVAL_P(5));
 
 	values[0] = PG_GETARG_DATUM(0);
 	if (!PG_ARGISNULL(1))

@@ -88,60 +88,111 @@ idv_keyring_init(void)
 							   NULL, assign_key_file, NULL);
 }
 
-/* Is path equal to directory, or below it? */
-static bool
-is_below(const char *path, const char *directory)
+/* A file or directory, whatever path leads to it. */
+typedef struct Place
 {
-	size_t		len = strlen(directory);
+	dev_t		device;
+	ino_t		inode;
+}			Place;
 
-	return strncmp(path, directory, len) == 0 &&
-		(path[len] == '/' || path[len] == '\0');
+/* More parents than a path of PATH_MAX can have. */
+#define PLACES_MAX	(PATH_MAX / 2 + 2)
+
+/* What path leads to; false if to nothing. */
+static bool
+place_of(Place * place, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return false;
+	place->device = st.st_dev;
+	place->inode = st.st_ino;
+	return true;
 }
 
-/* Is path, which has no symbolic links, below what directory leads to? */
+/* Does path lead to one of these places? */
 static bool
-is_really_below(const char *path, const char *directory)
+leads_to(const char *path, const Place * places, int nplaces)
 {
-	char		resolved[PATH_MAX];
+	Place		place;
 
-	return realpath(directory, resolved) != NULL && is_below(path, resolved);
+	if (place_of(&place, path))
+		for (int i = 0; i < nplaces; i++)
+			if (place.device == places[i].device &&
+				place.inode == places[i].inode)
+				return true;
+	return false;
 }
 
 /*
- * Would a base backup copy the file at path?
+ * Is one of these places the directory, or directly in it?
  *
- * That is, does it lie in the data directory, or in one of the directories
- * that the data directory links to?
+ * What is directly in it is looked at, too, since a subdirectory or a file may be
+ * mounted, or linked, elsewhere: then the directory is none of its parents.
  */
 static bool
-is_backed_up(const char *path)
+holds_any(const char *directory, const Place * places, int nplaces)
 {
-	char		link[MAXPGPATH];
-	DIR		   *tablespaces;
+	DIR		   *entries;
 	struct dirent *entry;
-	bool		found = false;
+	char		path[MAXPGPATH];
+	bool		found = leads_to(directory, places, nplaces);
 
-	if (is_really_below(path, DataDir))
-		return true;
-
-	snprintf(link, sizeof(link), "%s/pg_wal", DataDir);
-	if (is_really_below(path, link))
-		return true;
-
-	snprintf(link, sizeof(link), "%s/pg_tblspc", DataDir);
-	tablespaces = AllocateDir(link);
+	entries = found ? NULL : AllocateDir(directory);
+	if (entries == NULL)
+		return found;
 	while (!found &&
-		   (entry = ReadDirExtended(tablespaces, link, LOG)) != NULL)
+		   (entry = ReadDirExtended(entries, directory, LOG)) != NULL)
 	{
 		if (strcmp(entry->d_name, ".") == 0 ||
 			strcmp(entry->d_name, "..") == 0)
 			continue;
-		snprintf(link, sizeof(link), "%s/pg_tblspc/%s", DataDir, entry->d_name);
-		found = is_really_below(path, link);
+		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+		found = leads_to(path, places, nplaces);
 	}
-	if (tablespaces != NULL)
-		FreeDir(tablespaces);
+	FreeDir(entries);
+	return found;
+}
 
+/*
+ * Would a base backup copy the file at path, which has no symbolic links?
+ *
+ * That is, does it lie in the data directory, or in one of the directories that
+ * the data directory links to, by whatever path?  Devices and inodes are compared,
+ * of the file and of all its parents: a mount or a hard link has a path of its
+ * own.
+ */
+static bool
+is_backed_up(const char *path)
+{
+	Place	   *places = malloc(PLACES_MAX * sizeof(Place));
+	char		parent[PATH_MAX];
+	char		link[MAXPGPATH];
+	int			nplaces = 0;
+	bool		found;
+
+	/* Better no ring than one that may be in the backups. */
+	if (places == NULL)
+		return true;
+
+	strlcpy(parent, path, sizeof(parent));
+	while (strlen(parent) > 1)
+	{
+		char	   *slash = strrchr(parent, '/');
+
+		if (place_of(&places[nplaces], parent))
+			nplaces++;
+		if (slash == NULL)
+			break;
+		*slash = '\0';
+	}
+
+	/* pg_wal is in the data directory, or a link there. */
+	snprintf(link, sizeof(link), "%s/pg_tblspc", DataDir);
+	found = holds_any(DataDir, places, nplaces) ||
+		holds_any(link, places, nplaces);
+	free(places);
 	return found;
 }
 
@@ -196,6 +247,7 @@ explain(IdvRingStatus status, int bad_line)
 	static const char *const faults[] = {
 		[IDV_RING_BAD_LINE] = "is neither id:64-hex, nor a comment, nor blank",
 		[IDV_RING_REPEATED_ID] = "repeats the id of an earlier line",
+		[IDV_RING_WEAK_KEY] = "holds a key of one repeated byte, which is no secret",
 		[IDV_RING_TOO_MANY] = "is one key too many: a ring holds 64",
 		[IDV_RING_LIBRARY] = "could not be made ready for use",
 	};
@@ -380,6 +432,20 @@ idv_keyring_report_missing(void)
 					 MAKE_A_RING) :
 			 errhint("Mend the file that idverify.key_file names; it is read again at the next call. It must be a regular file outside the data directory that belongs to the server's operating-system user and is open to nobody else (chmod 600), or that belongs to root and is at most readable by the server's group (chmod 640)."),
 			 errhidestmt(true), errhidecontext(true)));
+}
+
+/*
+ * idv_keyring_read
+ *		Read the file anew, whether or not the configuration was reloaded.
+ *
+ * F0000 if it cannot be used: the ring in use stays, but is not returned.
+ */
+const IdvRing *
+idv_keyring_read(void)
+{
+	if (!load_ring())
+		idv_keyring_report_missing();
+	return ring;
 }
 
 /*

@@ -16,6 +16,7 @@ extern void idv_keyring_init(void);
 extern const IdvRing *idv_keyring(void);
 extern uint64 idv_keyring_number(void);
 extern const IdvRing *idv_keyring_needed(void);
+extern const IdvRing *idv_keyring_read(void);
 extern void idv_keyring_report_missing(void) __attribute__((noreturn));
 
 #endif							/* IDV_KEYRING_H */

@@ -19,29 +19,39 @@
 #include "utils/timestamp.h"
 
 #include "core/hex.h"
-#include "server/query.h"
 #include "secrets/sealed_secret.h"
+#include "server/query.h"
 
 #define GRACE_MAX			(30 * USECS_PER_DAY)
 
 /*
- * idv_grace_usecs
- *		The length of a grace window in microseconds.  22023 if it is out of
- *		range.
+ * idv_grace_read
+ *		The length of a grace window in microseconds; false if it is out of range.
  *
  * Days have 24 hours and months 30 days here, as they have when intervals are
  * compared: a grace window is a length of time, whatever the session's time
  * zone does meanwhile.
  */
-int64
-idv_grace_usecs(const Interval *grace)
+bool
+idv_grace_read(int64 *usecs, const Interval *grace)
 {
 	int64		days = (int64) grace->month * DAYS_PER_MONTH + grace->day;
+
+	return !pg_mul_s64_overflow(days, USECS_PER_DAY, usecs) &&
+		!pg_add_s64_overflow(*usecs, grace->time, usecs) &&
+		*usecs >= 0 && *usecs <= GRACE_MAX;
+}
+
+/*
+ * idv_grace_argument
+ *		The same of an argument.  22023 if it is out of range.
+ */
+int64
+idv_grace_argument(const Interval *grace)
+{
 	int64		usecs;
 
-	if (pg_mul_s64_overflow(days, USECS_PER_DAY, &usecs) ||
-		pg_add_s64_overflow(usecs, grace->time, &usecs) ||
-		usecs < 0 || usecs > GRACE_MAX)
+	if (!idv_grace_read(&usecs, grace))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("grace is out of range"),
@@ -50,10 +60,34 @@ idv_grace_usecs(const Interval *grace)
 }
 
 /*
+ * Refuse a secret that is one more than may verify.  54000.
+ *
+ * Each takes memory that is locked, and time of every claim that does not verify.
+ */
+static void
+check_number(int32 app_id, TimestampTz now)
+{
+	Oid			types[] = {INT4OID, TIMESTAMPTZOID};
+	Datum		values[] = {Int32GetDatum(app_id), TimestampTzGetDatum(now)};
+
+	if (idv_query("SELECT FROM idverify.secrets WHERE app_id = $1"
+				  " AND (expires_at IS NULL OR expires_at > $2)",
+				  lengthof(types), types, values, NULL) < IDV_LIVE_MAX)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("too many secrets of this app verify"),
+			 errdetail("An app can have %d: one current, one staged, and previous ones whose grace is not over.",
+					   IDV_LIVE_MAX),
+			 errhint("End the grace windows with idverify_revoke, or rotate with grace => '0'.")));
+}
+
+/*
  * idv_secret_add
  *		Seal a secret and add it to its app as a new generation.
  *
- * The caller has locked the app.  F0000 if there is no key ring.
+ * The caller has locked the app.  F0000 if there is no key ring, 54000 if the app
+ * has as many secrets that verify as it may have.
  */
 void
 idv_secret_add(int32 app_id, const char *state, IdvText secret,
@@ -66,6 +100,7 @@ idv_secret_add(int32 app_id, const char *state, IdvText secret,
 	int32		generation;
 	int32		key_id;
 
+	check_number(app_id, now);
 	values[0] = Int32GetDatum(app_id);
 	idv_query("SELECT coalesce(max(generation), 0) + 1 FROM idverify.secrets"
 			  " WHERE app_id = $1",

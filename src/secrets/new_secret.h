@@ -23,7 +23,8 @@ typedef struct IdvNewSecret
 	char		digits[IDV_MINTED_LEN];
 } IdvNewSecret;
 
-extern int64 idv_grace_usecs(const Interval *grace);
+extern bool idv_grace_read(int64 *usecs, const Interval *grace);
+extern int64 idv_grace_argument(const Interval *grace);
 extern void idv_secret_add(int32 app_id, const char *state, IdvText secret,
 						   const text *hint, TimestampTz now);
 extern void idv_secret_mint(IdvNewSecret *minted, int32 app_id, const char *state,

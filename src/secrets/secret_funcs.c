@@ -29,6 +29,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "server/as_installed.h"
 #include "server/query.h"
 #include "server/sqlfunc.h"
 #include "secrets/keyring.h"
@@ -69,7 +70,8 @@ lock_app(NullableDatum app_key)
 		idv_report_unknown_app(key);
 
 	app.id = DatumGetInt32(idv_query_value(SPI_tuptable, 0, 1, INT4OID));
-	app.grace = idv_grace_usecs(DatumGetIntervalP(idv_query_value(SPI_tuptable, 0, 2, INTERVALOID)));
+	if (!idv_grace_read(&app.grace, DatumGetIntervalP(idv_query_value(SPI_tuptable, 0, 2, INTERVALOID))))
+		idv_report_not_as_installed("grace of app %d in idverify.apps is out of range", app.id);
 	app.confirm_rotation = DatumGetBool(idv_query_value(SPI_tuptable, 0, 3, BOOLOID));
 	app.now = GetCurrentTimestamp();
 	return app;
@@ -107,19 +109,40 @@ has_staged(const LockedApp *app)
 }
 
 /*
+ * Until when a secret verifies that has so many microseconds left.
+ *
+ * Ended at once is ended on every clock: that of a standby may be behind.
+ */
+static TimestampTz
+end_of_grace(const LockedApp *app, int64 grace)
+{
+	return grace == 0 ? DT_NOBEGIN : app->now + grace;
+}
+
+/*
  * End every grace window of the app by that time.
  *
- * One that ends sooner anyway keeps its own countdown.
+ * One that ends sooner anyway keeps its own countdown.  Returns how many that
+ * were open end now.
  */
 static uint64
 end_grace_by(const LockedApp *app, TimestampTz until)
 {
-	Oid			types[] = {INT4OID, TIMESTAMPTZOID};
-	Datum		values[] = {Int32GetDatum(app->id), TimestampTzGetDatum(until)};
+	Oid			types[] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum		values[] = {Int32GetDatum(app->id), TimestampTzGetDatum(until),
+	TimestampTzGetDatum(Max(until, app->now))};
+	uint64		ended;
 
-	return idv_query("UPDATE idverify.secrets SET expires_at = $2"
-					 " WHERE app_id = $1 AND state = 'previous' AND expires_at > $2",
-					 2, types, values, NULL);
+	ended = idv_query("UPDATE idverify.secrets SET expires_at = $2"
+					  " WHERE app_id = $1 AND state = 'previous' AND expires_at > $3",
+					  lengthof(types), types, values, NULL);
+
+	/* Those that are over here may be open where the clock is behind. */
+	if (TIMESTAMP_IS_NOBEGIN(until))
+		idv_query("UPDATE idverify.secrets SET expires_at = $2"
+				  " WHERE app_id = $1 AND state = 'previous' AND expires_at > $2",
+				  2, types, values, NULL);
+	return ended;
 }
 
 /* Let go of the app's secret in this state: it verifies until that time. */
@@ -143,8 +166,8 @@ replace_current(const LockedApp *app, int64 grace)
 	Datum		values[] = {Int32GetDatum(app->id),
 	TimestampTzGetDatum(app->now)};
 
-	end_grace_by(app, app->now + grace);
-	retire(app, "current", app->now + grace);
+	end_grace_by(app, end_of_grace(app, grace));
+	retire(app, "current", end_of_grace(app, grace));
 	idv_query("UPDATE idverify.apps SET last_rotated_at = $2 WHERE id = $1",
 			  2, types, values, NULL);
 }
@@ -154,7 +177,7 @@ static int64
 grace_argument(NullableDatum grace, const LockedApp *app)
 {
 	return grace.isnull ? app->grace :
-		idv_grace_usecs(DatumGetIntervalP(grace.value));
+		idv_grace_argument(DatumGetIntervalP(grace.value));
 }
 
 /* Refuse a confirmation that is wrong, or missing where the app wants one. */
@@ -210,7 +233,7 @@ idverify_rotate(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("a secret is staged for this app"),
 					 errhint("Make it the current one with idverify_promote, or give it up with idverify_revoke.")));
-		retire(&app, "staged", app.now);
+		retire(&app, "staged", DT_NOBEGIN);
 	}
 
 	replace_current(&app, grace);
@@ -299,8 +322,8 @@ idverify_revoke(PG_FUNCTION_ARGS)
 	SPI_connect();
 
 	app = lock_app(fcinfo->args[0]);
-	stopped = end_grace_by(&app, app.now);
-	stopped += retire(&app, "staged", app.now);
+	stopped = end_grace_by(&app, DT_NOBEGIN);
+	stopped += retire(&app, "staged", DT_NOBEGIN);
 
 	SPI_finish();
 	PG_RETURN_INT32((int32) stopped);
@@ -380,6 +403,9 @@ reseal(SPITupleTable *rows, uint64 row)
  *
  * Re-seals every secret that is not sealed under the ring's first key; how
  * many.  All or none: F0000 or XX001 if one does not open.
+ *
+ * The file is read anew: this session may not have heard of the reload yet that
+ * followed the new key.
  */
 Datum
 idverify_rekey(PG_FUNCTION_ARGS pg_attribute_unused())
@@ -390,7 +416,7 @@ idverify_rekey(PG_FUNCTION_ARGS pg_attribute_unused())
 	int32		resealed = 0;
 
 	PreventCommandIfReadOnly("idverify_rekey()");
-	values[0] = Int32GetDatum((int32) idv_keyring_needed()->keys[0].id);
+	values[0] = Int32GetDatum((int32) idv_keyring_read()->keys[0].id);
 	SPI_connect();
 
 	/* Each batch goes on after the last row of the one before. */

@@ -15,6 +15,8 @@
 #include "varatt.h"
 #endif
 
+#include "core/printable.h"
+
 #include "core/bad_identity.h"
 
 #define HINT_CHARACTERS 4
@@ -141,16 +143,70 @@ idv_text_from_utf8(const char *utf8, size_t len)
 /*
  * idv_text_hint
  *		The last four characters of a secret: what is shown of it later.
+ *
+ * SQL_ASCII knows no characters, but a secret is UTF-8 there, and its clients
+ * may be: so they are whole characters, as many as are four bytes at most, which
+ * is what that server counts.
  */
 text *
 idv_text_hint(const text *secret)
 {
 	const char *bytes = VARDATA_ANY(secret);
 	int			len = (int) VARSIZE_ANY_EXHDR(secret);
-	int			hidden = pg_mbstrlen_with_len(bytes, len) - HINT_CHARACTERS;
-	int			skip = hidden > 0 ? pg_mbcharcliplen(bytes, len, hidden) : 0;
+	int			skip = 0;
 
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+	{
+		while (len - skip > HINT_CHARACTERS)
+			skip += pg_encoding_mblen(PG_UTF8, bytes + skip);
+		skip = Min(skip, len);
+	}
+	else
+	{
+		int			hidden = pg_mbstrlen_with_len(bytes, len) - HINT_CHARACTERS;
+
+		if (hidden > 0)
+			skip = pg_mbcharcliplen(bytes, len, hidden);
+	}
 	return cstring_to_text_with_len(bytes + skip, len - skip);
+}
+
+/*
+ * idv_text_is_printable
+ *		Has a text no control, format or line-separator character, and an
+ *		equivalent in UTF-8?
+ */
+bool
+idv_text_is_printable(IdvText text)
+{
+	IdvText		utf8;
+
+	return convert(&utf8, text, GetDatabaseEncoding(), PG_UTF8) &&
+		idv_is_printable(utf8.bytes, utf8.len);
+}
+
+/*
+ * idv_append_escaped
+ *		Append bytes so that they are one word of one line, whatever they are.
+ *
+ * Bytes that are not ASCII are written in hex as well: line separators, text
+ * that runs right to left and control characters hide among them, elsewhere
+ * in each encoding.
+ */
+void
+idv_append_escaped(StringInfo line, const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+	{
+		unsigned char byte = bytes[i];
+
+		if (byte == '"' || byte == '\\')
+			appendStringInfo(line, "\\%c", byte);
+		else if (byte >= ' ' && byte <= '~')
+			appendStringInfoChar(line, byte);
+		else
+			appendStringInfo(line, "\\x%02x", byte);
+	}
 }
 
 /*

@@ -14,6 +14,8 @@
 
 #include "postgres.h"
 
+#include "lib/stringinfo.h"
+
 /* A run of bytes, not terminated, in the memory context of its maker. */
 typedef struct IdvText
 {
@@ -34,5 +36,7 @@ extern bool idv_text_is_blank(IdvText text);
 extern text *idv_text_from_utf8(const char *utf8, size_t len);
 extern text *idv_text_mask(const text *hint);
 extern text *idv_text_hint(const text *secret);
+extern bool idv_text_is_printable(IdvText text);
+extern void idv_append_escaped(StringInfo line, const char *bytes, size_t len);
 
 #endif							/* IDV_TEXT_H */

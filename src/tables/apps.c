@@ -289,16 +289,23 @@ idv_app_key_argument(NullableDatum app_key)
 /*
  * idv_report_unknown_app
  *		Raise the error that there is no app of that key.  42704.
+ *
+ * A browser may have made it up: what cannot be printed is escaped.
  */
 void
 idv_report_unknown_app(IdvText app_key)
 {
-	int			shown = pg_mbcharcliplen(app_key.bytes, (int) app_key.len,
-										 IDV_APP_KEY_MAX);
+	IdvText		shown = {app_key.bytes, pg_mbcharcliplen(app_key.bytes, (int) app_key.len,
+														 IDV_APP_KEY_MAX)};
+	StringInfoData name;
 
+	initStringInfo(&name);
+	if (idv_text_is_printable(shown))
+		appendBinaryStringInfo(&name, shown.bytes, (int) shown.len);
+	else
+		idv_append_escaped(&name, shown.bytes, shown.len);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("app \"%s\" does not exist",
-					pnstrdup(app_key.bytes, shown)),
+			 errmsg("app \"%s\" does not exist", name.data),
 			 errhint("The view idverify.app_status lists the apps.")));
 }

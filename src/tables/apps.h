@@ -17,6 +17,7 @@
 #include "server/text.h"
 
 #define IDV_APP_KEY_MAX		128 /* characters in the longest app key */
+#define IDV_LIVE_MAX		64	/* secrets of an app that verify */
 
 /* The enum types, in the order of their labels. */
 

@@ -12,7 +12,6 @@
 #include "verdict/unverified_log.h"
 
 #include "access/detoast.h"
-#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/timestamp.h"
 
@@ -53,29 +52,6 @@ may_write(void)
 	return true;
 }
 
-/*
- * Append bytes so that they are one word of one line, whatever they are.
- *
- * Bytes that are not ASCII are written in hex as well: line separators, text
- * that runs right to left and control characters hide among them, elsewhere
- * in each encoding.
- */
-static void
-append_harmless(StringInfo line, const char *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-	{
-		unsigned char byte = bytes[i];
-
-		if (byte == '"' || byte == '\\')
-			appendStringInfo(line, "\\%c", byte);
-		else if (byte >= ' ' && byte <= '~')
-			appendStringInfoChar(line, byte);
-		else
-			appendStringInfo(line, "\\x%02x", byte);
-	}
-}
-
 /* Append an identity, but for its middle.  One too long is not even read. */
 static void
 append_masked(StringInfo line, Datum identity)
@@ -98,9 +74,9 @@ append_masked(StringInfo line, Datum identity)
 		int			tail = pg_mbcharcliplen(shown.bytes, (int) shown.len,
 											characters - SHOWN_CHARACTERS);
 
-		append_harmless(line, shown.bytes, head);
+		idv_append_escaped(line, shown.bytes, head);
 		appendStringInfoString(line, "***");
-		append_harmless(line, shown.bytes + tail, shown.len - tail);
+		idv_append_escaped(line, shown.bytes + tail, shown.len - tail);
 	}
 }
 
@@ -144,9 +120,9 @@ idv_log_unverified(IdvText app_key, IdvVerdict verdict,
 	append_field(&claimed, "email", email);
 
 	initStringInfo(&app);
-	append_harmless(&app, app_key.bytes,
-					pg_mbcharcliplen(app_key.bytes, (int) app_key.len,
-									 IDV_APP_KEY_MAX));
+	idv_append_escaped(&app, app_key.bytes,
+					   pg_mbcharcliplen(app_key.bytes, (int) app_key.len,
+										IDV_APP_KEY_MAX));
 
 	initStringInfo(&others);
 	if (suppressed > 0)

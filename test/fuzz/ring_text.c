@@ -111,6 +111,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		case IDV_RING_BAD_LINE:
 		case IDV_RING_REPEATED_ID:
+		case IDV_RING_WEAK_KEY:
 		case IDV_RING_TOO_MANY:
 			if (bad_line < 1 || bad_line > count_lines(text, size))
 				abort();

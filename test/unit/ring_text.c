@@ -297,6 +297,29 @@ test_holds_64_keys_and_no_more(void)
 }
 
 static void
+test_takes_no_key_of_one_repeated_byte(void)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (int i = 0; i < 256; i++)
+	{
+		char		line[2 + 64] = "1:";
+
+		for (int n = 0; n < 64; n += 2)
+		{
+			line[2 + n] = digits[i >> 4];
+			line[3 + n] = digits[i & 15];
+		}
+		CHECK(refused(IDV_RING_WEAK_KEY, 1, line, sizeof(line)));
+		line[sizeof(line) - 1] = digits[(i + 1) & 15];
+		CHECK(holds(1, line, sizeof(line)));
+		line[sizeof(line) - 1] = line[3];
+		line[2] = digits[((i >> 4) + 1) & 15];
+		CHECK(holds(1, line, sizeof(line)));
+	}
+}
+
+static void
 test_finds_each_key_and_no_other(void)
 {
 	CHECK(holds(3, TEXT("12:" HEX_A "\n3:" HEX_B "\n2147483647:" HEX_A)));
@@ -336,6 +359,7 @@ main(void)
 	RUN(test_takes_no_id_twice);
 	RUN(test_knows_an_empty_ring_from_a_bad_one);
 	RUN(test_holds_64_keys_and_no_more);
+	RUN(test_takes_no_key_of_one_repeated_byte);
 	RUN(test_finds_each_key_and_no_other);
 	RUN(test_finds_nothing_in_a_ring_that_was_refused);
 	return report();
