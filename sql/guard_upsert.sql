@@ -317,7 +317,10 @@ EXECUTE upsert('bob', hash('alice'));
 EXECUTE upsert('bob', hash('bob'));
 DEALLOCATE upsert;
 
--- a MERGE is no upsert: its UPDATE is of another row than its INSERT before
+-- a MERGE is no upsert: its UPDATE is of another row than its INSERT before,
+-- as here, where the rows come in the order of their numbers
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
 SELECT fill() \g /dev/null
 MERGE INTO contacts c USING (
 	VALUES (1, 'erin', NULL), (2, 'alice', NULL), (3, 'frank', 'x'), (4, 'bob', hash('bob')), (5, 'gina', hash('gina')), (6, 'carol', 'x'))
@@ -352,6 +355,8 @@ MERGE INTO parts p USING (
 	WHEN MATCHED THEN UPDATE SET name = 'merged', user_hash = hash
 	WHEN NOT MATCHED THEN INSERT (region, app_key, external_id, name, user_hash) VALUES (v.region, 'accept', who, 'merged', hash);
 SELECT region, external_id, name, is_verified FROM parts ORDER BY 1, 2;
+RESET enable_hashjoin;
+RESET enable_mergejoin;
 -- ... and an UPDATE that moves rows into a partition whose own are updated too
 DELETE FROM parts WHERE external_id NOT IN ('alice', 'carol');
 UPDATE parts SET region = 'us', name = 'moved', external_id = external_id || CASE region WHEN 'eu' THEN ' of eu' ELSE '' END,

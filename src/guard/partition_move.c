@@ -97,18 +97,34 @@ get_bounds(IdvColumns *columns, Relation partition)
 	return bounds;
 }
 
+/*
+ * idv_partition_holds
+ *		Is the row in a slot one of this partition?
+ */
+bool
+idv_partition_holds(IdvColumns *columns, Relation partition,
+					TupleTableSlot *slot)
+{
+	IdvBounds  *bounds = get_bounds(columns, partition);
+	ExprContext *context = GetPerTupleExprContext(bounds->estate);
+	bool		holds;
+
+	context->ecxt_scantuple = slot;
+	holds = ExecCheck(bounds->check, context);
+	ResetExprContext(context);
+	return holds;
+}
+
 /* Is the tuple one that this partition does not hold? */
 static bool
-is_outside(IdvBounds *bounds, HeapTuple tuple)
+is_outside(IdvColumns *columns, Relation partition, HeapTuple tuple)
 {
-	ExprContext *context = GetPerTupleExprContext(bounds->estate);
+	TupleTableSlot *slot = get_bounds(columns, partition)->slot;
 	bool		outside;
 
-	ExecStoreHeapTuple(tuple, bounds->slot, false);
-	context->ecxt_scantuple = bounds->slot;
-	outside = !ExecCheck(bounds->check, context);
-	ResetExprContext(context);
-	ExecClearTuple(bounds->slot);
+	ExecStoreHeapTuple(tuple, slot, false);
+	outside = !idv_partition_holds(columns, partition, slot);
+	ExecClearTuple(slot);
 	return outside;
 }
 
@@ -160,7 +176,7 @@ idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
 	MemoryContext before;
 
 	if (!partition->rd_rel->relispartition ||
-		!is_outside(get_bounds(columns, partition), tuple))
+		!is_outside(columns, partition, tuple))
 		return;
 
 	/* Not valid before it is complete */

@@ -12,6 +12,8 @@
 
 #include "guard/guard_columns.h"
 
+extern bool idv_partition_holds(IdvColumns *columns, Relation partition,
+								TupleTableSlot *slot);
 extern void idv_moving_leaves(IdvColumns *columns, TriggerData *trigger,
 							  HeapTuple tuple, const IdvGuardedRow *row);
 extern bool idv_moving_arrives(IdvColumns *columns, TriggerData *trigger,

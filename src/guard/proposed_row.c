@@ -25,7 +25,7 @@
  * another row.  They are told apart by the slot in which the executor keeps
  * the proposed row until the next one.  A MERGE of a table without partitions
  * uses the same slot for what it updates; in all other cases the slot says
- * that the row has been stored, or has been used for another partition.
+ * that the row has been stored, or holds another one, of another partition.
  *
  * Danger: in doubt, an UPDATE is taken for that of the conflict, which writes
  * less than another one.  A row that was not judged must never be taken for
@@ -43,6 +43,8 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
+
+#include "guard/partition_move.h"
 
 /* Keep a user_hash.  Rows that follow use the same memory. */
 static void
@@ -127,6 +129,11 @@ idv_proposed_row_take(IdvColumns *columns, const TriggerData *trigger)
 	/* a MERGE of a table without partitions */
 	slot = proposed->slot;
 	if (slot == trigger->tg_newslot || TTS_EMPTY(slot))
+		return NULL;
+
+	/* A slot of rows for several partitions holds one of another by now. */
+	if (table->rd_rel->relispartition &&
+		!idv_partition_holds(columns, table, slot))
 		return NULL;
 
 	/*

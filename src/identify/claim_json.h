@@ -27,7 +27,7 @@ typedef enum IdvClaimField
 	IDV_FIELD_EMAIL_HASH,
 	IDV_FIELD_SHOP_HASH,
 	IDV_CLAIM_FIELDS
-} IdvClaimField;
+}			IdvClaimField;
 
 /* A claim as it was sent. */
 typedef struct IdvClaimJson

@@ -511,7 +511,7 @@ idverify_identify_text(PG_FUNCTION_ARGS)
 {
 	pg_uuid_t	visitor;
 	bool		has_visitor = !PG_ARGISNULL(2) &&
-		read_uuid(&visitor, PG_GETARG_TEXT_PP(2));
+	read_uuid(&visitor, PG_GETARG_TEXT_PP(2));
 
 	PG_RETURN_DATUM(identify(fcinfo, has_visitor ? &visitor : NULL));
 }
