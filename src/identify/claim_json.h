@@ -21,13 +21,13 @@
  * The text fields of a claim: the columns of a contact that a claim may write,
  * by their IdvContactColumn, and the signatures.
  */
-typedef enum IdvClaimField
+enum IdvClaimField
 {
 	IDV_FIELD_USER_HASH = IDV_CONTACT_COLUMNS,
 	IDV_FIELD_EMAIL_HASH,
 	IDV_FIELD_SHOP_HASH,
 	IDV_CLAIM_FIELDS
-}			IdvClaimField;
+};
 
 /* A claim as it was sent. */
 typedef struct IdvClaimJson
