@@ -4,7 +4,9 @@
  *	  Whose code foreign keys would run, of the tables that point to one that is
  *	  written.
  *
- * When a row is deleted, or its key is changed, each foreign key that points
+ * When a row is written, its foreign keys look for what it points to, by a query
+ * that runs as the owner of that table.  When a row is deleted, or its key is
+ * changed, each foreign key that points
  * there runs a query on the table that holds it, as that table's owner: to see
  * that no row is left, or to delete, update or empty those that are.  That fires
  * triggers FOR EACH STATEMENT even where there is no such row.
@@ -70,6 +72,40 @@ read_key(Oid constraint)
 	return key;
 }
 
+/* Is this trigger one of a foreign key, which may fire? */
+static bool
+is_of_key(const Trigger *trigger)
+{
+	return trigger->tgisinternal && OidIsValid(trigger->tgconstraint) &&
+		trigger->tgenabled != TRIGGER_DISABLED;
+}
+
+/*
+ * Check what foreign keys of one table run to see that what its rows point to is
+ * there: a query on that table, as its owner.
+ *
+ * updated		the columns that change, or NULL: rows are inserted
+ */
+static void
+check_lookups(const TriggerDesc *triggers, const Bitmapset *updated)
+{
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+
+		if (!is_of_key(trigger) ||
+			RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_FK ||
+			(updated != NULL ? !TRIGGER_FOR_UPDATE(trigger->tgtype) :
+			 !TRIGGER_FOR_INSERT(trigger->tgtype)))
+			continue;
+		if (updated == NULL ||
+			bms_overlap(updated, read_key(trigger->tgconstraint).pointing))
+			(void) idv_check_code(trigger->tgconstrrelid, InvalidOid,
+								  get_rel_relkind(trigger->tgconstrrelid) == RELKIND_PARTITIONED_TABLE,
+								  RowShareLock);
+	}
+}
+
 /*
  * Check what a change of rows of one table makes foreign keys run.
  *
@@ -92,8 +128,7 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 		char		action;
 		Key			key;
 
-		if (!trigger->tgisinternal || !OidIsValid(trigger->tgconstraint) ||
-			trigger->tgenabled == TRIGGER_DISABLED ||
+		if (!is_of_key(trigger) ||
 			RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_PK ||
 			(updated != NULL ? !TRIGGER_FOR_UPDATE(trigger->tgtype) :
 			 !TRIGGER_FOR_DELETE(trigger->tgtype)))
@@ -148,18 +183,24 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced)
 {
 	ListCell   *lc;
 
-	if (operation != CMD_UPDATE && operation != CMD_DELETE)
+	if (operation == CMD_SELECT)
 		return;
 	foreach(lc, estate->es_opened_result_relations)
 	{
 		ResultRelInfo *result = lfirst(lc);
+		Bitmapset  *updated;
 
 		if (result->ri_TrigDesc == NULL)
 			continue;
-		if (operation == CMD_DELETE)
+		if (operation == CMD_INSERT)
+			check_lookups(result->ri_TrigDesc, NULL);
+		else if (operation == CMD_DELETE)
 			check_actions(result->ri_TrigDesc, NULL, unreferenced, NIL);
 		else
-			check_actions(result->ri_TrigDesc, ExecGetAllUpdatedCols(result, estate),
-						  false, NIL);
+		{
+			updated = ExecGetAllUpdatedCols(result, estate);
+			check_lookups(result->ri_TrigDesc, updated);
+			check_actions(result->ri_TrigDesc, updated, false, NIL);
+		}
 	}
 }

@@ -16,7 +16,7 @@
 #include "utils/snapmgr.h"
 
 #include "server/as_installed.h"
-#include "server/statement.h"
+#include "server/trusted_code.h"
 
 /*
  * idv_query

@@ -29,7 +29,6 @@
 #include "executor/executor.h"
 #include "executor/tstoreReceiver.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
@@ -172,14 +171,6 @@ check_returned(const IdvStatement *statement)
 		idv_report_not_as_installed("table %s was altered", label == NULL ? "" : label);
 	idv_report_altered(label);
 }
-
-/* When the code that a statement can run was last found to be trusted. */
-typedef struct IdvChecked
-{
-	uint64		generation;		/* idv_code_generation(); 0: never */
-	Oid			role;			/* as whom */
-	List	   *queries;		/* what was looked at; NIL: never */
-} IdvChecked;
 
 /* Take down the types that a statement returns; freed with its plan. */
 static void
@@ -372,79 +363,6 @@ is_a_rules(const CachedPlanSource *source)
 	return linitial_node(Query, source->query_list)->querySource != QSRC_ORIGINAL;
 }
 
-/* Check the code of each table in a query.  context: is there one with parts? */
-static bool
-check_tables(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, RangeTblEntry))
-	{
-		RangeTblEntry *entry = (RangeTblEntry *) node;
-
-		if (entry->rtekind == RTE_RELATION &&
-			idv_check_code(entry->relid, GetUserId(), entry->inh, entry->rellockmode))
-			*(bool *) context = true;
-		return false;
-	}
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, check_tables, context,
-								 QTW_EXAMINE_RTES_BEFORE);
-	return expression_tree_walker(node, check_tables, context);
-}
-
-/*
- * See that the current user may run all that the tables in a statement's queries
- * can run.  42501.
- *
- * Returns whether some table has parts.
- */
-static bool
-check_queries(List *queries)
-{
-	bool		parts = false;
-
-	(void) check_tables((Node *) queries, &parts);
-	return parts;
-}
-
-/*
- * idv_check_plan
- *		The same for a plan that SPI has prepared in this transaction.
- */
-void
-idv_check_plan(SPIPlanPtr plan)
-{
-	ListCell   *lc;
-
-	foreach(lc, SPI_plan_get_plan_sources(plan))
-		(void) check_queries(((CachedPlanSource *) lfirst(lc))->query_list);
-}
-
-/* The same for a statement, unless nothing has changed since that was seen. */
-static void
-check_code(const IdvStatement *statement, const CachedPlanSource *source)
-{
-	IdvChecked *checked = statement->checked;
-	uint64		generation;
-
-	do
-	{
-		generation = idv_code_generation();
-		if (checked->generation == generation &&
-			checked->role == GetUserId() && checked->queries == source->query_list)
-			return;
-		checked->role = GetUserId();
-		checked->queries = source->query_list;
-
-		/* Parts have to be locked each time. */
-		if (check_queries(source->query_list))
-			checked->generation = 0;
-		else
-			checked->generation = generation;
-	} while (generation != idv_code_generation());
-}
-
 /*
  * Run a statement, and send what it returns to a receiver.
  *
@@ -466,9 +384,9 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	 * A plan computes constants; and what it locks may have changed until
 	 * then.
 	 */
-	check_code(statement, source);
+	idv_check_source(statement->checked, source, true);
 	plan = plan_of(statement);
-	check_code(statement, source);
+	idv_check_source(statement->checked, source, false);
 	if (plan == NULL || list_length(plan->stmt_list) != 1 || is_a_rules(source))
 	{
 		const char *command;

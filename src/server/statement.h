@@ -64,7 +64,6 @@ extern void idv_statement_prepare(IdvStatement *statement, Oid owner,
 								  const char *sql, int nargs,
 								  const Oid *types);
 extern void idv_report_altered(const char *label) __attribute__((noreturn));
-extern void idv_check_plan(SPIPlanPtr plan);
 extern void idv_statement_free(IdvStatement *statement);
 extern uint64 idv_statement_run(const IdvStatement *statement,
 								const Datum *values, const bool *nulls);

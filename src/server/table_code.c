@@ -235,6 +235,28 @@ look_at_range(const Place *place, Oid range)
 	ReleaseSysCache(tuple);
 }
 
+/*
+ * Look at a function that compares values.
+ *
+ * A fold also calls it itself, to lock contacts in the order of their ids: so it
+ * has to be a superuser's, as the operator class is that it belongs to.
+ */
+static void
+look_at_comparison(const Place *place, Oid function)
+{
+	HeapTuple	tuple;
+	Oid			owner;
+
+	look_at_function(place, function);
+	if (function < FirstUnpinnedObjectId || place->code->objection != NULL)
+		return;
+	owner = function_form(function, &tuple)->proowner;
+	ReleaseSysCache(tuple);
+	if (!superuser_arg(owner))
+		object_to_owner(place, psprintf("function %s", format_procedure_qualified(function)),
+						owner);
+}
+
 /* What compares values of a type. */
 static void
 look_at_comparisons(const Place *place, Oid type)
@@ -244,11 +266,11 @@ look_at_comparisons(const Place *place, Oid type)
 											  TYPECACHE_CMP_PROC | TYPECACHE_HASH_PROC);
 
 	if (OidIsValid(entry->eq_opr))
-		look_at_function(place, get_opcode(entry->eq_opr));
+		look_at_comparison(place, get_opcode(entry->eq_opr));
 	if (OidIsValid(entry->lt_opr))
-		look_at_function(place, get_opcode(entry->lt_opr));
-	look_at_function(place, entry->cmp_proc);
-	look_at_function(place, entry->hash_proc);
+		look_at_comparison(place, get_opcode(entry->lt_opr));
+	look_at_comparison(place, entry->cmp_proc);
+	look_at_comparison(place, entry->hash_proc);
 }
 
 /*
@@ -767,7 +789,8 @@ look_at_column_types(IdvTableCode *code, Relation relation)
 
 /* Look at one table, not at its parts. */
 static void
-look_at_relation(IdvTableCode *code, Relation relation, const char *kind)
+look_at_relation(IdvTableCode *code, Relation relation, const char *kind,
+				 bool written)
 {
 	Place		place = {
 		.code = code,
@@ -782,7 +805,7 @@ look_at_relation(IdvTableCode *code, Relation relation, const char *kind)
 								 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 															RelationGetRelationName(relation))),
 						relation->rd_rel->relowner);
-	for (int i = 0; relation->trigdesc != NULL &&
+	for (int i = 0; written && relation->trigdesc != NULL &&
 		 i < relation->trigdesc->numtriggers; i++)
 		look_at_trigger(code, relation, &relation->trigdesc->triggers[i]);
 	look_at_column_types(code, relation);
@@ -815,7 +838,7 @@ idv_look_at_table(IdvTableCode *code, Oid relid, bool with_parts, LOCKMODE lock)
 	if (!OidIsValid(code->role))
 		code->role = relation->rd_rel->relowner;
 	idv_code_watch(AUTHOID, code->role);
-	look_at_relation(code, relation, "table");
+	look_at_relation(code, relation, "table", lock >= RowExclusiveLock);
 	relation_close(relation, NoLock);
 	if (!with_parts)
 		return;
@@ -831,7 +854,8 @@ idv_look_at_table(IdvTableCode *code, Oid relid, bool with_parts, LOCKMODE lock)
 		code->parts = lappend_oid(code->parts, part);
 		relation = relation_open(part, NoLock);
 		look_at_relation(code, relation, relation->rd_rel->relispartition ?
-						 "partition" : "child table");
+						 "partition" : "child table",
+						 lock >= RowExclusiveLock);
 		relation_close(relation, NoLock);
 	}
 }

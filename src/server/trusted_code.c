@@ -21,6 +21,9 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -35,6 +38,7 @@ typedef struct FoundKey
 	Oid			relation;
 	Oid			role;
 	bool		with_parts;
+	bool		written;		/* so that triggers count */
 } FoundKey;
 
 typedef struct Found
@@ -154,17 +158,6 @@ idv_trusted_code_init(void)
 	CacheRegisterSyscacheCallback(CASTSOURCETARGET, note_any_change, (Datum) 0);
 }
 
-/*
- * idv_code_generation
- *		A number that changes, and is never 0, when anything has changed that
- *		an answer rests on.
- */
-uint64
-idv_code_generation(void)
-{
-	return generation;
-}
-
 static void
 make_tables(void)
 {
@@ -280,6 +273,7 @@ code_of(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 	key.relation = relation;
 	key.role = role;
 	key.with_parts = with_parts;
+	key.written = lock >= RowExclusiveLock;
 	found = hash_search(all_found, &key, HASH_ENTER, &exists);
 	if (!exists)
 	{
@@ -308,7 +302,8 @@ code_of(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
  *
  * role			InvalidOid: the owner of the table
  * with_parts	partitions and children, too
- * lock			what the statement takes, on the parts too
+ * lock			what the statement takes, on the parts too; below
+ *				RowExclusiveLock it writes nothing and no trigger counts
  *
  * Returns NULL if all of it may.  What is returned is good until the next
  * question.
@@ -328,7 +323,7 @@ idv_report_objection(Oid relation, const IdvObjection *objection)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("cannot write to table %s, because %s",
+			 errmsg("cannot use table %s, because %s",
 					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
 											   get_rel_name(relation)),
 					objection->reason),
@@ -351,4 +346,70 @@ idv_check_code(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 	if (code->objection != NULL)
 		idv_report_objection(relation, code->objection);
 	return code->parts != NIL;
+}
+
+/* Check the code of each table in a query.  context: is there one with parts? */
+static bool
+check_tables(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *entry = (RangeTblEntry *) node;
+
+		if (entry->rtekind == RTE_RELATION &&
+			idv_check_code(entry->relid, GetUserId(), entry->inh, entry->rellockmode))
+			*(bool *) context = true;
+		return false;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, check_tables, context,
+								 QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, check_tables, context);
+}
+
+/*
+ * idv_check_plan
+ *		See that the current user may run all that a plan can run, which SPI
+ *		has prepared in this transaction.  42501.
+ */
+void
+idv_check_plan(SPIPlanPtr plan)
+{
+	bool		has_parts;
+	ListCell   *lc;
+
+	foreach(lc, SPI_plan_get_plan_sources(plan))
+		(void) check_tables((Node *) ((CachedPlanSource *) lfirst(lc))->query_list,
+							&has_parts);
+}
+
+/*
+ * idv_check_source
+ *		The same of a kept plan, unless nothing has changed since it was seen.
+ *
+ * checked		what was seen; all zeros at first
+ * lock_parts	lock parts of tables again, since this may be another transaction
+ */
+void
+idv_check_source(IdvChecked *checked, CachedPlanSource *source, bool lock_parts)
+{
+	/* A statement before may have waited for a row, which tells nothing. */
+	if (lock_parts)
+		AcceptInvalidationMessages();
+	do
+	{
+		if (checked->generation == generation && checked->role == GetUserId() &&
+			checked->queries == source->query_list &&
+			!(lock_parts && checked->has_parts))
+			return;
+		lock_parts = false;
+		checked->generation = generation;
+		checked->role = GetUserId();
+		checked->queries = NIL;
+		checked->has_parts = false;
+		(void) check_tables((Node *) source->query_list, &checked->has_parts);
+		checked->queries = source->query_list;
+	} while (checked->generation != generation);
 }

@@ -16,8 +16,10 @@
 
 #include "postgres.h"
 
+#include "executor/spi.h"
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
+#include "utils/plancache.h"
 
 /* What is in the way of a statement on a table. */
 typedef struct IdvObjection
@@ -39,12 +41,24 @@ typedef struct IdvTableCode
 	List	   *functions;		/* likewise */
 } IdvTableCode;
 
+/* When the code that a statement can run was last found to be trusted. */
+typedef struct IdvChecked
+{
+	uint64		generation;		/* idv_code_generation(); 0: never */
+	Oid			role;			/* as whom */
+	List	   *queries;		/* what was looked at; NIL: never */
+	bool		has_parts;		/* some table has some, which have to be
+								 * locked */
+} IdvChecked;
+
 extern void idv_trusted_code_init(void);
-extern uint64 idv_code_generation(void);
 extern const IdvObjection *idv_code_objection(Oid relation, Oid role,
 											  bool with_parts, LOCKMODE lock);
 extern bool idv_check_code(Oid relation, Oid role, bool with_parts,
 						   LOCKMODE lock);
+extern void idv_check_plan(SPIPlanPtr plan);
+extern void idv_check_source(IdvChecked *checked, CachedPlanSource *source,
+							 bool lock_parts);
 extern void idv_report_objection(Oid relation, const IdvObjection *objection)
 			__attribute__((noreturn));
 
