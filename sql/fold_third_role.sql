@@ -339,17 +339,17 @@ RESET ROLE;
 INSERT INTO third.conversations SELECT 1, app_id, id FROM idverify.contacts WHERE id = :visitor_contact;
 SET ROLE regress_third_app;
 \set VERBOSITY default
-SELECT contact_id FROM idverify_identify('third', jsonb_build_object('external_id', 'ann', 'user_hash', :'ann'), :'visitor');  -- fail
+SELECT contact_id FROM idverify_identify('third', jsonb_build_object('external_id', 'ann', 'user_hash', :'ann'), :'visitor'::uuid);  -- fail
 \set VERBOSITY terse
 -- another visitor, who has no conversation, logs in
 SELECT is_verified, fold_id IS NOT NULL AS folded
-  FROM idverify_identify('third', jsonb_build_object('external_id', 'ann', 'user_hash', :'ann'), :'other_visitor');  -- ok
+  FROM idverify_identify('third', jsonb_build_object('external_id', 'ann', 'user_hash', :'ann'), :'other_visitor'::uuid);  -- ok
 RESET ROLE;
 SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_third_app';
 -- once the trigger is gone, so does the first
 DROP TRIGGER rise ON third.conversations;
 SELECT is_verified, fold_id IS NOT NULL AS folded
-  FROM idverify_identify('third', jsonb_build_object('external_id', 'ann', 'user_hash', :'ann'), :'visitor');  -- ok
+  FROM idverify_identify('third', jsonb_build_object('external_id', 'ann', 'user_hash', :'ann'), :'visitor'::uuid);  -- ok
 SELECT contact_id <> :visitor_contact AS moved FROM third.conversations;
 
 -- hung there between a fold and its undo
