@@ -35,6 +35,7 @@
 
 #include "references/table_description.h"
 #include "secrets/keyring.h"
+#include "server/hide_statement.h"
 #include "server/trusted_code.h"
 #include "tables/changes.h"
 
@@ -55,6 +56,7 @@ extern PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	idv_hide_statement_init();
 	idv_keyring_init();
 	idv_trusted_code_init();
 	idv_changes_init();

@@ -37,6 +37,7 @@
 
 #include "secrets/keyring.h"
 #include "secrets/sealed_secret.h"
+#include "server/hide_statement.h"
 #include "tables/changes.h"
 
 /*
@@ -240,6 +241,7 @@ without_untried(List *rows)
 static IdvApp *
 load_app(IdvText app_key)
 {
+	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
 	IdvAppRow	row = {0};
 	List	   *rows = NIL;
 	bool		known;
@@ -249,6 +251,8 @@ load_app(IdvText app_key)
 	AppSlot    *slot;
 	ListCell   *cell;
 
+	/* Here locks are waited for, which may be logged; a guard's INSERT, too. */
+	error_context_stack = &hide;
 	for (int tries = 1;; tries++)
 	{
 		known = idv_app_read(&row, app_key);
@@ -308,6 +312,7 @@ load_app(IdvText app_key)
 		forget_app(oldest);
 	}
 
+	error_context_stack = hide.previous;
 	return app;
 }
 

@@ -93,14 +93,14 @@ typedef struct Place
 {
 	dev_t		device;
 	ino_t		inode;
-}			Place;
+} Place;
 
 /* More parents than a path of PATH_MAX can have. */
 #define PLACES_MAX	(PATH_MAX / 2 + 2)
 
 /* What path leads to; false if to nothing. */
 static bool
-place_of(Place * place, const char *path)
+place_of(Place *place, const char *path)
 {
 	struct stat st;
 
@@ -113,7 +113,7 @@ place_of(Place * place, const char *path)
 
 /* Does path lead to one of these places? */
 static bool
-leads_to(const char *path, const Place * places, int nplaces)
+leads_to(const char *path, const Place *places, int nplaces)
 {
 	Place		place;
 
@@ -132,7 +132,7 @@ leads_to(const char *path, const Place * places, int nplaces)
  * mounted, or linked, elsewhere: then the directory is none of its parents.
  */
 static bool
-holds_any(const char *directory, const Place * places, int nplaces)
+holds_any(const char *directory, const Place *places, int nplaces)
 {
 	DIR		   *entries;
 	struct dirent *entry;

@@ -15,11 +15,12 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 
+#include "server/hide_statement.h"
+
 #define IDV_ENTRY(function) \
 	extern PGDLLEXPORT Datum function(PG_FUNCTION_ARGS); \
 	PG_FUNCTION_INFO_V1(function)
 
-extern void idv_hide_statement(void *arg);
 extern Datum idv_argument(NullableDatum argument, const char *name,
 						  const char *hint);
 extern void idv_report_arguments(FunctionCallInfo fcinfo) __attribute__((noreturn));

@@ -31,8 +31,13 @@ IDV_ENTRY(idverify_verdict);
 Datum
 idverify_check(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(idv_check(fcinfo->args[0], fcinfo->args[1],
-							 fcinfo->args[2]));
+	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
+	bool		right;
+
+	error_context_stack = &hide;
+	right = idv_check(fcinfo->args[0], fcinfo->args[1], fcinfo->args[2]);
+	error_context_stack = hide.previous;
+	PG_RETURN_BOOL(right);
 }
 
 /*
@@ -70,6 +75,11 @@ idverify_verdict(PG_FUNCTION_ARGS)
 		.user_hash = fcinfo->args[3],
 	};
 
-	PG_RETURN_OID(verdict_value(fcinfo->flinfo,
-								idv_verdict(fcinfo->args[0], &claim)));
+	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
+	Oid			value;
+
+	error_context_stack = &hide;
+	value = verdict_value(fcinfo->flinfo, idv_verdict(fcinfo->args[0], &claim));
+	error_context_stack = hide.previous;
+	PG_RETURN_OID(value);
 }
