@@ -43,10 +43,17 @@ idv_hide_statement(void *arg pg_attribute_unused())
 		errdetail_log("The statements are left out, as one may hold a user_hash.");
 }
 
-/* Hide the statement of an error that a worker of ours has raised. */
+/*
+ * Hide the statement of an error that a worker of ours has raised.
+ *
+ * A worker itself logs no statement at all: one that fails because another one
+ * did has not called any function of ours.  The leader logs it, if it may.
+ */
 static void
 hide_workers_statement(ErrorData *error)
 {
+	if (IsParallelWorker())
+		error->hide_stmt = true;
 	if (error->context != NULL && strstr(error->context, MARK) != NULL)
 	{
 		error->hide_stmt = true;
