@@ -253,9 +253,14 @@ CREATE TABLE idverify.fold_rows (
 	moved_keys	text[],
 	moved		integer,
 	dropped_row	jsonb,
+	kept_row	jsonb,
 	PRIMARY KEY (app_id, fold_id, step),
-	CHECK ((moved IS NULL) <> (dropped_row IS NULL))
+	CHECK ((moved IS NULL) <> (dropped_row IS NULL)),
+	CHECK ((dropped_row IS NULL) = (kept_row IS NULL))
 );
+
+CREATE INDEX fold_rows_dropped ON idverify.fold_rows (relation, fold_id)
+	WHERE dropped_row IS NOT NULL;
 
 COMMENT ON TABLE idverify.fold_rows IS 'journal: the rows that a fold moved or dropped, in the order of its steps, after those in folds';
 COMMENT ON COLUMN idverify.fold_rows.depth IS '0: pointed to the source; more: to a dropped row';
@@ -263,6 +268,7 @@ COMMENT ON COLUMN idverify.fold_rows.columns IS 'the columns that were written';
 COMMENT ON COLUMN idverify.fold_rows.whole_row IS 'true: there is no key, moved_keys are records of the key_columns';
 COMMENT ON COLUMN idverify.fold_rows.moved_keys IS 'the moved rows'' values of the key_columns, row by row';
 COMMENT ON COLUMN idverify.fold_rows.dropped_row IS 'the row, whole: column names and values as text';
+COMMENT ON COLUMN idverify.fold_rows.kept_row IS 'the row that it would have duplicated';
 
 REVOKE ALL ON TABLE idverify.fold_rows FROM PUBLIC;
 

@@ -133,13 +133,25 @@ may_fill(const IdvContactTable *contacts, AttrNumber column, IdvRow source,
 	return true;
 }
 
-/* Would fill in this value make the target point to either of the two? */
+/* Does a value of a reference's column point to a row that holds another? */
+static bool
+points_to(const IdvContactTable *contacts, const IdvReference *reference, int i,
+		  Datum value, Datum referenced)
+{
+	Form_pg_attribute att = TupleDescAttr(contacts->table->desc,
+										  reference->referenced[i] - 1);
+
+	return DatumGetBool(OidFunctionCall2Coll(get_opcode(reference->equal[i]),
+											 att->attcollation, referenced,
+											 value));
+}
+
+/* Would filling in this value make the target point to either of the two? */
 static bool
 is_pointer_to_either(IdvContactTable *contacts, AttrNumber column, Datum value,
 					 IdvRow source, IdvRow target)
 {
 	ListCell   *lc;
-	char	   *printed = NULL;
 
 	foreach(lc, idv_table_references(contacts->table))
 	{
@@ -150,17 +162,13 @@ is_pointer_to_either(IdvContactTable *contacts, AttrNumber column, Datum value,
 		for (int i = 0; i < reference->ncolumns; i++)
 		{
 			int			r = reference->referenced[i] - 1;
-			Oid			type = TupleDescAttr(contacts->table->desc, r)->atttypid;
 
 			if (reference->columns[i] != column)
 				continue;
-			if (printed == NULL)
-				printed = idv_value_text(TupleDescAttr(contacts->table->desc,
-													   column - 1)->atttypid, value);
-			if ((!source.nulls[r] &&
-				 strcmp(printed, idv_value_text(type, source.values[r])) == 0) ||
-				(!target.nulls[r] &&
-				 strcmp(printed, idv_value_text(type, target.values[r])) == 0))
+			if ((!source.nulls[r] && points_to(contacts, reference, i, value,
+											   source.values[r])) ||
+				(!target.nulls[r] && points_to(contacts, reference, i, value,
+											   target.values[r])))
 				return true;
 		}
 	}

@@ -63,8 +63,8 @@ check_same_app(const IdvContactTable *contacts, IdvRow source, IdvRow target)
 
 		if (source.nulls[app] == target.nulls[app] &&
 			(source.nulls[app] ||
-			 strcmp(idv_value_text(att->atttypid, source.values[app]),
-					idv_value_text(att->atttypid, target.values[app])) == 0))
+			 idv_column_equals(contacts->table, column,
+							   source.values[app], target.values[app])))
 			continue;
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -251,6 +251,9 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
 						idv_value_text(contacts->id_type, source_id)),
 				 errhint("To fold a verified contact into another say force => true.")));
 
+	/* As they are stored: what was asked for may only be equal to that. */
+	source_id = source.values[contacts->id - 1];
+	target_id = target.values[contacts->id - 1];
 	now = GetCurrentTimestamp();
 	fill = idv_fill_choose(contacts, source, target,
 						   (how & IDV_FOLD_BY_CLAIM) != 0, now);

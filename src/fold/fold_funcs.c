@@ -27,6 +27,7 @@
 #include "references/contact_table.h"
 #include "references/reference_condition.h"
 #include "server/query.h"
+#include "server/canonical_text.h"
 #include "server/sqlfunc.h"
 #include "tables/our_tables.h"
 
@@ -217,11 +218,15 @@ idverify_add_reference(PG_FUNCTION_ARGS)
 	{
 		Relation	opened = relation_open(relation, AccessShareLock);
 		Expr	   *condition;
+		int			level;
 
 		condition = idv_condition_parse(opened,
 										text_to_cstring(PG_GETARG_TEXT_PP(3)));
+		idv_condition_check_constants(condition);
+		level = idv_canonical_sql_begin();
 		values[3] = CStringGetTextDatum(idv_condition_text(condition, relation,
 														   NULL));
+		idv_canonical_text_end(level);
 		relation_close(opened, AccessShareLock);
 	}
 

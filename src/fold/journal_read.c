@@ -17,6 +17,8 @@
 #include "utils/uuid.h"
 #include "utils/varlena.h"
 
+#include "server/canonical_text.h"
+
 static IdvStatement read_app;
 static IdvStatement lock_fold;
 static IdvStatement read_step;
@@ -25,7 +27,7 @@ static IdvStatement read_first_step;
 /* What idv_journal_previous() reads, in its order. */
 #define STEP \
 	"SELECT step, relation, columns, old_values, new_values," \
-	" condition, whole_row, key_columns, moved_keys, dropped_row"
+	" condition, whole_row, key_columns, moved_keys, dropped_row, moved"
 
 /* A table by the name that the journal has for it. */
 static Oid
@@ -40,7 +42,7 @@ journaled_relation(const IdvJournaledFold *fold, const char *name)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("relation \"%s\", which fold " INT64_FORMAT " wrote to, does not exist",
 						name, fold->id),
-				 errhint("If it was renamed, correct its name in the fold's rows of idverify.folds and idverify.fold_rows.")));
+				 errhint("If it was renamed or dropped, correct or remove its name in the fold's rows of idverify.folds and idverify.fold_rows.")));
 	return relation;
 }
 
@@ -59,8 +61,76 @@ idv_journal_column(const IdvJournaledFold *fold, const IdvTable *table, const ch
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("column \"%s\" of \"%s\", which fold " INT64_FORMAT " wrote, does not exist",
 						name, table->label, fold->id),
-				 errhint("If it was renamed, correct its name in the fold's rows of idverify.folds and idverify.fold_rows.")));
+				 errhint("If it was renamed or dropped, correct or remove its name in the fold's rows of idverify.folds and idverify.fold_rows.")));
 	return column;
+}
+
+/*
+ * idv_journal_value
+ *		A value of a column, of its type below domains, as the journal has it.
+ *
+ * text		NULL for a null
+ *
+ * 55000 if the column cannot hold it any more, or would hold another: it has
+ * got another type since.  The caller has idv_canonical_reading_begin() hold.
+ */
+Datum
+idv_journal_value(const IdvJournaledFold *fold, const IdvTable *table,
+				  AttrNumber column, char *text)
+{
+	Form_pg_attribute att = TupleDescAttr(table->desc, column - 1);
+	int32		typmod = att->atttypmod;
+	Oid			type = getBaseTypeAndTypmod(att->atttypid, &typmod);
+	MemoryContext context = CurrentMemoryContext;
+	volatile Datum value = (Datum) 0;
+	const char *volatile problem = NULL;
+
+	if (text == NULL)
+		return (Datum) 0;
+	PG_TRY();
+	{
+		IdvCaller	caller;
+		int			level;
+
+		/*
+		 * In a composite type there may be a domain, which may check
+		 * anything.
+		 */
+		idv_become_owner(&caller, table->owner);
+		level = idv_canonical_text_begin();
+		value = idv_value_from_text(type, typmod, text);
+		if (strcmp(idv_value_text(type, value), text) != 0)
+			problem = "It would become another value.";
+		idv_canonical_text_end(level);
+		idv_become_caller(&caller);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
+		{
+			case ERRCODE_DATA_EXCEPTION:
+			case ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION:
+			case ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION:
+				break;
+			default:
+				PG_RE_THROW();
+		}
+		FlushErrorState();
+		problem = error->message;
+	}
+	PG_END_TRY();
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("column \"%s\" of \"%s\" cannot hold what fold " INT64_FORMAT " has written down of it",
+						NameStr(att->attname), table->label, fold->id),
+				 errdetail("%s", problem),
+				 errhint("Give it the type back that it had.")));
+	return value;
 }
 
 /*
@@ -174,7 +244,7 @@ idv_journal_previous(IdvStep *step, const IdvJournaledFold *fold)
 								   STEP " FROM jsonb_to_recordset($1) AS s(step int4,"
 								   " relation text, columns text[], old_values text[],"
 								   " new_values text[], condition text, whole_row bool,"
-								   " key_columns text[], moved_keys text[], dropped_row jsonb)"
+								   " key_columns text[], moved_keys text[], dropped_row jsonb, moved int4)"
 								   " WHERE step < $2 ORDER BY step DESC LIMIT 1",
 								   lengthof(first_types), first_types, first_values);
 		found = idv_result_next(result);
@@ -195,6 +265,7 @@ idv_journal_previous(IdvStep *step, const IdvJournaledFold *fold)
 			step->new_values = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[4]));
 			step->condition = result->nulls[5] ? NULL : TextDatumGetCString(result->values[5]);
 			step->whole_row = DatumGetBool(result->values[6]);
+			step->moved = DatumGetInt32(result->values[10]);
 			step->key_columns = names_of(result->values[7]);
 			step->moved_keys = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[8]));
 		}

@@ -38,6 +38,7 @@ typedef struct IdvStep
 	Datum		moved_keys;
 	char	   *condition;
 	bool		whole_row;
+	int32		moved;			/* how many rows */
 	NullableDatum dropped_row;	/* jsonb */
 } IdvStep;
 
@@ -45,5 +46,9 @@ extern void idv_journal_open(IdvJournaledFold *fold, int64 id);
 extern bool idv_journal_previous(IdvStep *step, const IdvJournaledFold *fold);
 extern AttrNumber idv_journal_column(const IdvJournaledFold *fold,
 									 const IdvTable *table, const char *name);
+
+extern Datum idv_journal_value(const IdvJournaledFold *fold,
+							   const IdvTable *table, AttrNumber column,
+							   char *text);
 
 #endif							/* IDV_JOURNAL_READ_H */

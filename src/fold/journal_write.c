@@ -390,14 +390,15 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 
 /*
  * idv_journal_dropped
- *		Write down a row that is about to be dropped.
+ *		Write down a row that is about to be dropped, and the one that is kept
+ *		in its place.
  */
 void
 idv_journal_dropped(IdvJournal *journal, const IdvTable *table, IdvRow row,
-					int depth)
+					IdvRow kept, int depth)
 {
 	static const Oid types[] = {INT4OID, INT8OID, INT4OID, INT4OID, TEXTOID,
-	JSONBOID};
+	JSONBOID, JSONBOID};
 	Datum		values[lengthof(types)];
 
 	if (journal->off)
@@ -405,8 +406,8 @@ idv_journal_dropped(IdvJournal *journal, const IdvTable *table, IdvRow row,
 	if (insert_dropped.plan == NULL)
 		idv_statement_prepare(&insert_dropped, InvalidOid,
 							  "INSERT INTO idverify.fold_rows (app_id, fold_id,"
-							  " step, depth, relation, dropped_row)"
-							  " VALUES ($1, $2, $3, $4, $5, $6)",
+							  " step, depth, relation, dropped_row, kept_row)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7)",
 							  lengthof(types), types);
 	write_head(journal);
 	values[0] = Int32GetDatum(journal->app_id);
@@ -416,5 +417,7 @@ idv_journal_dropped(IdvJournal *journal, const IdvTable *table, IdvRow row,
 	values[4] = CStringGetTextDatum(table->name);
 	values[5] = DirectFunctionCall1(jsonb_in,
 									CStringGetDatum(idv_row_json(table, row)));
+	values[6] = DirectFunctionCall1(jsonb_in,
+									CStringGetDatum(idv_row_json(table, kept)));
 	(void) idv_statement_run(&insert_dropped, values, NULL);
 }

@@ -253,7 +253,7 @@ drop(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
 	place[0] = datumCopy(place[0], false, sizeof(ItemPointerData));
 	idv_move_pointers(fold, table, dropped, stays, depth + 1);
 	idv_move_check_complete(fold, table, dropped, stays, depth + 1);
-	idv_journal_dropped(&fold->journal, table, dropped, depth);
+	idv_journal_dropped(&fold->journal, table, dropped, stays, depth);
 
 	if (table->remove.plan == NULL)
 	{
@@ -368,6 +368,42 @@ move_rows(const IdvMove *move, const IdvTable *table, const Datum *values,
 	return result;
 }
 
+static void move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
+					   IdvRow from, IdvRow to, int depth);
+
+/*
+ * Move along a reference that has a condition.  One that fails on a row is an
+ * error that names the reference.  55000.
+ */
+static void
+move_along_condition(IdvFold *fold, IdvTable *table, IdvReference *reference,
+					 IdvRow from, IdvRow to, int depth)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		move_along(fold, table, reference, from, to, depth);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("could not move rows of \"%s\" where %s",
+						reference->table->label, reference->condition_text),
+				 errdetail("%s", error->message),
+				 errhint("Correct the condition in idverify.contact_references.")));
+	}
+	PG_END_TRY();
+}
+
 /* Move what points to one row along one reference. */
 static void
 move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
@@ -446,6 +482,9 @@ idv_move_pointers(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to, int de
 		 */
 		if (depth > 0)
 			LockRelationOid(reference->table->relation, RowExclusiveLock);
-		move_along(fold, table, reference, from, to, depth);
+		if (reference->condition_text != NULL)
+			move_along_condition(fold, table, reference, from, to, depth);
+		else
+			move_along(fold, table, reference, from, to, depth);
 	}
 }

@@ -16,6 +16,7 @@
 
 #include "server/cast.h"
 #include "fold/collision_sql.h"
+#include "server/canonical_text.h"
 
 /*
  * idv_move_column_type
@@ -118,7 +119,9 @@ choose_key(IdvMove *move, const IdvMoveSql *moving, List *indexes)
 
 		for (int k = 0; fits && k < form->indnkeyatts; k++)
 			fits = form->indkey.values[k] > 0 &&
-				TupleDescAttr(table->desc, form->indkey.values[k] - 1)->attnotnull;
+				TupleDescAttr(table->desc, form->indkey.values[k] - 1)->attnotnull &&
+				OidIsValid(get_array_type(getBaseType(TupleDescAttr(table->desc,
+																	form->indkey.values[k] - 1)->atttypid)));
 		if (fits && (form->indisprimary || !OidIsValid(chosen)))
 			chosen = RelationGetRelid(index);
 		index_close(index, NoLock);
@@ -278,6 +281,7 @@ idv_move_statements(IdvTable *table, IdvReference *reference, uint32 changed)
 	List	   *indexes;
 	ListCell   *lc;
 	MemoryContext caller;
+	int			level;
 
 	idv_table_check_code(reference->table);
 	idv_reference_read_condition(reference);
@@ -297,6 +301,7 @@ idv_move_statements(IdvTable *table, IdvReference *reference, uint32 changed)
 			idv_move_column_type(reference, i);
 	}
 
+	level = idv_canonical_sql_begin();
 	caller = MemoryContextSwitchTo(idv_table_context(reference->table));
 	move = palloc0(sizeof(IdvMove));
 	move->changed = changed;
@@ -320,5 +325,6 @@ idv_move_statements(IdvTable *table, IdvReference *reference, uint32 changed)
 	relation_close(relation, NoLock);
 	reference->moves = lappend(reference->moves, move);
 	MemoryContextSwitchTo(caller);
+	idv_canonical_text_end(level);
 	return move;
 }

@@ -21,6 +21,7 @@ typedef struct IdvMove
 {
 	uint32		changed;		/* which of its columns get another value */
 
+	bool		generated;		/* a changed column is: it cannot be written */
 	List	   *collisions;		/* of IdvStatement, one per unique index */
 	IdvStatement update;		/* the move; returns keys */
 	IdvStatement left;			/* is there a row still to be moved? */

@@ -21,24 +21,69 @@
 #include "tables/our_tables.h"
 
 static IdvStatement read_hop;
+static IdvStatement read_any_hop;
 static IdvStatement read_external_id;
 static IdvStatement read_email;
+
+/* Are two ids the same if, and only if, they are written the same? */
+static bool
+is_written_once(const IdvContactTable *contacts)
+{
+	Form_pg_attribute att = TupleDescAttr(contacts->table->desc,
+										  contacts->id - 1);
+
+	return idv_is_canonical(contacts->id_type) &&
+		(!OidIsValid(att->attcollation) ||
+		 get_collation_isdeterministic(att->attcollation));
+}
+
+/*
+ * The folds of an id that came after another one, and stand.
+ *
+ * Columns are id, app_id, target_id and source_id.  Where one id can be
+ * written in several ways the journal may have it in another: then all folds of
+ * these contacts are returned.
+ */
+static IdvResult *
+later_folds(const IdvContactTable *contacts, int32 app_id, Datum id, int64 last)
+{
+	static const Oid types[] = {TEXTOID, INT8OID, INT4OID, TEXTOID};
+	Datum		values[4];
+	int			level;
+
+	values[0] = CStringGetTextDatum(contacts->table->name);
+	values[1] = Int64GetDatum(last);
+	values[2] = Int32GetDatum(app_id);
+	if (!is_written_once(contacts))
+		return idv_statement_ask(&read_any_hop,
+								 "SELECT id, app_id, target_id, source_id"
+								 " FROM idverify.folds"
+								 " WHERE contacts = $1 AND id > $2"
+								 " AND ($3 = 0 OR app_id = $3) AND undone_at IS NULL",
+								 3, types, values);
+	level = idv_canonical_text_begin();
+	values[3] = CStringGetTextDatum(idv_value_text(contacts->id_type, id));
+	idv_canonical_text_end(level);
+	return idv_statement_ask(&read_hop,
+							 "SELECT id, app_id, target_id, source_id"
+							 " FROM idverify.folds"
+							 " WHERE contacts = $1 AND source_id = $4 AND id > $2"
+							 " AND ($3 = 0 OR app_id = $3) AND undone_at IS NULL",
+							 lengthof(types), types, values);
+}
 
 /* Follow folds from an id until there is a contact.  Returns false if none. */
 static bool
 follow(IdvContactTable *contacts, int32 app_id, Datum *id)
 {
-	static const Oid types[] = {TEXTOID, TEXTOID, INT8OID, INT4OID};
-	Datum		values[4];
 	int64		last = 0;
 
-	values[0] = CStringGetTextDatum(contacts->table->name);
 	for (;;)
 	{
 		Datum		key[2] = {*id, Int32GetDatum(app_id)};
 		IdvResult  *result;
 		bool		found = false;
-		int			level;
+		Datum		next = *id;
 
 		if ((app_id != 0 || !contacts->own) &&
 			idv_statement_run(&contacts->look, key, NULL) > 0)
@@ -51,29 +96,24 @@ follow(IdvContactTable *contacts, int32 app_id, Datum *id)
 		 * latest alone could be planned to walk through the journal
 		 * backwards.
 		 */
-		level = idv_canonical_text_begin();
-		values[1] = CStringGetTextDatum(idv_value_text(contacts->id_type, *id));
-		idv_canonical_text_end(level);
-		values[2] = Int64GetDatum(last);
-		values[3] = Int32GetDatum(app_id);
-		result = idv_statement_ask(&read_hop,
-								   "SELECT id, app_id, target_id FROM idverify.folds"
-								   " WHERE contacts = $1 AND source_id = $2 AND id > $3"
-								   " AND ($4 = 0 OR app_id = $4) AND undone_at IS NULL",
-								   lengthof(types), types, values);
+		result = later_folds(contacts, app_id, *id, last);
 		while (idv_result_next(result))
 		{
-			if (DatumGetInt64(result->values[0]) <= last)
+			if (DatumGetInt64(result->values[0]) <= last ||
+				idv_contact_table_compare(contacts, *id,
+										  idv_contact_table_id_from_text(contacts,
+																		 TextDatumGetCString(result->values[3]))) != 0)
 				continue;
 			found = true;
 			last = DatumGetInt64(result->values[0]);
 			app_id = DatumGetInt32(result->values[1]);
-			*id = idv_contact_table_id_from_text(contacts,
-												 TextDatumGetCString(result->values[2]));
+			next = idv_contact_table_id_from_text(contacts,
+												  TextDatumGetCString(result->values[2]));
 		}
 		idv_result_end(result);
 		if (!found)
 			return false;
+		*id = next;
 	}
 }
 

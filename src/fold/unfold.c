@@ -29,6 +29,7 @@
 
 #include "fold/fold_result.h"
 #include "fold/journal_read.h"
+#include "fold/later_folds.h"
 #include "fold/unmove.h"
 #include "server/canonical_text.h"
 #include "server/json_merge.h"
@@ -43,7 +44,10 @@ typedef struct Unfold
 } Unfold;
 
 static IdvStatement read_later_source;
-static IdvStatement read_later_target;
+static IdvStatement read_listed_pointer;
+static IdvStatement correct_later_fill;
+static IdvStatement read_later_json;
+static IdvStatement change_later_json;
 static IdvStatement read_visitor;
 static IdvStatement read_fills;
 static IdvStatement mark_undone;
@@ -68,37 +72,28 @@ later_fold(const Unfold *unfold, IdvStatement *statement, const char *sql)
 	return found;
 }
 
-/* Lock the target.  A later fold of it may be in the way. */
+/* Lock the target.  A later fold of it is in the way. */
 static IdvRow
 lock_target(Unfold *unfold, Datum target_id)
 {
 	IdvRow		target;
 	int64		later;
 
-	if (!idv_contact_table_lock(&target, unfold->fold.contacts, unfold->fold.app_id,
-								target_id, false))
-	{
-		later = later_fold(unfold, &read_later_source,
-						   "SELECT id FROM idverify.folds"
-						   " WHERE app_id = $1 AND contacts = $2"
-						   " AND source_id = $3 AND id > $4"
-						   " AND undone_at IS NULL ORDER BY id LIMIT 1");
-		if (later == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("contact \"%s\" has been deleted since fold " INT64_FORMAT,
-							unfold->fold.target_id, unfold->fold.id)));
-	}
-	else
-		/* Rows that it dropped may have left theirs to rows of this one. */
-		later = later_fold(unfold, &read_later_target,
-						   "SELECT id FROM idverify.folds f"
-						   " WHERE app_id = $1 AND contacts = $2"
-						   " AND target_id = $3 AND id > $4"
-						   " AND undone_at IS NULL"
-						   " AND EXISTS (SELECT FROM idverify.fold_rows r"
-						   " WHERE r.app_id = $1 AND r.fold_id = f.id AND r.depth > 0)"
-						   " ORDER BY id DESC LIMIT 1");
+	bool		found = idv_contact_table_lock(&target, unfold->fold.contacts,
+											   unfold->fold.app_id, target_id,
+											   false);
+
+	/* If it was folded, its id may have been given to somebody new. */
+	later = later_fold(unfold, &read_later_source,
+					   "SELECT id FROM idverify.folds"
+					   " WHERE app_id = $1 AND contacts = $2"
+					   " AND source_id = $3 AND id > $4"
+					   " AND undone_at IS NULL ORDER BY id LIMIT 1");
+	if (!found && later == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("contact \"%s\" has been deleted since fold " INT64_FORMAT,
+						unfold->fold.target_id, unfold->fold.id)));
 	if (later != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -135,22 +130,127 @@ check_visitor(const Unfold *unfold)
 	idv_result_end(result);
 }
 
-/*
- * What custom_data is without what a fold added and has not been written
- * since; as text, like what it is read from.
- */
 static Datum
-without_filled(Datum current, Datum before, Datum after)
+read_json(char *text)
 {
-	Jsonb	   *was = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, before));
-	Jsonb	   *became = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, after));
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+}
+
+static char *
+json_text(Datum json)
+{
+	return DatumGetCString(DirectFunctionCall1(jsonb_out, json));
+}
+
+/*
+ * What custom_data is without what a fold added and has not changed since.
+ *
+ * before	NULL: there was none; nor is there now, if nothing else is left
+ */
+static NullableDatum
+without_filled(Datum current, char *before, char *after)
+{
+	Jsonb	   *was = DatumGetJsonbP(read_json(before != NULL ? before : "{}"));
+	NullableDatum result;
+	Jsonb	   *became = DatumGetJsonbP(read_json(after));
 	Jsonb	   *left = DatumGetJsonbP(current);
 
 	if (JB_ROOT_IS_OBJECT(left) && JB_ROOT_IS_OBJECT(was) &&
 		JB_ROOT_IS_OBJECT(became))
 		left = idv_json_unfill(left, was, became);
-	return CStringGetTextDatum(JsonbToCString(NULL, &left->root,
-											  VARSIZE(left)));
+	result.value = JsonbPGetDatum(left);
+	result.isnull = before == NULL && JB_ROOT_IS_OBJECT(left) &&
+		JB_ROOT_COUNT(left) == 0;
+	return result;
+}
+
+/*
+ * Later folds of the target have filled its custom_data after this one.  What
+ * they give back must not be what this one had filled in: take it out of what
+ * they have written down.
+ */
+static void
+correct_later_json(Unfold *unfold, char *name, char *before, char *after)
+{
+	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, INT8OID, TEXTOID};
+	static const Oid change_types[] = {INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[lengthof(types)];
+	IdvResult  *result;
+
+	values[0] = Int32GetDatum(unfold->fold.app_id);
+	values[1] = CStringGetTextDatum(unfold->fold.contacts->table->name);
+	values[2] = CStringGetTextDatum(unfold->fold.target_id);
+	values[3] = Int64GetDatum(unfold->fold.id);
+	values[4] = CStringGetTextDatum(name);
+	if (change_later_json.plan == NULL)
+		idv_statement_prepare(&change_later_json, InvalidOid,
+							  "UPDATE idverify.folds SET filled = jsonb_set(jsonb_set("
+							  "filled::jsonb, ARRAY[$3, '0'], coalesce(to_jsonb($4), 'null')),"
+							  " ARRAY[$3, '1'], to_jsonb($5))::json"
+							  " WHERE app_id = $1 AND id = $2",
+							  lengthof(change_types), change_types);
+	result = idv_statement_ask(&read_later_json,
+							   "SELECT id, filled -> $5 ->> 0, filled -> $5 ->> 1"
+							   " FROM idverify.folds"
+							   " WHERE app_id = $1 AND contacts = $2"
+							   " AND target_id = $3 AND id > $4 AND undone_at IS NULL"
+							   " AND filled -> $5 ->> 0 IS NOT NULL",
+							   lengthof(types), types, values);
+	while (idv_result_next(result))
+	{
+		Datum		change[lengthof(change_types)];
+		bool		nulls[lengthof(change_types)] = {false};
+
+		change[0] = values[0];
+		change[1] = result->values[0];
+		change[2] = values[4];
+		for (int i = 1; i <= 2; i++)
+		{
+			NullableDatum corrected = without_filled(read_json(TextDatumGetCString(result->values[i])),
+													 before, after);
+
+			nulls[2 + i] = i == 1 && corrected.isnull;
+			change[2 + i] = CStringGetTextDatum(json_text(corrected.value));
+		}
+		(void) idv_statement_run(&change_later_json, change, nulls);
+	}
+	idv_result_end(result);
+}
+
+/*
+ * A value that this fold filled in has been overwritten.  If a later fold of
+ * the same target did, that is what it is going to give back: let it give back
+ * what was there before this one.
+ */
+static void
+correct_later_fills(Unfold *unfold, char *name, char *before, char *after)
+{
+	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID};
+	Datum		values[lengthof(types)];
+	bool		nulls[lengthof(types)] = {false};
+
+	values[0] = Int32GetDatum(unfold->fold.app_id);
+	values[1] = CStringGetTextDatum(unfold->fold.contacts->table->name);
+	values[2] = CStringGetTextDatum(unfold->fold.target_id);
+	values[3] = Int64GetDatum(unfold->fold.id);
+	values[4] = CStringGetTextDatum(name);
+	values[5] = CStringGetTextDatum(after);
+	nulls[6] = before == NULL;
+	values[6] = nulls[6] ? (Datum) 0 : CStringGetTextDatum(before);
+	if (correct_later_fill.plan == NULL)
+		idv_statement_prepare(&correct_later_fill, InvalidOid,
+							  "UPDATE idverify.folds SET filled ="
+							  " jsonb_set(filled::jsonb, ARRAY[$5, '0'],"
+							  " coalesce(to_jsonb($7), 'null'))::json"
+							  " WHERE app_id = $1 AND contacts = $2"
+							  " AND target_id = $3 AND undone_at IS NULL"
+							  " AND id = (SELECT min(id) FROM idverify.folds"
+							  " WHERE app_id = $1 AND contacts = $2"
+							  " AND target_id = $3 AND id > $4 AND undone_at IS NULL"
+							  " AND filled -> $5 ->> 0 = $6)",
+							  lengthof(types), types);
+	if (idv_statement_run(&correct_later_fill, values, nulls) == 0)
+		idv_later_check_filled(&unfold->fold, name, after);
 }
 
 /* What the target has in a column, as the journal would write it. */
@@ -194,33 +294,39 @@ take_back_fills(Unfold *unfold, Datum target_id, IdvRow target)
 	while (idv_result_next(result))
 	{
 		char	   *name = TextDatumGetCString(result->values[0]);
-		AttrNumber	column = get_attnum(table->relation, name);
+		AttrNumber	column = idv_journal_column(&unfold->fold, table, name);
 		char	   *after = TextDatumGetCString(result->values[2]);
-
-		if (column <= 0 || target.nulls[column - 1])
-			continue;
+		char	   *before = result->nulls[1] ? NULL :
+		TextDatumGetCString(result->values[1]);
 
 		/* It has been signed since, and the flag would stand for nothing. */
 		if (!contacts->own && bms_is_member(column, contacts->identity) &&
 			idv_contact_table_is_verified(contacts, target))
 			continue;
-		if (strcmp(current_text(table, target, column), after) == 0)
+		nulls[nargs] = before == NULL;
+		if (!target.nulls[column - 1] &&
+			strcmp(current_text(table, target, column), after) == 0)
+			values[nargs] = idv_journal_value(&unfold->fold, table, column, before);
+		else if (column == contacts->custom_data)
 		{
-			nulls[nargs] = result->nulls[1];
-			values[nargs] = result->nulls[1] ? (Datum) 0 :
-				CStringGetTextDatum(TextDatumGetCString(result->values[1]));
+			NullableDatum left;
+
+			if (target.nulls[column - 1])
+				continue;
+			correct_later_json(unfold, name, before, after);
+			left = without_filled(target.values[column - 1], before, after);
+			values[nargs] = left.value;
+			nulls[nargs] = left.isnull;
 		}
-		else if (column == contacts->custom_data && !result->nulls[1])
-			values[nargs] = without_filled(target.values[column - 1],
-										   CStringGetDatum(TextDatumGetCString(result->values[1])),
-										   CStringGetDatum(after));
 		else
+		{
+			correct_later_fills(unfold, name, before, after);
 			continue;
-		all_types[nargs] = TEXTOID;
-		appendStringInfo(&sql, "%s%s = CAST($%d AS %s)",
-						 nargs == first ? "" : ", ",
-						 idv_column_name(table, column), nargs + 1,
-						 idv_column_type(table, column));
+		}
+		all_types[nargs] = getBaseType(TupleDescAttr(table->desc,
+													 column - 1)->atttypid);
+		appendStringInfo(&sql, "%s%s = $%d", nargs == first ? "" : ", ",
+						 idv_column_name(table, column), nargs + 1);
 		nargs++;
 	}
 	idv_result_end(result);
@@ -238,39 +344,95 @@ take_back_fills(Unfold *unfold, Datum target_id, IdvRow target)
 	idv_statement_free(&unfold->once);
 }
 
-/* Put a row back.  Columns that were added since get their defaults. */
+/*
+ * Refuse to put back a row that points to a contact which has been folded
+ * since, where no foreign key does.
+ */
+static void
+check_listed_pointers(const Unfold *unfold, const IdvTable *table, Datum row)
+{
+	static const Oid types[] = {OIDOID, JSONBOID, INT8OID};
+	Datum		values[3];
+	IdvResult  *result;
+
+	values[0] = ObjectIdGetDatum(table->relation);
+	values[1] = row;
+	values[2] = Int64GetDatum(unfold->fold.id);
+	result = idv_statement_ask(&read_listed_pointer,
+							   "SELECT f.id, c.column_name::text, f.source_id"
+							   " FROM idverify.contact_references c"
+							   " JOIN idverify.folds f ON f.contacts = c.contacts::text"
+							   " AND f.source_id = $2 ->> c.column_name::text"
+							   " WHERE c.relation::oid = $1 AND f.id > $3"
+							   " AND f.undone_at IS NULL ORDER BY f.id DESC LIMIT 1",
+							   lengthof(types), types, values);
+	if (idv_result_next(result))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("fold " INT64_FORMAT " of contact \"%s\" came after fold " INT64_FORMAT,
+						DatumGetInt64(result->values[0]),
+						TextDatumGetCString(result->values[2]), unfold->fold.id),
+				 errdetail("Column \"%s\" of a row of \"%s\" to restore points to that contact.",
+						   TextDatumGetCString(result->values[1]), table->label),
+				 errhint("Undo fold " INT64_FORMAT " first.",
+						 DatumGetInt64(result->values[0]))));
+	idv_result_end(result);
+}
+
+/*
+ * Put a row back.  Columns that were added since get their defaults; all that
+ * the journal has a value for must be there.
+ */
 static void
 put_back(Unfold *unfold, IdvTable *table, Datum row)
 {
-	static const Oid types[] = {JSONBOID};
-	StringInfoData columns;
-	StringInfoData values;
 	JsonbContainer *object = &DatumGetJsonbP(row)->root;
+	JsonbIterator *iterator = JsonbIteratorInit(object);
+	JsonbIteratorToken token;
+	JsonbValue	member;
+	JsonbValue	value;
+	Oid		   *types = palloc(sizeof(Oid) * table->desc->natts);
+	Datum	   *values = palloc(sizeof(Datum) * table->desc->natts);
+	bool	   *nulls = palloc(sizeof(bool) * table->desc->natts);
+	int			n = 0;
+	StringInfoData columns;
+	StringInfoData params;
 
+	check_listed_pointers(unfold, table, row);
 	initStringInfo(&columns);
-	initStringInfo(&values);
-	for (int i = 0; i < table->desc->natts; i++)
+	initStringInfo(&params);
+	while ((token = JsonbIteratorNext(&iterator, &member, true)) != WJB_DONE)
 	{
-		Form_pg_attribute att = TupleDescAttr(table->desc, i);
-		const char *name = NameStr(att->attname);
-		JsonbValue	value;
+		char	   *name;
+		AttrNumber	column;
 
-		if (att->attisdropped || att->attgenerated != '\0' ||
-			getKeyJsonValueFromContainer(object, name, strlen(name), &value) == NULL)
+		if (token != WJB_KEY)
 			continue;
-		appendStringInfo(&columns, "%s%s", columns.len == 0 ? "" : ", ",
+		(void) JsonbIteratorNext(&iterator, &value, true);
+		name = pnstrdup(member.val.string.val, member.val.string.len);
+		if (value.type == jbvNull && get_attnum(table->relation, name) <= 0)
+			continue;
+		column = idv_journal_column(&unfold->fold, table, name);
+		if (TupleDescAttr(table->desc, column - 1)->attgenerated != '\0')
+			continue;
+		appendStringInfo(&columns, "%s%s", n == 0 ? "" : ", ",
 						 quote_identifier(name));
-		appendStringInfo(&values, "%sCAST($1 ->> %s AS %s)",
-						 values.len == 0 ? "" : ", ",
-						 quote_literal_cstr(name), idv_column_type(table, i + 1));
+		appendStringInfo(&params, "%s$%d", n == 0 ? "" : ", ", n + 1);
+		types[n] = getBaseType(TupleDescAttr(table->desc, column - 1)->atttypid);
+		nulls[n] = value.type == jbvNull;
+		values[n] = idv_journal_value(&unfold->fold, table, column,
+									  nulls[n] ? NULL :
+									  pnstrdup(value.val.string.val,
+											   value.val.string.len));
+		n++;
 	}
 	idv_statement_prepare(&unfold->once, table->owner,
-						  psprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s",
-								   table->name, columns.data, values.data),
-						  lengthof(types), types);
+						  psprintf("INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE VALUES (%s)",
+								   table->name, columns.data, params.data),
+						  n, types);
 	if (table == unfold->fold.contacts->table)
-		idv_contact_table_write(unfold->fold.contacts, &unfold->once, &row, NULL);
-	else if (idv_statement_run(&unfold->once, &row, NULL) != 1)
+		idv_contact_table_write(unfold->fold.contacts, &unfold->once, values, nulls);
+	else if (idv_statement_run(&unfold->once, values, nulls) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("could not restore row of \"%s\"", table->label),
@@ -294,8 +456,15 @@ undo_steps(Unfold *unfold)
 	while (idv_journal_previous(&step, &unfold->fold))
 	{
 		if (step.dropped_row.isnull)
-			idv_fold_line(&unfold->result, step.table->relation, "")->moved +=
-				idv_unmove(&unfold->unmove, &unfold->fold, &step);
+		{
+			int64		moved;
+
+			idv_later_check_kept(&unfold->fold, &step);
+			moved = idv_unmove(&unfold->unmove, &unfold->fold, &step);
+			if (moved < step.moved)
+				idv_later_check_rows(&unfold->fold, &step);
+			idv_fold_line(&unfold->result, step.table->relation, "")->moved += moved;
+		}
 		else
 			put_back(unfold, step.table, step.dropped_row.value);
 		MemoryContextReset(step_context);

@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "storage/itemptr.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -71,15 +72,17 @@ append_still_pointing(StringInfo sql, const IdvJournaledFold *fold, const IdvSte
 		if (nulls[i])
 			appendStringInfoString(sql, " IS NULL");
 		else
-			appendStringInfo(sql, " %s CAST($%d AS %s)",
+			appendStringInfo(sql, " %s $%d",
 							 idv_operator_name(idv_equal_operator(type, type)),
-							 n + i + 1, idv_column_type(step->table, column));
+							 n + i + 1);
 		if (!nulls[i] &&
 			may_mix_up(type, TupleDescAttr(step->table->desc, column - 1)->attcollation))
 			appendStringInfo(sql, " AND CAST(ROW(%s.%s) AS record) OPERATOR(pg_catalog.*=)"
 							 " CAST(ROW(CAST($%d AS %s)) AS record)",
 							 alias, idv_column_name(step->table, column),
-							 n + i + 1, idv_column_type(step->table, column));
+							 n + i + 1,
+							 format_type_extended(TupleDescAttr(step->table->desc, column - 1)->atttypid,
+												  -1, FORMAT_TYPE_FORCE_QUALIFY));
 		i++;
 	}
 	if (step->condition != NULL)
@@ -105,27 +108,22 @@ append_by_key(StringInfo from, StringInfo where, const IdvJournaledFold *fold,
 		int			i = 0;
 		ListCell   *lc;
 
-		appendStringInfoString(from, "(SELECT ");
+		appendStringInfoString(from, "unnest(");
 		foreach(lc, step->key_columns)
 		{
 			AttrNumber	column = idv_journal_column(fold, step->table, lfirst(lc));
 			Oid			type = get_atttype(step->table->relation, column);
 
-			appendStringInfo(from, "%sCAST(u.k%d AS %s) AS k%d",
-							 i == 0 ? "" : ", ", i,
-							 idv_column_type(step->table, column), i);
+			appendStringInfo(from, "%s$%d", i == 0 ? "" : ", ", n + i + 1);
 			appendStringInfo(where, "x.%s %s k.k%d AND ",
 							 idv_column_name(step->table, column),
 							 idv_operator_name(idv_equal_operator(type, type)), i);
 			i++;
 		}
-		appendStringInfoString(from, " FROM unnest(");
-		for (int k = 0; k < i; k++)
-			appendStringInfo(from, "%s$%d", k == 0 ? "" : ", ", n + k + 1);
-		appendStringInfoString(from, ") AS u(");
+		appendStringInfoString(from, ") AS k(");
 		for (int k = 0; k < i; k++)
 			appendStringInfo(from, "%sk%d", k == 0 ? "" : ", ", k);
-		appendStringInfoString(from, ")) k");
+		appendStringInfoChar(from, ')');
 	}
 	append_still_pointing(where, fold, step, "x");
 }
@@ -172,6 +170,7 @@ prepare(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step,
 	StringInfoData from;
 	StringInfoData where;
 	StringInfoData places;
+	int			level = idv_canonical_sql_begin();
 	int			i = 0;
 	ListCell   *lc;
 
@@ -193,9 +192,8 @@ prepare(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step,
 	{
 		AttrNumber	column = idv_journal_column(fold, step->table, lfirst(lc));
 
-		appendStringInfo(&sql, "%s%s = CAST($%d AS %s)", i == 0 ? "" : ", ",
-						 idv_column_name(step->table, column), i + 1,
-						 idv_column_type(step->table, column));
+		appendStringInfo(&sql, "%s%s = $%d", i == 0 ? "" : ", ",
+						 idv_column_name(step->table, column), i + 1);
 		i++;
 	}
 	appendStringInfo(&sql, "%s%s WHERE %s", from.len == 0 ? "" : " FROM ",
@@ -207,6 +205,7 @@ prepare(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step,
 		appendStringInfoString(&sql, " RETURNING ");
 		append_still_pointing(&sql, fold, step, "x");
 	}
+	idv_canonical_text_end(level);
 	if (unmove->update_sql != NULL && strcmp(unmove->update_sql, sql.data) == 0 &&
 		strcmp(unmove->places_sql, places.data) == 0)
 		return;
@@ -287,10 +286,46 @@ write_back(bool *stays, const IdvUnmove *unmove, const IdvStep *step,
 }
 
 /*
+ * The values of one key column, of all rows of a step; or, without a key, the
+ * rows' text.
+ *
+ * type		output: of the array
+ */
+static Datum
+key_array(const IdvJournaledFold *fold, const IdvStep *step, int k,
+		  const Datum *elements, int n, int nkeys, Oid *type)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(n / nkeys, 1));
+	Oid			element = TEXTOID;
+	AttrNumber	column = 0;
+	int16		length;
+	bool		by_value;
+	char		align;
+
+	if (!step->whole_row)
+	{
+		column = idv_journal_column(fold, step->table,
+									list_nth(step->key_columns, k));
+		element = getBaseType(get_atttype(step->table->relation, column));
+	}
+	*type = get_array_type(element);
+	if (!OidIsValid(*type))
+		elog(ERROR, "type %u of a key has no arrays", element);
+	for (int i = 0; i < n / nkeys; i++)
+		values[i] = column == 0 ? elements[i] :
+			idv_journal_value(fold, step->table, column,
+							  TextDatumGetCString(elements[i * nkeys + k]));
+	get_typlenbyvalalign(element, &length, &by_value, &align);
+	return PointerGetDatum(construct_array(values, n / nkeys, element, length,
+										   by_value, align));
+}
+
+/*
  * idv_unmove
  *		Move the rows of a step back, those that still point to the target.
  *
- * Returns how many.  55000 where a trigger does not let them go.
+ * Returns how many; those that a later fold has moved or dropped are not among
+ * them.  55000 where a trigger does not let them go.
  */
 int64
 idv_unmove(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step)
@@ -315,9 +350,15 @@ idv_unmove(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step)
 						  &elements, &element_nulls, &n);
 		for (int i = 0; i < ncolumns; i++)
 		{
-			types[side * ncolumns + i] = TEXTOID;
-			values[side * ncolumns + i] = elements[i];
-			nulls[side * ncolumns + i] = element_nulls[i];
+			AttrNumber	column = idv_journal_column(fold, step->table,
+													list_nth(step->columns, i));
+			int			p = side * ncolumns + i;
+
+			types[p] = getBaseType(get_atttype(step->table->relation, column));
+			nulls[p] = element_nulls[i];
+			values[p] = idv_journal_value(fold, step->table, column,
+										  nulls[p] ? NULL :
+										  TextDatumGetCString(elements[i]));
 		}
 	}
 
@@ -325,16 +366,8 @@ idv_unmove(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step)
 	deconstruct_array(DatumGetArrayTypeP(step->moved_keys), TEXTOID, -1, false,
 					  TYPALIGN_INT, &elements, &element_nulls, &n);
 	for (int k = 0; k < nkeys; k++)
-	{
-		Datum	   *of_column = palloc(sizeof(Datum) * Max(n / nkeys, 1));
-
-		for (int i = 0; i < n / nkeys; i++)
-			of_column[i] = elements[i * nkeys + k];
-		types[2 * ncolumns + k] = TEXTARRAYOID;
 		values[2 * ncolumns + k] =
-			PointerGetDatum(construct_array(of_column, n / nkeys, TEXTOID, -1,
-											false, TYPALIGN_INT));
-	}
+			key_array(fold, step, k, elements, n, nkeys, &types[2 * ncolumns + k]);
 	types[nargs] = OIDARRAYOID;
 	types[nargs + 1] = TIDARRAYOID;
 

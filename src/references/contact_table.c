@@ -27,6 +27,7 @@
 #include "utils/typcache.h"
 
 #include "references/guard_arguments.h"
+#include "server/canonical_text.h"
 #include "server/cast.h"
 #include "server/index_lookup.h"
 #include "server/as_installed.h"
@@ -315,18 +316,37 @@ idv_contact_table_app_id(IdvContactTable *contacts, Datum id, bool *is_verified)
 	return DatumGetInt32(row.values[0]);
 }
 
+/* Is a value another one now that it has been cast? */
+static bool
+is_rounded(Datum given, Oid from, Datum value, Oid to)
+{
+	TypeCacheEntry *type = lookup_type_cache(getBaseType(from),
+											 TYPECACHE_EQ_OPR_FINFO);
+	bool		fits;
+	Datum		back;
+
+	if (getBaseType(from) == to || !OidIsValid(type->eq_opr_finfo.fn_oid))
+		return false;
+	back = idv_cast(value, to, from, &fits);
+	return fits &&
+		!DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo,
+										type->typcollation, given, back));
+}
+
 /*
  * idv_contact_table_id
  *		An id of any type, or as text, as one of the contacts' own.
+ *
+ * 22023 if its type cannot be assigned, or if it would be rounded.
  */
 Datum
-idv_contact_table_id(const IdvContactTable *contacts, Datum id, Oid type)
+idv_contact_table_id(const IdvContactTable *contacts, Datum given, Oid type)
 {
 	bool		fits;
-	Datum		own_id = idv_cast(id, type, contacts->id_type, &fits);
+	Datum		id = idv_cast(given, type, contacts->id_type, &fits);
 
 	if (!fits && type == TEXTOID)
-		own_id = idv_read_text(id, contacts->id_type, &fits);
+		id = idv_read_text(given, contacts->id_type, &fits);
 	if (!fits)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -336,7 +356,16 @@ idv_contact_table_id(const IdvContactTable *contacts, Datum id, Oid type)
 						format_type_be(type)),
 				 errhint("Cast the id to type %s.",
 						 format_type_be(contacts->id_type))));
-	return own_id;
+	if (type != TEXTOID && is_rounded(given, type, id, contacts->id_type))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("id \"%s\" cannot be one of type %s",
+						idv_value_text(type, given),
+						format_type_be(contacts->id_type)),
+				 errhint("Contacts in \"%s\" have ids of type %s.",
+						 contacts->table->label,
+						 format_type_be(contacts->id_type))));
+	return id;
 }
 
 /*

@@ -43,7 +43,7 @@ typedef struct IdvContactTable
 extern IdvContactTable *idv_contact_table(Oid relation);
 extern int32 idv_contact_table_app_id(IdvContactTable *contacts, Datum id,
 									  bool *is_verified);
-extern Datum idv_contact_table_id(const IdvContactTable *contacts, Datum id, Oid type);
+extern Datum idv_contact_table_id(const IdvContactTable *contacts, Datum given, Oid type);
 extern Datum idv_contact_table_id_from_text(const IdvContactTable *contacts,
 											char *text);
 extern int	idv_contact_table_compare(const IdvContactTable *contacts,

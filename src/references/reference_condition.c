@@ -167,6 +167,34 @@ idv_condition_parse(Relation relation, const char *condition)
 }
 
 /*
+ * idv_condition_check_constants
+ *		Refuse a condition that has a constant part which fails, such as 1/0.
+ *		22023.
+ */
+void
+idv_condition_check_constants(const Expr *condition)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		(void) eval_const_expressions(NULL, (Node *) copyObject(condition));
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		refuse(psprintf("It can never be computed: %s.", error->message));
+	}
+	PG_END_TRY();
+}
+
+/*
  * idv_condition_text
  *		A condition as SQL, its columns qualified by alias unless that is NULL.
  */

@@ -14,6 +14,7 @@
 #include "utils/rel.h"
 
 extern Expr *idv_condition_parse(Relation relation, const char *condition);
+extern void idv_condition_check_constants(const Expr *condition);
 extern char *idv_condition_text(const Expr *condition, Oid relation,
 								const char *alias);
 

@@ -24,6 +24,7 @@
 #include "utils/syscache.h"
 
 #include "references/reference_condition.h"
+#include "server/canonical_text.h"
 
 /* Reads idverify.contact_references. */
 static IdvStatement read_references;
@@ -181,14 +182,17 @@ idv_reference_read_condition(IdvReference *reference)
 {
 	Relation	relation;
 	MemoryContext caller;
+	int			level;
 
 	if (reference->condition_text == NULL || reference->condition != NULL)
 		return;
+	level = idv_canonical_sql_begin();
 	caller = MemoryContextSwitchTo(idv_table_context(reference->table));
 	relation = relation_open(reference->table->relation, NoLock);
 	reference->condition = idv_condition_parse(relation, reference->condition_text);
 	relation_close(relation, NoLock);
 	MemoryContextSwitchTo(caller);
+	idv_canonical_text_end(level);
 }
 
 /* Find the columns that our own table says to point to a table. */

@@ -33,6 +33,8 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "server/canonical_text.h"
+
 /* All that was found out since something last changed. */
 typedef struct IdvCatalogue
 {
@@ -293,6 +295,23 @@ idv_column_name(const IdvTable *table, AttrNumber column)
 }
 
 /*
+ * idv_column_equals
+ *		Are two values of a column equal, by its type and collation?
+ */
+bool
+idv_column_equals(const IdvTable *table, AttrNumber column, Datum a, Datum b)
+{
+	Form_pg_attribute att = TupleDescAttr(table->desc, column - 1);
+	TypeCacheEntry *type = lookup_type_cache(att->atttypid,
+											 TYPECACHE_EQ_OPR_FINFO);
+
+	if (!OidIsValid(type->eq_opr_finfo.fn_oid))
+		return datum_image_eq(a, b, att->attbyval, att->attlen);
+	return DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo,
+										  att->attcollation, a, b));
+}
+
+/*
  * idv_column_type
  *		The type of a column, as SQL.
  */
@@ -452,6 +471,7 @@ idv_table(Oid relid)
 	Relation	relation;
 	MemoryContext caller;
 	bool		found;
+	int			level;
 
 	LockRelationOid(relid, RowExclusiveLock);
 	renew_catalogue();
@@ -462,6 +482,7 @@ idv_table(Oid relid)
 	entry->table = NULL;
 
 	relation = relation_open(relid, NoLock);
+	level = idv_canonical_sql_begin();
 	caller = MemoryContextSwitchTo(catalogue->context);
 	table = palloc0(sizeof(IdvTable));
 	table->home = catalogue;
@@ -474,6 +495,7 @@ idv_table(Oid relid)
 	table->desc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
 	table->has_triggers = has_triggers(relation);
 	MemoryContextSwitchTo(caller);
+	idv_canonical_text_end(level);
 	relation_close(relation, NoLock);
 
 	entry->table = table;

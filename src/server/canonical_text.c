@@ -9,6 +9,8 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "parser/parse_expr.h"
+#include "parser/parser.h"
 #include "pgtime.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -93,6 +95,28 @@ idv_canonical_text_begin(void)
 }
 
 /*
+ * idv_canonical_sql_begin
+ *		From here on SQL, too, is written and read independent of the session.
+ *
+ * For as long as a statement is made and prepared, and no longer: what a
+ * session has set is how it reads its own functions.
+ *
+ * Returns what idv_canonical_text_end() is to be given.  An error undoes it
+ * too.
+ */
+int
+idv_canonical_sql_begin(void)
+{
+	int			level = idv_canonical_text_begin();
+
+	if (!standard_conforming_strings)
+		set_option(&level, "standard_conforming_strings", "on");
+	if (Transform_null_equals)
+		set_option(&level, "transform_null_equals", "off");
+	return level;
+}
+
+/*
  * idv_canonical_text_end
  *		Go back to the session's settings.
  */
@@ -126,4 +150,25 @@ idv_value_text(Oid type, Datum value)
 
 	getTypeOutputInfo(type, &output, &is_varlena);
 	return OidOutputFunctionCall(output, value);
+}
+
+/*
+ * idv_value_from_text
+ *		A value by its type's own input function.
+ *
+ * type		below domains
+ * text		NULL for a null, which is not given to the function
+ *
+ * Never a CAST: somebody's own could stand in for it.
+ */
+Datum
+idv_value_from_text(Oid type, int32 typmod, char *text)
+{
+	Oid			input;
+	Oid			ioparam;
+
+	if (text == NULL)
+		return (Datum) 0;
+	getTypeInputInfo(type, &input, &ioparam);
+	return OidInputFunctionCall(input, text, ioparam, typmod);
 }

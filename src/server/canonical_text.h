@@ -12,8 +12,10 @@
 
 extern int	idv_canonical_reading_begin(void);
 extern int	idv_canonical_text_begin(void);
+extern int	idv_canonical_sql_begin(void);
 extern void idv_canonical_text_end(int level);
 extern bool idv_is_canonical(Oid type);
 extern char *idv_value_text(Oid type, Datum value);
+extern Datum idv_value_from_text(Oid type, int32 typmod, char *text);
 
 #endif							/* IDV_CANONICAL_TEXT_H */

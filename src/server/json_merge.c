@@ -261,14 +261,24 @@ push_unfilled(JsonbParseState **state, JsonbContainer *current,
 			(void) pushJsonbValue(state, WJB_VALUE, was);
 			continue;
 		}
-		(void) pushJsonbValue(state, WJB_KEY, &name);
 		if (became != NULL && is_object(&value) && is_object(became) &&
 			(was == NULL || is_object(was)))
-			(void) push_unfilled(state, value.val.binary.data,
-								 was == NULL ? NULL : was->val.binary.data,
-								 became->val.binary.data);
-		else
-			(void) pushJsonbValue(state, WJB_VALUE, &value);
+		{
+			JsonbParseState *inner = NULL;
+			Jsonb	   *left = JsonbValueToJsonb(push_unfilled(&inner, value.val.binary.data,
+															   was == NULL ? NULL : was->val.binary.data,
+															   became->val.binary.data));
+
+			/* Nothing of it is left but what was filled in. */
+			if (was == NULL && JB_ROOT_COUNT(left) == 0 &&
+				JsonContainerSize(value.val.binary.data) > 0)
+				continue;
+			value.type = jbvBinary;
+			value.val.binary.data = &left->root;
+			value.val.binary.len = VARSIZE(left) - VARHDRSZ;
+		}
+		(void) pushJsonbValue(state, WJB_KEY, &name);
+		(void) pushJsonbValue(state, WJB_VALUE, &value);
 	}
 	return pushJsonbValue(state, WJB_END_OBJECT, NULL);
 }

@@ -36,6 +36,7 @@
 #include "utils/snapmgr.h"
 
 #include "server/as_installed.h"
+#include "server/canonical_text.h"
 #include "server/exec_triggers.h"
 #include "server/trusted_code.h"
 
@@ -204,6 +205,7 @@ idv_statement_prepare(IdvStatement *statement, Oid owner,
 	SPIPlanPtr	plan;
 	IdvCaller	before;
 	MemoryContext caller = CurrentMemoryContext;
+	int			level = idv_canonical_sql_begin();
 
 	statement->owner = owner;
 	statement->ours = !OidIsValid(owner);
@@ -216,6 +218,7 @@ idv_statement_prepare(IdvStatement *statement, Oid owner,
 		elog(ERROR, "SPI_prepare failed: %s",
 			 SPI_result_code_string(SPI_result));
 	idv_become_caller(&before);
+	idv_canonical_text_end(level);
 
 	/* SPI goes back to a context of its own. */
 	MemoryContextSwitchTo(caller);
@@ -339,11 +342,16 @@ plan_of(const IdvStatement *statement)
 		error_context_stack = &expect;
 		AcceptInvalidationMessages();
 	}
+
+	/* It is going to be analyzed again. */
+	if (!source->is_valid)
+		level = idv_canonical_sql_begin();
 	if (statement->ours &&
 		(!source->is_valid || source->gplan == NULL || !source->gplan->is_valid ||
 		 TransactionIdIsValid(source->gplan->saved_xmin)))
 	{
-		level = NewGUCNestLevel();
+		if (level == 0)
+			level = NewGUCNestLevel();
 		(void) set_config_option("enable_seqscan", "off", PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 		(void) set_config_option("jit", "off", PGC_USERSET,

@@ -1,0 +1,364 @@
+/*-------------------------------------------------------------------------
+ *
+ * later_folds.c
+ *	  Has a later fold, which stands, touched what is to be undone?
+ *
+ * Folds can be undone in any order as long as they touch different rows.  Where
+ * they do not, the later one has to be undone first: what it has written down
+ * of a row is what the earlier one had made of it.
+ *
+ * - A later fold dropped a row as the duplicate of one that this fold moved:
+ *	 to move that back would leave the target without either.
+ * - A row that this fold moved is not where it was moved to, because a later
+ *	 fold moved or dropped it.
+ *
+ * The journal is searched for the second only where rows are missing.  Rows are
+ * compared by their keys, as text; where there is no key, a later fold that may
+ * have touched a row counts as one that has.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "fold/later_folds.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+
+static IdvStatement read_kept;
+static IdvStatement read_steps;
+
+/* An array of text, as strings. */
+typedef struct Strings
+{
+	int			n;
+	char	  **of;				/* NULL for a null */
+} Strings;
+
+static Strings
+strings(Datum array)
+{
+	Strings		result;
+	Datum	   *elements;
+	bool	   *nulls;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
+					  TYPALIGN_INT, &elements, &nulls, &result.n);
+	result.of = palloc(sizeof(char *) * Max(result.n, 1));
+	for (int i = 0; i < result.n; i++)
+		result.of[i] = nulls[i] ? NULL : TextDatumGetCString(elements[i]);
+	return result;
+}
+
+static Strings
+names(const List *list)
+{
+	Strings		result = {0, palloc(sizeof(char *) * Max(list_length(list), 1))};
+	ListCell   *lc;
+
+	foreach(lc, list)
+		result.of[result.n++] = lfirst(lc);
+	return result;
+}
+
+/* Some moved rows: which, and where to. */
+typedef struct Moved
+{
+	Strings		columns;
+	Strings		values;			/* of the columns */
+	Strings		key_columns;
+	Strings		keys;			/* row by row */
+	bool		has_keys;		/* else they are something else */
+} Moved;
+
+static bool
+is_same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Where is a name among others?  -1 if it is not. */
+static int
+position(const Strings *among, const char *name)
+{
+	for (int i = 0; i < among->n; i++)
+	{
+		if (strcmp(among->of[i], name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* A member of a row of the journal, NULL for null. */
+static char *
+column_of(Jsonb *row, const char *name)
+{
+	JsonbValue	value;
+
+	if (getKeyJsonValueFromContainer(&row->root, name, strlen(name), &value) == NULL ||
+		value.type != jbvString)
+		return NULL;
+	return pnstrdup(value.val.string.val, value.val.string.len);
+}
+
+/* Is a row one of those that were moved? */
+static bool
+is_among(const Moved *moved, Jsonb *row)
+{
+	int			width = moved->key_columns.n;
+	char	  **key = palloc(sizeof(char *) * Max(width, 1));
+
+	for (int i = 0; i < moved->columns.n; i++)
+	{
+		if (!is_same(column_of(row, moved->columns.of[i]), moved->values.of[i]))
+			return false;
+	}
+	if (!moved->has_keys || width == 0)
+		return true;
+	for (int k = 0; k < width; k++)
+		key[k] = column_of(row, moved->key_columns.of[k]);
+	for (int r = 0; r < moved->keys.n; r += width)
+	{
+		int			k = 0;
+
+		while (k < width && is_same(moved->keys.of[r + k], key[k]))
+			k++;
+		if (k == width)
+			return true;
+	}
+	return false;
+}
+
+/* Is there a row among those moved whose key column has this value? */
+static bool
+has_key(const Moved *moved, int k, const char *value)
+{
+	if (!moved->has_keys)
+		return true;
+	for (int r = 0; r < moved->keys.n; r += moved->key_columns.n)
+	{
+		if (is_same(moved->keys.of[r + k], value))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Do two lists of rows have one in common, as far as both have the same key
+ * columns?
+ */
+static bool
+keys_overlap(const Moved *one, const Moved *other)
+{
+	int		   *at;
+	bool		any = false;
+
+	if (!one->has_keys || !other->has_keys)
+		return true;
+	at = palloc(sizeof(int) * Max(one->key_columns.n, 1));
+	for (int k = 0; k < one->key_columns.n; k++)
+	{
+		at[k] = position(&other->key_columns, one->key_columns.of[k]);
+		any = any || at[k] >= 0;
+	}
+	if (!any)
+		return true;
+	for (int r = 0; r < one->keys.n; r += one->key_columns.n)
+	{
+		CHECK_FOR_INTERRUPTS();
+		for (int s = 0; s < other->keys.n; s += other->key_columns.n)
+		{
+			int			k = 0;
+
+			while (k < one->key_columns.n &&
+				   (at[k] < 0 || is_same(one->keys.of[r + k],
+										 other->keys.of[s + at[k]])))
+				k++;
+			if (k == one->key_columns.n)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * May a later move have moved some of these rows on, or changed their keys?
+ *
+ * later	its values are those before it
+ */
+static bool
+moved_on(const Moved *moved, const Moved *later)
+{
+	bool		touches = false;
+
+	for (int i = 0; i < later->columns.n; i++)
+	{
+		int			column = position(&moved->columns, later->columns.of[i]);
+		int			key = position(&moved->key_columns, later->columns.of[i]);
+
+		if (column >= 0 && !is_same(moved->values.of[column], later->values.of[i]))
+			return false;
+		if (key >= 0 && !has_key(moved, key, later->values.of[i]))
+			return false;
+		touches = touches || column >= 0 || key >= 0;
+	}
+	return touches && keys_overlap(moved, later);
+}
+
+static void report_later(const IdvJournaledFold *fold, const IdvTable *table,
+						 int64 later) __attribute__((noreturn));
+
+static void
+report_later(const IdvJournaledFold *fold, const IdvTable *table, int64 later)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("fold " INT64_FORMAT " has moved or deleted rows of \"%s\" after fold " INT64_FORMAT,
+					later, table->label, fold->id),
+			 errhint("Undo fold " INT64_FORMAT " first.", later)));
+}
+
+/* What a step has moved. */
+static Moved
+moved_by(const IdvStep *step)
+{
+	Moved		moved;
+
+	moved.columns = names(step->columns);
+	moved.values = strings(step->new_values);
+	moved.key_columns = names(step->key_columns);
+	moved.keys = strings(step->moved_keys);
+	moved.has_keys = !step->whole_row;
+	return moved;
+}
+
+/*
+ * idv_later_check_kept
+ *		See that no later fold has dropped a row as the duplicate of one that
+ *		this step moved.  55000.
+ */
+void
+idv_later_check_kept(const IdvJournaledFold *fold, const IdvStep *step)
+{
+	static const Oid types[] = {TEXTOID, INT8OID};
+	Moved		moved = moved_by(step);
+	Datum		values[2];
+	IdvResult  *result;
+
+	values[0] = CStringGetTextDatum(step->table->name);
+	values[1] = Int64GetDatum(fold->id);
+	result = idv_statement_ask(&read_kept,
+							   "SELECT r.fold_id, r.kept_row"
+							   " FROM idverify.fold_rows r"
+							   " JOIN idverify.folds f ON f.id = r.fold_id AND f.app_id = r.app_id"
+							   " WHERE r.relation = $1 AND r.fold_id > $2"
+							   " AND r.dropped_row IS NOT NULL AND f.undone_at IS NULL",
+							   lengthof(types), types, values);
+	while (idv_result_next(result))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (is_among(&moved, DatumGetJsonbP(result->values[1])))
+			report_later(fold, step->table, DatumGetInt64(result->values[0]));
+	}
+	idv_result_end(result);
+}
+
+/* See that no later fold has touched these rows. */
+static void
+check_rows(const IdvJournaledFold *fold, const IdvTable *table,
+		   const Moved *moved)
+{
+	static const Oid types[] = {TEXTOID, INT8OID, TEXTOID};
+	const IdvContactTable *contacts = fold->contacts;
+	Datum		values[3];
+	IdvResult  *result;
+
+	values[0] = CStringGetTextDatum(table->name);
+	values[1] = Int64GetDatum(fold->id);
+	values[2] = CStringGetTextDatum(NameStr(TupleDescAttr(contacts->table->desc,
+														  contacts->id - 1)->attname));
+	result = idv_statement_ask(&read_steps,
+							   "SELECT f.id, s.columns, s.old_values, s.key_columns,"
+							   " s.moved_keys, s.whole_row, s.dropped_row"
+							   " FROM idverify.folds f, LATERAL ("
+							   "SELECT columns, old_values, key_columns, moved_keys,"
+							   " whole_row, dropped_row FROM idverify.fold_rows r"
+							   " WHERE r.app_id = f.app_id AND r.fold_id = f.id"
+							   " AND r.relation = $1"
+							   " UNION ALL SELECT columns, old_values, key_columns,"
+							   " moved_keys, whole_row, NULL FROM json_to_recordset("
+							   "CASE WHEN json_array_length(f.steps) > 0 THEN f.steps ELSE '[]' END)"
+							   " AS j(relation text, columns text[], old_values text[],"
+							   " key_columns text[], moved_keys text[], whole_row bool)"
+							   " WHERE j.relation = $1"
+							   " UNION ALL SELECT array_agg(k.key),"
+							   " array_agg(k.value ->> 0), ARRAY[$3],"
+							   " ARRAY[f.target_id], false, NULL"
+							   " FROM json_each(f.filled) k WHERE f.contacts = $1"
+							   " HAVING count(*) > 0"
+							   " UNION ALL SELECT NULL, NULL, NULL, NULL, NULL,"
+							   " f.source_row::jsonb WHERE f.contacts = $1) s"
+							   " WHERE f.id > $2 AND f.undone_at IS NULL"
+							   " ORDER BY f.id DESC",
+							   lengthof(types), types, values);
+	while (idv_result_next(result))
+	{
+		bool		touched;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!result->nulls[6])
+			touched = is_among(moved, DatumGetJsonbP(result->values[6]));
+		else
+		{
+			Moved		later;
+
+			later.columns = strings(result->values[1]);
+			later.values = strings(result->values[2]);
+			later.key_columns = strings(result->values[3]);
+			later.keys = strings(result->values[4]);
+			later.has_keys = !DatumGetBool(result->values[5]);
+			touched = moved_on(moved, &later);
+		}
+		if (touched)
+			report_later(fold, table, DatumGetInt64(result->values[0]));
+	}
+	idv_result_end(result);
+}
+
+/*
+ * idv_later_check_rows
+ *		Some rows that a step moved are not where they were moved to: see that
+ *		it was no later fold.  55000.
+ *
+ * Others may move and delete them; that stands.
+ */
+void
+idv_later_check_rows(const IdvJournaledFold *fold, const IdvStep *step)
+{
+	Moved		moved = moved_by(step);
+
+	check_rows(fold, step->table, &moved);
+}
+
+/*
+ * idv_later_check_filled
+ *		A value that was filled into the target is not there any more: see
+ *		that it was no later fold that moved it on.  55000.
+ */
+void
+idv_later_check_filled(const IdvJournaledFold *fold, char *column, char *value)
+{
+	const IdvTable *table = fold->contacts->table;
+	char	   *id = NameStr(TupleDescAttr(table->desc, fold->contacts->id - 1)->attname);
+	char	   *target_id = fold->target_id;
+	Moved		moved = {
+		.columns = {1, &column},
+		.values = {1, &value},
+		.key_columns = {1, &id},
+		.keys = {1, &target_id},
+		.has_keys = true
+	};
+
+	check_rows(fold, table, &moved);
+}
