@@ -487,7 +487,7 @@ read_uuid(pg_uuid_t *uuid, const text *sent)
 	char		digits[2 * UUID_LEN];
 	size_t		len = 0;
 
-	for (int i = 0; i < VARSIZE_ANY_EXHDR(sent); i++)
+	for (int i = 0; i < (int) VARSIZE_ANY_EXHDR(sent); i++)
 	{
 		char		c = VARDATA_ANY(sent)[i];
 
