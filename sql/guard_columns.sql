@@ -161,4 +161,38 @@ DEALLOCATE join_in;
 DROP TABLE people;
 DROP EXTENSION citext;
 DROP DOMAIN regress_id, regress_short, regress_flag, regress_needed, regress_yes;
+-- An app_key of a number or uuid, by what goes before it
+SELECT app_key FROM unnest('{account_42,account_-7,account_0b2a7c1e-0000-4000-8000-000000000001,42}'::text[]) key,
+	idverify_create_app(key, key, 'one secret for all of them', 'accept');
+CREATE TABLE numbered (app_key text, external_id text, email text, name text, user_hash text, is_verified boolean);
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON numbered
+	FOR EACH ROW EXECUTE FUNCTION idverify_guard('app_prefix=account_');
+CREATE FUNCTION pg_temp.insert_of(type regtype, app text, OUT key text, OUT verified boolean, OUT error text) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('ALTER TABLE numbered ALTER app_key TYPE %s USING NULL', type);
+	EXECUTE format('INSERT INTO numbered VALUES (%L, ''alice'', NULL, NULL, $1) ON CONFLICT DO NOTHING RETURNING app_key, is_verified', app)
+		INTO key, verified USING encode(hmac('alice', 'one secret for all of them', 'sha256'), 'hex');
+	UPDATE numbered SET name = 'Al', external_id = 'bob' WHERE app_key IS NOT NULL;
+	verified := verified AND (SELECT NOT is_verified FROM numbered WHERE app_key IS NOT NULL);
+	DELETE FROM numbered;
+EXCEPTION WHEN OTHERS THEN
+	error := SQLSTATE || ' ' || SQLERRM;
+END $$;
+SELECT type, app, i.* FROM (VALUES
+	(1, 'integer'::regtype, '42'), (2, 'integer', '43'), (3, 'bigint', '-7'), (4, 'uuid', '0B2A7C1E-0000-4000-8000-000000000001'),
+	(5, 'text', '42'), (6, 'numeric', '42'), (7, 'boolean', 't'), (8, 'smallint', '42')) AS t(n, type, app),
+	pg_temp.insert_of(type, app) i ORDER BY n;
+-- ... which an empty text is, too, but not nothing
+ALTER TABLE numbered ALTER app_key TYPE bigint USING NULL;
+DROP TRIGGER guard ON numbered;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON numbered FOR EACH ROW EXECUTE FUNCTION idverify_guard('app_prefix=');
+INSERT INTO numbered VALUES (42, 'alice', NULL, NULL, encode(hmac('alice', 'one secret for all of them', 'sha256'), 'hex')) RETURNING is_verified;
+DROP TRIGGER guard ON numbered;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON numbered FOR EACH ROW EXECUTE FUNCTION idverify_guard();
+INSERT INTO numbered VALUES (42, 'alice');  -- fail
+DROP TRIGGER guard ON numbered;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON numbered FOR EACH ROW EXECUTE FUNCTION idverify_guard('app_prefix=a', 'app_prefix=b');
+INSERT INTO numbered VALUES (42, 'alice');  -- fail
+DROP TABLE numbered;
+
 DELETE FROM idverify.apps;

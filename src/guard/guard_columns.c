@@ -24,18 +24,24 @@
 
 /* Is a column of this type fit for the role? */
 static bool
-is_fit(IdvRole role, Oid type)
+is_fit(IdvRole role, Oid type, bool prefixed)
 {
+	Oid			base = getBaseType(type);
+
+	/* A number becomes an app's key by what is put before it. */
+	if (role == IDV_ROLE_APP_KEY && prefixed &&
+		(base == INT4OID || base == INT8OID || base == UUIDOID))
+		return true;
 	if (role == IDV_ROLE_IS_VERIFIED)
-		return getBaseType(type) == BOOLOID;
+		return base == BOOLOID;
 
 	/* varchar and citext too, and domains over all of them */
-	return getBaseType(type) == BPCHAROID || IsBinaryCoercible(type, TEXTOID);
+	return base == BPCHAROID || IsBinaryCoercible(type, TEXTOID);
 }
 
 /* Find the column of that name, and see that it is fit for the role. */
 static void
-find_column(IdvColumn *column, IdvRole role, const char *name,
+find_column(IdvColumn *column, IdvRole role, const char *name, bool prefixed,
 			const Trigger *trigger, Relation table)
 {
 	TupleDesc	desc = RelationGetDescr(table);
@@ -63,7 +69,7 @@ find_column(IdvColumn *column, IdvRole role, const char *name,
 				 errhint("Name the column in an argument of the trigger, '%s=column'.",
 						 idv_role_names[role]),
 				 errtable(table)));
-	if (!is_fit(role, attribute->atttypid))
+	if (!is_fit(role, attribute->atttypid, prefixed))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of relation \"%s\" is of type %s",
@@ -73,6 +79,8 @@ find_column(IdvColumn *column, IdvRole role, const char *name,
 						   trigger->tgname,
 						   role == IDV_ROLE_IS_VERIFIED ? "boolean" : "text",
 						   idv_role_names[role]),
+				 role == IDV_ROLE_APP_KEY ?
+				 errhint("With 'app_prefix=text' an app key is made of text and a column of type integer, bigint or uuid.") : 0,
 				 errtablecol(table, attribute->attnum)));
 
 	/* It is computed after us: we would judge something else. */
@@ -119,7 +127,7 @@ idv_columns(FmgrInfo *flinfo, TriggerData *trigger)
 	columns->trigger = trigger->tg_trigger->tgoid;
 	columns->context = flinfo->fn_mcxt;
 
-	idv_guard_arguments(names, trigger->tg_trigger);
+	columns->app_prefix = idv_guard_arguments(names, trigger->tg_trigger);
 	for (int i = 0; i < IDV_ROLES; i++)
 	{
 		if (*names[i] == '\0')
@@ -132,7 +140,8 @@ idv_columns(FmgrInfo *flinfo, TriggerData *trigger)
 								names[i],
 								RelationGetRelationName(trigger->tg_relation),
 								idv_role_names[earlier], idv_role_names[i])));
-		find_column(&columns->of[i], i, names[i], trigger->tg_trigger,
+		find_column(&columns->of[i], i, names[i],
+					columns->app_prefix != NULL, trigger->tg_trigger,
 					trigger->tg_relation);
 	}
 
@@ -267,6 +276,18 @@ idv_columns_same_identity(const IdvColumns *columns, IdvRole role,
 	return true;
 }
 
+/* The app key of prefix and value. */
+static Datum
+prefixed_app_key(const IdvColumns *columns, Datum value)
+{
+	Oid			output;
+	bool		is_varlena;
+
+	getTypeOutputInfo(columns->of[IDV_ROLE_APP_KEY].type, &output, &is_varlena);
+	return CStringGetTextDatum(psprintf("%s%s", columns->app_prefix,
+										OidOutputFunctionCall(output, value)));
+}
+
 /*
  * idv_columns_text
  *		What a row holds in the column of that role, as text.
@@ -276,7 +297,10 @@ idv_columns_text(const IdvColumns *columns, IdvRole role, const IdvGuardedRow *r
 {
 	NullableDatum value = row->of[role];
 
-	if (columns->of[role].padded && !value.isnull)
+	if (role == IDV_ROLE_APP_KEY && columns->app_prefix != NULL &&
+		!value.isnull)
+		value.value = prefixed_app_key(columns, value.value);
+	else if (columns->of[role].padded && !value.isnull)
 	{
 		text	   *padded = DatumGetTextPP(value.value);
 		int			len = VARSIZE_ANY_EXHDR(padded);

@@ -40,6 +40,7 @@ typedef struct IdvColumns
 	Oid			trigger;
 	MemoryContext context;		/* lives as long as this */
 	IdvColumn	of[IDV_ROLES];
+	const char *app_prefix;		/* goes before the app key; NULL: nothing */
 	Oid			root;			/* what the table is a partition of, and */
 	IdvBounds  *bounds;			/* ... which; both unset until needed */
 	struct IdvProposedRow *proposed;	/* NULL if none was */

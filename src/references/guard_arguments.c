@@ -61,11 +61,16 @@ idv_guard_argument(IdvRole *role, const char *argument)
  * names	output: the name of each role's column, a part of the trigger or a
  *			constant; empty where the table is said to have none
  *
+ * Returns what goes before the app key, NULL if nothing is said of that.
+ *
  * 22023 for arguments that make no sense.
  */
-void
+const char *
 idv_guard_arguments(const char *names[IDV_ROLES], const Trigger *trigger)
 {
+	static const char prefix[] = "app_prefix=";
+	const char *app_prefix = NULL;
+
 	for (int i = 0; i < IDV_ROLES; i++)
 		names[i] = NULL;
 
@@ -75,12 +80,18 @@ idv_guard_arguments(const char *names[IDV_ROLES], const Trigger *trigger)
 		IdvRole		role;
 		const char *column = idv_guard_argument(&role, argument);
 
+		if (column == NULL && app_prefix == NULL &&
+			strncmp(argument, prefix, strlen(prefix)) == 0)
+		{
+			app_prefix = argument + strlen(prefix);
+			continue;
+		}
 		if (column == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("argument \"%s\" of trigger \"%s\" is not \"role=column\"",
 							argument, trigger->tgname),
-					 errhint("Roles are app_key, external_id, email, user_hash and is_verified.")));
+					 errhint("Roles are app_key, external_id, email, user_hash and is_verified. What goes before the app key is said once, as 'app_prefix=text'.")));
 		if (names[role] != NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -104,4 +115,6 @@ idv_guard_arguments(const char *names[IDV_ROLES], const Trigger *trigger)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("trigger \"%s\" has neither external_id nor email to verify",
 						trigger->tgname)));
+
+	return app_prefix;
 }

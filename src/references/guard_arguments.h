@@ -4,7 +4,8 @@
  *	  Which columns of a contacts table a guard trigger looks after.
  *
  * Each has a role.  A column is known by the name of its role, unless an
- * argument of the trigger, 'role=column', says otherwise.
+ * argument of the trigger, 'role=column', says otherwise.  'app_prefix=text'
+ * goes before what the column of the app key holds.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,7 +32,7 @@ extern const char *const idv_role_names[IDV_ROLES];
 
 extern bool idv_role_is_optional(IdvRole role);
 extern const char *idv_guard_argument(IdvRole *role, const char *argument);
-extern void idv_guard_arguments(const char *names[IDV_ROLES],
-								const Trigger *trigger);
+extern const char *idv_guard_arguments(const char *names[IDV_ROLES],
+									   const Trigger *trigger);
 
 #endif							/* IDV_GUARD_ARGUMENTS_H */
