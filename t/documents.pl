@@ -256,7 +256,7 @@ sub run_commands
 		push @wrong, 'it fails' if !$fails && $err =~ /^(?:psql: )?(?:ERROR|FATAL|error):/m;
 		push @wrong, 'it answers something else' if $piece->{answer} && !answers($out, \@rows);
 		next unless @wrong;
-		diag("$block->{where}: @wrong\n$piece->{text}answers:\n$out\n$err"
+		diag("$block->{where}: @wrong\n$piece->{text}answers:\n$out\n$err\n"
 			  . "and should answer:\n" . join "\n", @printed);
 		last;
 	}
