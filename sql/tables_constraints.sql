@@ -45,7 +45,7 @@ SELECT statement, pg_temp.tried(statement)
 	$$UPDATE idverify.secrets SET expires_at = now() WHERE generation = 3$$,
 	$$UPDATE idverify.secrets SET state = 'revoked'$$,
 	$$UPDATE idverify.secrets SET generation = 1$$,
-	$$UPDATE idverify.secrets SET generation = generation - 1$$,
+	$$UPDATE idverify.secrets SET generation = 0 WHERE generation = 1$$,
 	$$UPDATE idverify.secrets SET sealed = NULL$$,
 	$$UPDATE idverify.secrets SET hint = 'five5'$$
   ]) WITH ORDINALITY AS t(statement, n)
