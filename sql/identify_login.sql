@@ -130,6 +130,9 @@ SELECT contact_id AS again, created, fold_id > :forced AS folded FROM idverify_i
 SELECT external_id, is_verified, said FROM chat WHERE id IN (:bob, :nobody, :again);
 SELECT count(*) FROM idverify.folds WHERE id > :forced;
 
+-- of two spellings of one field the one that is not empty counts
+SELECT verdict, is_verified FROM idverify_identify('shop', signed('dan') - 'external_id' || '{"external_id": "", "userId": "dan"}');
+
 DROP VIEW chat;
 DROP TABLE messages;
 DROP FUNCTION signed, hash;

@@ -221,10 +221,10 @@ idv_collision_statement(IdvMoveSql *moving, Relation index)
 	statement = palloc0(sizeof(IdvStatement));
 	predicate = idv_index_predicate(table, index);
 	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT s.ctid, s.tableoid, ");
+	appendStringInfoString(&sql, "SELECT s.ctid, s.tableoid, t.ctid, t.tableoid, ");
 	idv_where_points_to_target(&sql, moving, "t");
-	appendStringInfo(&sql, ", %s, %s", idv_table_columns(table, "s"),
-					 idv_table_columns(table, "t"));
+	appendStringInfo(&sql, ", CAST(s.* AS %s), CAST(t.* AS %s)", table->name,
+					 table->name);
 	appendStringInfo(&sql, " FROM %s s, %s t WHERE (t.ctid <> s.ctid OR t.tableoid <> s.tableoid) AND ",
 					 table->from, table->from);
 	idv_where_moves(&sql, moving, "s");
@@ -239,12 +239,6 @@ idv_collision_statement(IdvMoveSql *moving, Relation index)
 								 table->relation, "s"));
 	}
 
-	/*
-	 * One at a time if the dropped row's own followers have to be moved
-	 * first: that can change what else collides.
-	 */
-	if (idv_table_references(table) != NIL)
-		appendStringInfoString(&sql, " LIMIT 1");
 	appendStringInfoString(&sql, " FOR UPDATE OF s FOR KEY SHARE OF t");
 
 	idv_table_statement(statement, table, sql.data, moving->nargs,

@@ -13,7 +13,6 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
@@ -228,16 +227,63 @@ target_parameters(Datum *values, bool *nulls, const IdvMove *move,
 	return true;
 }
 
-/* Drop a row in favour of one that stays. */
-static void
+/*
+ * A table as it is described at this moment, with all that points to it locked.
+ *
+ * What points to contacts was locked when the fold began.  What points to a row
+ * that is dropped was perhaps described in an earlier transaction, and its lock
+ * ended with that; while we wait for it, a key may be committed that points to
+ * the table.
+ */
+static IdvTable *
+described_now(const IdvTable *table)
+{
+	IdvTable   *now;
+
+	do
+	{
+		now = idv_table(table->relation);
+	} while (idv_references_changed(now));
+	idv_table_check(table, now->desc);
+	return now;
+}
+
+/* Is the version of a row that was found still the one that counts? */
+static bool
+is_still_at(IdvTable *table, Datum place, Datum relation)
+{
+	static const Oid types[] = {TIDOID, OIDOID};
+	Datum		values[2] = {place, relation};
+
+	if (table->look_at.plan == NULL)
+		idv_table_statement(&table->look_at, table,
+							psprintf("SELECT 1 FROM %s x WHERE x.ctid = $1 AND x.tableoid = $2",
+									 table->from), 2, types);
+	return idv_statement_run(&table->look_at, values, NULL) > 0;
+}
+
+/*
+ * Drop a row in favour of one that stays.
+ *
+ * Returns false if one of the two has changed since they were found, by what
+ * was done for another row: then they have to be looked for again.
+ */
+static bool
 drop(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
 {
-	Datum		place[2] = {result->values[0], result->values[1]};
-	int			width = (result->slot->tts_tupleDescriptor->natts -
-						 IDV_COLLISION_ROWS) / 2;
-	IdvRow		dropped = idv_table_row(table, result, IDV_COLLISION_ROWS);
-	IdvRow		stays = idv_table_row(table, result,
-									  IDV_COLLISION_ROWS + width);
+	Datum		place[2] = {
+		datumCopy(result->values[0], false, sizeof(ItemPointerData)),
+		result->values[1]
+	};
+	IdvRow		dropped;
+	IdvRow		stays;
+
+	if (idv_table_references(table) != NIL &&
+		(!is_still_at(table, place[0], place[1]) ||
+		 !is_still_at(table, result->values[2], result->values[3])))
+		return false;
+	dropped = idv_table_row(table, result->values[IDV_COLLISION_ROWS]);
+	stays = idv_table_row(table, result->values[IDV_COLLISION_ROWS + 1]);
 
 	/*
 	 * What points to the one that is dropped would come to point to a
@@ -250,7 +296,7 @@ drop(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
 						table->label),
 				 errhint("Look at the table's unique indexes, and delete one of the two rows.")));
 
-	place[0] = datumCopy(place[0], false, sizeof(ItemPointerData));
+	table = described_now(table);
 	idv_move_pointers(fold, table, dropped, stays, depth + 1);
 	idv_move_check_complete(fold, table, dropped, stays, depth + 1);
 	idv_journal_dropped(&fold->journal, table, dropped, stays, depth);
@@ -269,6 +315,7 @@ drop(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("could not delete duplicate row from \"%s\"", table->label),
 				 errhint("Look for a trigger on the table that returns NULL.")));
+	return true;
 }
 
 /* Drop the rows that a move would make equal to others by a unique index. */
@@ -276,7 +323,7 @@ static int64
 drop_collisions(IdvFold *fold, IdvTable *table, const IdvStatement *collision,
 				const Datum *values, const bool *nulls, int depth)
 {
-	bool		one_by_one = idv_table_references(table) != NIL;
+	bool		once = idv_table_references(table) == NIL;
 	int64		dropped = 0;
 	bool		found;
 	MemoryContext row_context;
@@ -295,14 +342,18 @@ drop_collisions(IdvFold *fold, IdvTable *table, const IdvStatement *collision,
 		{
 			CHECK_FOR_INTERRUPTS();
 			MemoryContextSwitchTo(row_context);
-			drop(fold, table, result, depth);
+			if (drop(fold, table, result, depth))
+			{
+				dropped++;
+				found = true;
+			}
 			MemoryContextSwitchTo(caller);
 			MemoryContextReset(row_context);
-			dropped++;
-			found = true;
 		}
 		idv_result_end(result);
-	} while (found && one_by_one);
+
+		/* What pointed to a dropped row has moved: more may collide now. */
+	} while (found && !once);
 	MemoryContextDelete(row_context);
 	return dropped;
 }
@@ -426,7 +477,8 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 		return;
 	}
 	move = idv_move_statements(table, reference, changed);
-	if (!target_parameters(values, nulls, move, table, reference, to))
+	if (move->generated ||
+		!target_parameters(values, nulls, move, table, reference, to))
 		return;
 
 	if (move->loop.plan != NULL)
@@ -462,6 +514,31 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 }
 
 /*
+ * A generated column moves by what it is generated from.  See that it has, now
+ * that all else is moved.  55000.
+ */
+static void
+check_generated(IdvTable *table, IdvReference *reference, IdvRow from, IdvRow to)
+{
+	Datum		values[2 * INDEX_MAX_KEYS];
+	bool		nulls[2 * INDEX_MAX_KEYS];
+	uint32		changed;
+	IdvMove    *move;
+
+	if (!source_parameters(values, nulls, &changed, table, reference, from, to))
+		return;
+	move = idv_move_statements(table, reference, changed);
+	if (move->generated && is_any_left(move, values, nulls))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("rows of \"%s\" cannot be moved, because column \"%s\" is generated",
+						reference->table->label,
+						NameStr(TupleDescAttr(reference->table->desc,
+											  reference->columns[0] - 1)->attname)),
+				 errhint("List the column that it is generated from: idverify_add_reference.")));
+}
+
+/*
  * idv_move_pointers
  *		Make everything that points to one row of a table point to another.
  */
@@ -475,16 +552,14 @@ idv_move_pointers(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to, int de
 	{
 		IdvReference *reference = lfirst(lc);
 
-		/*
-		 * What points to contacts was locked when the fold began.  What
-		 * points to a dropped row was perhaps described in an earlier
-		 * transaction, and its lock ended with that.
-		 */
-		if (depth > 0)
-			LockRelationOid(reference->table->relation, RowExclusiveLock);
 		if (reference->condition_text != NULL)
 			move_along_condition(fold, table, reference, from, to, depth);
 		else
 			move_along(fold, table, reference, from, to, depth);
+	}
+	foreach(lc, idv_table_references(table))
+	{
+		if (((IdvReference *) lfirst(lc))->has_generated)
+			check_generated(table, lfirst(lc), from, to);
 	}
 }

@@ -193,15 +193,18 @@ write_updates(IdvMove *move, IdvMoveSql *moving)
 		appendStringInfo(&loop, "%s%s = NULL", n == 0 ? "" : ", ", column);
 		if (TupleDescAttr(table->desc, reference->columns[i] - 1)->attnotnull)
 			nullable = false;
+		if (TupleDescAttr(table->desc, reference->columns[i] - 1)->attgenerated != '\0')
+			move->generated = true;
 		n++;
 	}
 	appendStringInfoString(&sql, " WHERE ");
 	idv_where_moves(&sql, moving, "x");
 	append_returning(&sql, move, table);
-	idv_table_statement(&move->update, table, sql.data, moving->nargs,
-						moving->types);
+	if (!move->generated)
+		idv_table_statement(&move->update, table, sql.data, moving->nargs,
+							moving->types);
 
-	if (reference->self && nullable)
+	if (reference->self && nullable && !move->generated)
 	{
 		appendStringInfoString(&loop, " WHERE ");
 		idv_where_points_to_source(&loop, moving, "x");
@@ -245,20 +248,6 @@ may_skip_key_check(const IdvTable *target, const IdvReference *reference)
 			return false;
 	}
 	return OidIsValid(reference->key);
-}
-
-/* Refuse a table that some trigger has altered since it was described. */
-static void
-check_described(const IdvTable *table, Relation relation)
-{
-	TupleDesc	now = RelationGetDescr(relation);
-	bool		same = now->natts == table->desc->natts;
-
-	for (int i = 0; same && i < now->natts; i++)
-		same = TupleDescAttr(now, i)->atttypid ==
-			TupleDescAttr(table->desc, i)->atttypid;
-	if (!same)
-		idv_report_altered(table->label);
 }
 
 /*
@@ -309,14 +298,15 @@ idv_move_statements(IdvTable *table, IdvReference *reference, uint32 changed)
 		move->skipped_key = reference->key;
 
 	relation = relation_open(reference->table->relation, NoLock);
-	check_described(reference->table, relation);
+	idv_table_check(reference->table, RelationGetDescr(relation));
 	indexes = RelationGetIndexList(relation);
 	choose_key(move, &moving, indexes);
 	write_updates(move, &moving);
 	foreach(lc, indexes)
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-		IdvStatement *collision = idv_collision_statement(&moving, index);
+		IdvStatement *collision = move->generated ? NULL :
+		idv_collision_statement(&moving, index);
 
 		if (collision != NULL)
 			move->collisions = lappend(move->collisions, collision);

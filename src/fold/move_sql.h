@@ -21,7 +21,8 @@ typedef struct IdvMove
 {
 	uint32		changed;		/* which of its columns get another value */
 
-	bool		generated;		/* a changed column is: it cannot be written */
+	/* A column that changes is generated: only left is prepared. */
+	bool		generated;
 	List	   *collisions;		/* of IdvStatement, one per unique index */
 	IdvStatement update;		/* the move; returns keys */
 	IdvStatement left;			/* is there a row still to be moved? */
@@ -45,11 +46,12 @@ typedef struct IdvMove
 } IdvMove;
 
 /*
- * A collision returns the place of the moved row, ctid and tableoid; whether the
- * row that stays points to the target; then the two rows.
+ * A collision returns the place of the moved row, ctid and tableoid; that of
+ * the row that stays; whether this one points to the target; then the two rows,
+ * as records, since a table may have as many columns as a query.
  */
-#define IDV_COLLISION_TARGETED	2
-#define IDV_COLLISION_ROWS		3
+#define IDV_COLLISION_TARGETED	4
+#define IDV_COLLISION_ROWS		5
 
 extern IdvMove *idv_move_statements(IdvTable *table, IdvReference *reference,
 									uint32 changed);

@@ -70,20 +70,33 @@ find_member(JsonbValue *value, Jsonb *claim, const char *name)
 		value->type != jbvNull;
 }
 
-/* Find a member under its own name or another spelling of it. */
+/*
+ * Find a member under its own name or another spelling of it.  One that is
+ * empty counts only if there is no other.
+ */
 static bool
 find_field(JsonbValue *value, Jsonb *claim, int field)
 {
 	const char *name = idv_claim_field_name(field);
+	bool		found = false;
 
 	if (name == NULL)
 		return false;
-	if (find_member(value, claim, name))
-		return true;
-	for (int i = 0; i < SPELLINGS; i++)
-		if (find_member(value, claim, spellings[field][i]))
+	for (int i = -1; i < SPELLINGS; i++)
+	{
+		if (!find_member(value, claim, i < 0 ? name : spellings[field][i]))
+			continue;
+		found = true;
+		if (value->type != jbvString || value->val.string.len > 0)
 			return true;
-	return false;
+	}
+	if (found)
+	{
+		value->type = jbvString;
+		value->val.string.val = "";
+		value->val.string.len = 0;
+	}
+	return found;
 }
 
 /* Raise the error that a field is of a wrong type.  22023. */

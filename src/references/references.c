@@ -267,8 +267,16 @@ idv_table_references(IdvTable *table)
 
 	foreach(lc, references)
 	{
-		if (((IdvReference *) lfirst(lc))->table->has_triggers)
+		IdvReference *reference = lfirst(lc);
+
+		if (reference->table->has_triggers)
 			table->references_have_triggers = true;
+		for (int i = 0; i < reference->ncolumns; i++)
+		{
+			if (TupleDescAttr(reference->table->desc,
+							  reference->columns[i] - 1)->attgenerated != '\0')
+				reference->has_generated = true;
+		}
 	}
 	table->references = references;
 	table->knows_references = true;

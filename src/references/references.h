@@ -21,6 +21,7 @@ typedef struct IdvReference
 	bool		self;			/* it is the one pointed to */
 	Oid			key;			/* the foreign key, if it is one to just the
 								 * table that is pointed to */
+	bool		has_generated;	/* one of the columns is */
 	int			ncolumns;
 	AttrNumber	columns[INDEX_MAX_KEYS];
 	AttrNumber	referenced[INDEX_MAX_KEYS];

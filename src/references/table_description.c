@@ -345,31 +345,48 @@ idv_table_columns(const IdvTable *table, const char *alias)
 }
 
 /*
+ * idv_table_check
+ *		Refuse a table that some trigger has altered since it was described.
+ *
+ * now		what it is now.  55000
+ */
+void
+idv_table_check(const IdvTable *table, TupleDesc now)
+{
+	bool		same = now->natts == table->desc->natts;
+
+	for (int i = 0; same && i < now->natts; i++)
+		same = TupleDescAttr(now, i)->atttypid ==
+			TupleDescAttr(table->desc, i)->atttypid;
+	if (!same)
+		idv_report_altered(table->label);
+}
+
+/*
  * idv_table_row
- *		The row that a query returned, all columns from the first on, copied.
+ *		A row that a query returned as a record of the table, copied.  55000 if
+ *		the table has been altered.
  */
 IdvRow
-idv_table_row(const IdvTable *table, const IdvResult *result, int first)
+idv_table_row(const IdvTable *table, Datum record)
 {
+	HeapTupleHeader header = DatumGetHeapTupleHeaderCopy(record);
+	HeapTupleData tuple = {
+		.t_len = HeapTupleHeaderGetDatumLength(header),
+		.t_data = header
+	};
+	TupleDesc	now = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header),
+											 HeapTupleHeaderGetTypMod(header));
 	IdvRow		row;
 
+	/* Our lock keeps others from altering it, but not a trigger. */
+	idv_table_check(table, now);
+	ReleaseTupleDesc(now);
 	row.values = palloc0(sizeof(Datum) * table->desc->natts);
 	row.nulls = palloc(sizeof(bool) * table->desc->natts);
+	heap_deform_tuple(&tuple, table->desc, row.values, row.nulls);
 	for (int i = 0; i < table->desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(table->desc, i);
-
-		row.nulls[i] = true;
-		if (att->attisdropped)
-			continue;
-		if (!result->nulls[first])
-		{
-			row.nulls[i] = false;
-			row.values[i] = datumCopy(result->values[first], att->attbyval,
-									  att->attlen);
-		}
-		first++;
-	}
+		row.nulls[i] = row.nulls[i] || TupleDescAttr(table->desc, i)->attisdropped;
 	return row;
 }
 

@@ -37,6 +37,7 @@ typedef struct IdvTable
 	List	   *references;		/* of IdvReference */
 
 	IdvStatement remove;		/* DELETE of the row at a place */
+	IdvStatement look_at;		/* is there one at a place */
 	struct IdvContactTable *contacts;	/* of references/contact_table.c;
 										 * NULL: not asked */
 } IdvTable;
@@ -51,8 +52,8 @@ extern void idv_table_statement(IdvStatement *statement, IdvTable *table,
 								const char *sql, int nargs, const Oid *types);
 extern void idv_table_forget(IdvStatement *statement, IdvTable *table);
 extern char *idv_table_columns(const IdvTable *table, const char *alias);
-extern IdvRow idv_table_row(const IdvTable *table, const IdvResult *result,
-							int first);
+extern void idv_table_check(const IdvTable *table, TupleDesc now);
+extern IdvRow idv_table_row(const IdvTable *table, Datum record);
 extern IdvRow idv_table_numbered(const IdvTable *table, IdvRow columns);
 extern Oid	idv_own_contacts(void);
 extern bool idv_is_own_table(Oid relation);

@@ -1,0 +1,91 @@
+--
+-- Undone in another order than that of the folds: right, or an error that names
+-- the fold which is in the way
+--
+SET client_min_messages = warning;
+\set VERBOSITY sqlstate
+CREATE SCHEMA fold_undo_order;
+SET search_path = fold_undo_order, public;
+CREATE TABLE people (id int PRIMARY KEY, name text, created_at date, custom_data jsonb, boss int REFERENCES people);
+CREATE TABLE tags (person int REFERENCES people, tag text, PRIMARY KEY (person, tag));
+CREATE TABLE friends (a int REFERENCES people, b int REFERENCES people, PRIMARY KEY (a, b));
+CREATE FUNCTION fold(source int, target int) RETURNS bigint LANGUAGE sql AS $$ SELECT min(fold_id) FROM idverify_fold(source, target, 'fold_undo_order.people') $$;
+CREATE FUNCTION people() RETURNS TABLE (person text) LANGUAGE sql AS $$ SELECT p::text FROM fold_undo_order.people p ORDER BY id $$;
+
+-- what a later fold filled in gives back what was there before both
+INSERT INTO people VALUES (1, NULL, '2020-01-01', '{"a": 1}'), (2, 'two', '2015-01-01', '{"b": {"c": ""}}'), (3, 'three', '2010-01-01', '{"b": {"c": 3}}');
+SELECT fold(2, 1) AS first \gset
+SELECT fold(3, 1) AS later \gset
+SELECT * FROM people();
+SELECT count(*) FROM idverify_unfold(:first);
+SELECT * FROM people();
+SELECT count(*) FROM idverify_unfold(:later);
+SELECT * FROM people();
+
+-- a tag for which a later fold has dropped another one
+INSERT INTO tags VALUES (2, 'vip'), (3, 'vip'), (3, 'new');
+SELECT fold(2, 1) AS first \gset
+SELECT fold(3, 1) AS later \gset
+SELECT count(*) FROM idverify_unfold(:first);  -- fail: 55000
+SELECT count(*) FROM idverify_unfold(:later);
+SELECT count(*) FROM idverify_unfold(:first);
+TABLE tags ORDER BY person, tag;
+
+-- a row that a later fold has moved by its other column
+INSERT INTO people SELECT n FROM generate_series(4, 6) n;
+INSERT INTO friends VALUES (2, 4), (2, 6);
+SELECT fold(2, 1) AS first \gset
+SELECT fold(4, 5) AS later \gset
+SELECT count(*) FROM idverify_unfold(:first);  -- fail: 55000
+SELECT count(*) FROM idverify_unfold(:later);
+SELECT count(*) FROM idverify_unfold(:first);
+-- ... or not: then it is no hindrance
+DELETE FROM friends WHERE b = 4;
+SELECT fold(2, 1) AS first \gset
+SELECT fold(4, 5) AS later \gset
+SELECT count(*) FROM idverify_unfold(:first);
+SELECT count(*) FROM idverify_unfold(:later);
+TABLE friends ORDER BY a, b;
+
+-- a contact that pointed to the source, and was folded since
+UPDATE people SET boss = 2 WHERE id = 3;
+SELECT fold(2, 1) AS first \gset
+SELECT fold(3, 4) AS later \gset
+SELECT count(*) FROM idverify_unfold(:first);  -- fail: 55000
+SELECT count(*) FROM idverify_unfold(:later);
+SELECT count(*) FROM idverify_unfold(:first);
+SELECT id, boss FROM people ORDER BY id;
+
+-- the target's id is somebody new's
+SELECT fold(2, 1) AS first \gset
+SELECT fold(1, 6) AS later \gset
+INSERT INTO people VALUES (1, 'somebody new');
+SELECT count(*) FROM idverify_unfold(:first);  -- fail: 55000
+DELETE FROM people WHERE id = 1;
+SELECT count(*) FROM idverify_unfold(:later);
+SELECT count(*) FROM idverify_unfold(:first);
+
+-- a row to restore that points to a contact which has been folded since, where no
+-- key says so
+CREATE TABLE links (id int PRIMARY KEY, person int UNIQUE REFERENCES people, other int);
+SELECT idverify_add_reference('people', 'links', 'other');
+INSERT INTO links VALUES (1, 1, NULL), (2, 2, 5);
+SELECT fold(2, 1) AS first \gset
+SELECT fold(5, 4) AS later \gset
+SELECT count(*) FROM idverify_unfold(:first);  -- fail: 55000
+SELECT count(*) FROM idverify_unfold(:later);
+SELECT count(*) FROM idverify_unfold(:first);
+TABLE links ORDER BY id;
+
+-- a column that a row to restore needs has been renamed
+SELECT fold(2, 1) AS first \gset
+ALTER TABLE links RENAME other TO another;
+SELECT count(*) FROM idverify_unfold(:first);  -- fail: 55000
+ALTER TABLE links RENAME another TO other;
+SELECT count(*) FROM idverify_unfold(:first);
+TABLE links ORDER BY id;
+
+DELETE FROM idverify.contact_references;
+DELETE FROM idverify.fold_rows WHERE app_id = 0;
+DELETE FROM idverify.folds WHERE app_id = 0;
+DROP SCHEMA fold_undo_order CASCADE;
