@@ -134,6 +134,7 @@ idverify_create_app(PG_FUNCTION_ARGS)
 	TimestampTz now;
 	IdvNewSecret minted;
 
+	idv_expect_arguments(fcinfo, 8);
 	if (imports)
 		error_context_stack = &hide;
 
@@ -224,6 +225,7 @@ idverify_sign(PG_FUNCTION_ARGS)
 	uint8		user_hash[IDV_HMAC_LEN];
 	char		digits[2 * IDV_HMAC_LEN];
 
+	idv_expect_arguments(fcinfo, 2);
 	switch (idv_text_utf8(&value, idv_argument(fcinfo->args[1], "value", SIGN_HINT),
 						  IDV_IDENTITY_MAX))
 	{
@@ -276,6 +278,7 @@ idverify_mask(PG_FUNCTION_ARGS)
 	IdvAppRow	app = app_argument(fcinfo->args[0]);
 	const IdvSecretRow *current = current_secret(app.id);
 
+	idv_expect_arguments(fcinfo, 1);
 	if (current == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(idv_text_mask(current->hint));
@@ -297,6 +300,7 @@ idverify_reveal(PG_FUNCTION_ARGS)
 	IdvOpening	opening;
 	text	   *result;
 
+	idv_expect_arguments(fcinfo, 1);
 	if (!app.revealable)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

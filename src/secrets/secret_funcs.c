@@ -219,6 +219,7 @@ idverify_rotate(PG_FUNCTION_ARGS)
 	int64		grace;
 	IdvNewSecret minted;
 
+	idv_expect_arguments(fcinfo, 3);
 	PreventCommandIfReadOnly("idverify_rotate()");
 	SPI_connect();
 
@@ -256,6 +257,7 @@ idverify_stage(PG_FUNCTION_ARGS)
 	LockedApp	app;
 	IdvNewSecret minted;
 
+	idv_expect_arguments(fcinfo, 1);
 	PreventCommandIfReadOnly("idverify_stage()");
 	SPI_connect();
 
@@ -285,6 +287,7 @@ idverify_promote(PG_FUNCTION_ARGS)
 	LockedApp	app;
 	Datum		values[1];
 
+	idv_expect_arguments(fcinfo, 2);
 	PreventCommandIfReadOnly("idverify_promote()");
 	SPI_connect();
 
@@ -318,6 +321,7 @@ idverify_revoke(PG_FUNCTION_ARGS)
 	LockedApp	app;
 	uint64		stopped;
 
+	idv_expect_arguments(fcinfo, 1);
 	PreventCommandIfReadOnly("idverify_revoke()");
 	SPI_connect();
 
@@ -338,12 +342,13 @@ idverify_revoke(PG_FUNCTION_ARGS)
  * would open in the place of another.
  */
 Datum
-idverify_purge(PG_FUNCTION_ARGS pg_attribute_unused())
+idverify_purge(PG_FUNCTION_ARGS)
 {
 	Oid			types[] = {TIMESTAMPTZOID};
 	Datum		values[] = {TimestampTzGetDatum(GetCurrentTimestamp())};
 	uint64		purged;
 
+	idv_expect_arguments(fcinfo, 0);
 	PreventCommandIfReadOnly("idverify_purge()");
 	SPI_connect();
 	purged = idv_query("DELETE FROM idverify.secrets WHERE (app_id, generation) IN"
@@ -408,13 +413,14 @@ reseal(SPITupleTable *rows, uint64 row)
  * followed the new key.
  */
 Datum
-idverify_rekey(PG_FUNCTION_ARGS pg_attribute_unused())
+idverify_rekey(PG_FUNCTION_ARGS)
 {
 	Oid			types[] = {INT4OID, INT4OID, INT4OID};
 	Datum		values[] = {0, Int32GetDatum(PG_INT32_MIN),
 	Int32GetDatum(PG_INT32_MIN)};
 	int32		resealed = 0;
 
+	idv_expect_arguments(fcinfo, 0);
 	PreventCommandIfReadOnly("idverify_rekey()");
 	values[0] = Int32GetDatum((int32) idv_keyring_read()->keys[0].id);
 	SPI_connect();

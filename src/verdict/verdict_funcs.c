@@ -34,6 +34,7 @@ idverify_check(PG_FUNCTION_ARGS)
 	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
 	bool		right;
 
+	idv_expect_arguments(fcinfo, 3);
 	error_context_stack = &hide;
 	right = idv_check(fcinfo->args[0], fcinfo->args[1], fcinfo->args[2]);
 	error_context_stack = hide.previous;
@@ -75,6 +76,7 @@ idverify_verdict(PG_FUNCTION_ARGS)
 		.user_hash = fcinfo->args[3],
 	};
 
+	idv_expect_arguments(fcinfo, 4);
 	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
 	Oid			value;
 
