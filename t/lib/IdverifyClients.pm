@@ -31,6 +31,7 @@ my @clients = (
 	[ django => [$python, 'client-django.py'], [ $python, '-c', 'import django' ] ],
 	[ activerecord => [$ruby, 'client-activerecord.rb'], [ $ruby, '-e', 'require "active_record"; require "pg"' ] ],
 	[ pdo => [$php, 'client-pdo.php'], [ $php, '-r', 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);' ] ]);
+my %running;
 my %command = map { $_->[0] => $_->[1] } @clients;
 
 # End the test, and say so, unless it is dev/test clients that runs it.
@@ -123,6 +124,7 @@ INI
 	my $messages;
 	IPC::Run::run([ $program, '-q', '-d', "$folder/pgbouncer.ini" ], '>&', \$messages)
 	  or croak "pgbouncer: $messages";
+	$running{"$folder/pgbouncer.pid"} = 1;
 	return ({ PGHOST => $folder, PGPORT => $port, THROUGH_POOLER => $mode }, "$folder/pgbouncer.pid");
 }
 
@@ -131,6 +133,7 @@ sub stop_pooler
 	my ($pid_file) = @_;
 	my $pid = slurp_file($pid_file);
 
+	delete $running{$pid_file};
 	chomp $pid;
 	kill 'INT', $pid;
 	for (1 .. 100)
@@ -139,6 +142,15 @@ sub stop_pooler
 		select undef, undef, undef, 0.05;
 	}
 	croak 'the pooler did not stop';
+}
+
+# A test that dies leaves none behind.
+END
+{
+	my $status = $?;
+
+	stop_pooler($_) for grep { -e } keys %running;
+	$? = $status;
 }
 
 1;
