@@ -84,6 +84,7 @@ INSERT INTO changes VALUES
 	(32, 'email = NULL'),
 	(33, 'external_id = NULL, email = NULL, name = NULL'),
 	(34, 'external_id = NULL, email = NULL, user_hash = ''x'''),
+	(36, 'name = ''Al'', user_hash = '''''),
 	(35, 'external_id = NULL, email = ''b@x.org''');
 
 -- a contact verified by its external_id
@@ -117,17 +118,53 @@ SELECT policy, change, stored.external_id, stored.email, stored.name, verified, 
 	pg_temp.edit(ROW(0, policy, NULL, 'a@x.org', 'Alice', NULL, true), change) stored
  ORDER BY policy, n;
 
--- a wrong hash leaves a verified row as it is, which counts as updated
+-- a wrong hash leaves a verified row as it is, which counts as updated where
+-- nobody reads it
 SET session_replication_role = replica;
 INSERT INTO contacts (app_key, external_id, email, name, is_verified) VALUES ('drop', 'alice', 'a@x.org', repeat('Alice ', 1000), true);
 SET session_replication_role = origin;
 CREATE TEMPORARY TABLE before AS SELECT * FROM contacts;
 SET ROLE regress_guard_app;
-UPDATE contacts SET name = NULL, email = '', external_id = 'bob', app_key = 'reject', user_hash = 'x';  -- fail
+\set change 'UPDATE contacts SET name = NULL, email = \'\', external_id = \'bob\', app_key = \'accept\', user_hash = \'x\', is_verified = false'
+\set told ' RETURNING external_id, is_verified'
 \set QUIET off
-UPDATE contacts SET name = NULL, email = '', external_id = 'bob', app_key = 'accept', user_hash = 'x', is_verified = false;
+:change;
+:change :told;
+UPDATE contacts SET name = NULL, user_hash = '';
+UPDATE contacts SET name = NULL, user_hash = '' RETURNING is_verified;
+PREPARE change AS :change;
+EXECUTE change;
+PREPARE told AS :change :told;
+EXECUTE told;
+WITH told AS (:change :told) SELECT * FROM told;
+WITH other AS (SELECT 1) :change;
+COPY (:change :told) TO STDOUT;
 \set QUIET on
+CREATE TEMPORARY TABLE kept (external_id text, is_verified boolean);
+WITH told AS (:change :told) INSERT INTO kept SELECT * FROM told;
+TABLE kept;
+-- ... nor by the code of a function, a rule, or by EXPLAIN
+DO $$
+DECLARE
+	n bigint;
+BEGIN
+	UPDATE contacts SET name = NULL, user_hash = 'x';
+	GET DIAGNOSTICS n = ROW_COUNT;
+	RAISE NOTICE '% rows, %', n, FOUND;
+END $$;
+CREATE FUNCTION pg_temp.plain() RETURNS text LANGUAGE sql AS $$
+	UPDATE contacts SET name = NULL, user_hash = 'x' RETURNING is_verified::text $$;
+SELECT pg_temp.plain();
+EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) UPDATE contacts SET name = NULL, user_hash = 'x';
 RESET ROLE;
+CREATE TEMPORARY TABLE log (external_id text, is_verified boolean);
+CREATE RULE instead AS ON INSERT TO log DO INSTEAD
+	UPDATE contacts SET name = NULL, user_hash = 'x' RETURNING contacts.external_id, contacts.is_verified;
+INSERT INTO log VALUES ('x') RETURNING *;
+DROP TABLE log, kept;
+DROP FUNCTION pg_temp.plain();
+DEALLOCATE change;
+DEALLOCATE told;
 SELECT c *= b AS same FROM contacts c, before b;
 DELETE FROM contacts;
 
@@ -143,7 +180,8 @@ SELECT policy, change, stored.app_key, stored.external_id, stored.email, verifie
 	pg_temp.edit(ROW(0, policy, NULL, NULL, NULL, NULL, false), change) stored
  ORDER BY policy, n;
 
--- to another app: the policy is that of the app to which the claim is made
+-- to another app: the policy is that of the app to which the contact belongs,
+-- which a claim cannot choose
 SELECT change, stored.app_key, stored.external_id, verified, error
   FROM (VALUES
 	(1, 'app_key = ''accept'''),
@@ -155,6 +193,14 @@ SELECT change, stored.app_key, stored.external_id, verified, error
 	(7, 'app_key = ''nosuch'', external_id = NULL, email = NULL')) AS t(n, change),
 	pg_temp.edit(ROW(0, 'drop', 'alice', 'a@x.org', 'Alice', NULL, true), change) stored
  ORDER BY n;
+SELECT policy, change, stored.app_key, stored.name, verified, error
+  FROM (VALUES
+	(1, 'app_key = ''accept'', name = ''EVIL'''),
+	(2, 'app_key = ''accept'', name = ''EVIL'', user_hash = ''x'''),
+	(3, 'app_key = ''nosuch'', name = ''EVIL'', user_hash = ''x''')) AS t(n, change),
+	unnest('{accept,reject}'::text[]) policy,
+	pg_temp.edit(ROW(0, policy, 'alice', 'a@x.org', 'Alice', NULL, true), change) stored
+ ORDER BY policy, n;
 
 -- the app signs the email: an external_id is never signed for, so a verified
 -- contact keeps the one that it has and takes no other

@@ -12,6 +12,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -104,6 +105,38 @@ find_column(IdvColumn *column, IdvRole role, const char *name, bool prefixed,
 }
 
 /*
+ * See that no other guard reads the same user_hash.
+ *
+ * The first one empties it, and to the second one every claim is unsigned.
+ */
+static void
+check_only_guard(const Trigger *trigger, const char *user_hash, Relation table)
+{
+	const TriggerDesc *triggers = table->trigdesc;
+
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		const Trigger *other = &triggers->triggers[i];
+		const char *names[IDV_ROLES];
+
+		if (other->tgoid == trigger->tgoid ||
+			other->tgfoid != trigger->tgfoid ||
+			other->tgenabled == TRIGGER_DISABLED)
+			continue;
+		(void) idv_guard_arguments(names, other);
+		if (strcmp(names[IDV_ROLE_USER_HASH], user_hash) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+					 errmsg("triggers \"%s\" and \"%s\" of relation \"%s\" both guard column \"%s\"",
+							trigger->tgname, other->tgname,
+							RelationGetRelationName(table), user_hash),
+					 errdetail("The first one empties it, so that the second one would judge every claim as unsigned."),
+					 errhint("Drop one of them."),
+					 errtable(table)));
+	}
+}
+
+/*
  * idv_columns
  *		The columns that have the roles in the table of a trigger.
  *
@@ -112,7 +145,7 @@ find_column(IdvColumn *column, IdvRole role, const char *name, bool prefixed,
  *
  * 42703 for a column that does not exist, 42804 for one of the wrong type,
  * 42P17 for a generated one, 42701 for one that has two roles, 22023 for
- * arguments that make no sense.
+ * arguments that make no sense, 39P01 for two guards of one user_hash.
  */
 IdvColumns *
 idv_columns(FmgrInfo *flinfo, TriggerData *trigger)
@@ -144,6 +177,9 @@ idv_columns(FmgrInfo *flinfo, TriggerData *trigger)
 					columns->app_prefix != NULL, trigger->tg_trigger,
 					trigger->tg_relation);
 	}
+
+	check_only_guard(trigger->tg_trigger, names[IDV_ROLE_USER_HASH],
+					 trigger->tg_relation);
 
 	flinfo->fn_extra = columns;
 	return columns;
@@ -322,6 +358,24 @@ idv_columns_blank(const IdvColumns *columns, IdvRole role,
 				  const IdvGuardedRow *row)
 {
 	return idv_is_absent(idv_columns_text(columns, role, row));
+}
+
+/*
+ * idv_columns_present_hash
+ *		Does a row come with a user_hash, right or wrong?
+ *
+ * old		the row that it updates; NULL if none
+ *
+ * An empty one is presented, and wrong.  One that was stored before there was
+ * a guard, and that the UPDATE leaves alone, is not presented.
+ */
+bool
+idv_columns_present_hash(const IdvColumns *columns, const IdvGuardedRow *row,
+						 const IdvGuardedRow *old)
+{
+	return !row->of[IDV_ROLE_USER_HASH].isnull &&
+		(old == NULL ||
+		 !idv_columns_same(columns, IDV_ROLE_USER_HASH, row, old));
 }
 
 /*

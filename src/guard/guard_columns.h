@@ -12,6 +12,7 @@
 
 #include "commands/trigger.h"
 #include "executor/tuptable.h"
+#include "nodes/bitmapset.h"
 
 #include "references/guard_arguments.h"
 
@@ -44,6 +45,8 @@ typedef struct IdvColumns
 	Oid			root;			/* what the table is a partition of, and */
 	IdvBounds  *bounds;			/* ... which; both unset until needed */
 	struct IdvProposedRow *proposed;	/* NULL if none was */
+	Bitmapset  *naming_key;		/* see proposed_row.c; unset until needed */
+	bool		naming_key_known;
 } IdvColumns;
 
 /* A row: what these columns hold, as stored. */
@@ -67,6 +70,9 @@ extern bool idv_columns_same_identity(const IdvColumns *columns, IdvRole role,
 									  const IdvGuardedRow *b);
 extern bool idv_columns_blank(const IdvColumns *columns, IdvRole role,
 							  const IdvGuardedRow *row);
+extern bool idv_columns_present_hash(const IdvColumns *columns,
+									 const IdvGuardedRow *row,
+									 const IdvGuardedRow *old);
 extern bool idv_columns_claim_nothing(const IdvColumns *columns,
 									  const IdvGuardedRow *row);
 extern NullableDatum idv_columns_text(const IdvColumns *columns, IdvRole role,

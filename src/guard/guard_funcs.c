@@ -17,6 +17,10 @@
 
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
+#include "nodes/plannodes.h"
+#include "tcop/pquery.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
 #include "utils/rel.h"
 
 #include "guard/guard_columns.h"
@@ -57,6 +61,36 @@ trigger_called(FunctionCallInfo fcinfo)
 				 errhint("Rows that do not meet it would pass the guard unseen."),
 				 errtable(trigger->tg_relation)));
 	return trigger;
+}
+
+/*
+ * Does nobody read the rows that the statement returns which we are called by?
+ *
+ * Certain only of a statement that a client has sent, alone in its portal, with
+ * no RETURNING of its own or in a WITH.  It is the one that calls us if its
+ * executor is: that keeps what it knows in a memory context below the portal's
+ * own, and calls a trigger in one of a single row below that
+ * (ExecCallTriggerFunc).  Statements of functions, triggers and of COPY have
+ * contexts further down; EXPLAIN and CREATE TABLE AS are no such statement.
+ *
+ * Danger: "yes" by mistake would tell a claim that fails that a contact is
+ * verified.  In doubt it is "no", and the row is not updated.
+ */
+static bool
+returns_nothing(void)
+{
+	Portal		portal = ActivePortal;
+	PlannedStmt *statement;
+
+	if (portal == NULL || list_length(portal->stmts) != 1)
+		return false;
+	statement = linitial_node(PlannedStmt, portal->stmts);
+	if (statement->commandType == CMD_UTILITY || statement->hasReturning ||
+		statement->hasModifyingCTE)
+		return false;
+
+	return MemoryContextGetParent(MemoryContextGetParent(CurrentMemoryContext)) ==
+		portal->portalContext;
 }
 
 /*
@@ -105,6 +139,8 @@ idverify_guard(PG_FUNCTION_ARGS)
 			case IDV_OUTCOME_STORE:
 				break;
 			case IDV_OUTCOME_KEEP:
+				if (!returns_nothing())
+					return PointerGetDatum(NULL);
 				tuple = trigger->tg_trigtuple;
 				given = wanted = old;
 				break;
@@ -125,7 +161,7 @@ idverify_guard(PG_FUNCTION_ARGS)
 							  RelationGetDescr(trigger->tg_relation),
 							  &given, &wanted);
 
-	if (!inserting && !idv_columns_claim_nothing(columns, &wanted))
+	if (!inserting)
 		idv_moving_leaves(columns, trigger, tuple, &wanted);
 	return PointerGetDatum(tuple);
 }

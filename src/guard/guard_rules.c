@@ -52,6 +52,16 @@ app_key_of(const IdvColumns *columns, const IdvGuardedRow *row)
 }
 
 /*
+ * The policy of an app.  What does not exist has none: the default stands in.
+ */
+static IdvPolicy
+policy_of(const IdvApp *app)
+{
+	return idv_app_is_known(app) ?
+		idv_app_row(app)->on_unverified : IDV_POLICY_DROP;
+}
+
+/*
  * Judge what a row claims.
  *
  * An error of this, say that the key ring is missing, carries no context: it
@@ -73,14 +83,25 @@ judge(const IdvColumns *columns, const IdvGuardedRow *row)
 	error_context_stack = NULL;
 	app = idv_app_get(app_key_of(columns, row));
 	judgement.verdict = idv_judge(app, &claim);
-
-	/* What does not exist has no policy: the default stands in. */
-	judgement.policy = idv_app_is_known(app) ?
-		idv_app_row(app)->on_unverified : IDV_POLICY_DROP;
+	judgement.policy = policy_of(app);
 	judgement.signed_field = idv_app_row(app)->signed_field;
 	error_context_stack = context;
 
 	return judgement;
+}
+
+/* The policy of the app that a row belongs to.  Errors: see judge(). */
+static IdvPolicy
+policy_over(const IdvColumns *columns, const IdvGuardedRow *row)
+{
+	ErrorContextCallback *context = error_context_stack;
+	IdvPolicy	policy;
+
+	error_context_stack = NULL;
+	policy = policy_of(idv_app_get(app_key_of(columns, row)));
+	error_context_stack = context;
+
+	return policy;
 }
 
 /*
@@ -160,8 +181,7 @@ idv_guard_insert(IdvColumns *columns, const TriggerData *trigger,
 	set_verified(row, false);
 	if (!idv_columns_claim_nothing(columns, row))
 		judgement = judge(columns, row);
-	idv_proposed_row_set(columns, trigger, &judgement,
-						 idv_columns_text(columns, IDV_ROLE_USER_HASH, row));
+	idv_proposed_row_set(columns, trigger, &judgement, row);
 
 	if (judgement.verdict == IDV_ANONYMOUS)
 		return;
@@ -178,7 +198,7 @@ idv_guard_insert(IdvColumns *columns, const TriggerData *trigger,
 	 * nothing.  The row cannot be inserted, so nothing of it is refused or
 	 * forgotten before the UPDATE tells what it changes.
 	 */
-	if (idv_columns_blank(columns, IDV_ROLE_USER_HASH, row) &&
+	if (!idv_columns_present_hash(columns, row, NULL) &&
 		judgement.policy != IDV_POLICY_ACCEPT &&
 		idv_proposed_row_exists(columns, trigger))
 		return;
@@ -191,6 +211,7 @@ idv_guard_insert(IdvColumns *columns, const TriggerData *trigger,
 		case IDV_POLICY_DROP:
 			set_null(row, IDV_ROLE_EXTERNAL_ID);
 			set_null(row, IDV_ROLE_EMAIL);
+			idv_proposed_row_cleared(columns);
 			break;
 		case IDV_POLICY_REJECT:
 			report_rejected(columns, row, judgement.verdict);
@@ -217,19 +238,24 @@ is_changed(const IdvColumns *columns, IdvRole role,
  * policy of the app.
  *
  * A row that is verified is not written, and verified says what becomes of
- * the UPDATE instead.
+ * the UPDATE instead.  What its own app says counts for it: a claim cannot
+ * choose the app that is laxer.
  */
 static IdvOutcome
 apply_policy(const IdvColumns *columns, const IdvJudgement *judgement,
 			 IdvGuardedRow *row, const IdvGuardedRow *old, IdvOutcome verified)
 {
+	bool		was_verified = is_verified(old);
+	IdvPolicy	policy = was_verified ?
+	policy_over(columns, old) : judgement->policy;
+
 	note_unverified(columns, row, judgement->verdict);
-	if (judgement->policy == IDV_POLICY_REJECT)
-		report_rejected(columns, row, judgement->verdict);
-	if (is_verified(old) && verified != IDV_OUTCOME_STORE)
+	if (policy == IDV_POLICY_REJECT)
+		report_rejected(columns, was_verified ? old : row, judgement->verdict);
+	if (was_verified && verified != IDV_OUTCOME_STORE)
 		return verified;
 
-	if (judgement->policy == IDV_POLICY_ACCEPT)
+	if (policy == IDV_POLICY_ACCEPT)
 		set_verified(row, false);
 	else
 	{
@@ -238,6 +264,24 @@ apply_policy(const IdvColumns *columns, const IdvJudgement *judgement,
 		row->of[IDV_ROLE_EMAIL] = old->of[IDV_ROLE_EMAIL];
 	}
 	return IDV_OUTCOME_STORE;
+}
+
+/*
+ * Is it the identity that an UPDATE changes, of which the flag says that it
+ * was signed?  An email is, unless there was an external_id that was signed
+ * instead.
+ */
+static bool
+changes_identity(const IdvColumns *columns, IdvSignedField field,
+				 const IdvGuardedRow *row, const IdvGuardedRow *old)
+{
+	IdvRole		role = signed_role(columns,
+								   field == IDV_SIGNED_EMAIL ?
+								   IDV_SIGNED_EMAIL : IDV_SIGNED_EITHER, old);
+
+	return is_changed(columns, IDV_ROLE_APP_KEY, row, old) ||
+		is_changed(columns, IDV_ROLE_EXTERNAL_ID, row, old) ||
+		(role == IDV_ROLE_EMAIL && is_changed(columns, IDV_ROLE_EMAIL, row, old));
 }
 
 /*
@@ -255,9 +299,8 @@ idv_guard_update(const IdvColumns *columns, IdvGuardedRow *row,
 	bool		app = is_changed(columns, IDV_ROLE_APP_KEY, row, old);
 	bool		external_id = is_changed(columns, IDV_ROLE_EXTERNAL_ID, row, old);
 	bool		email = is_changed(columns, IDV_ROLE_EMAIL, row, old);
-	bool		hash = !idv_columns_blank(columns, IDV_ROLE_USER_HASH, row) &&
-	is_changed(columns, IDV_ROLE_USER_HASH, row, old);
-	bool		no_hash = idv_columns_blank(columns, IDV_ROLE_USER_HASH, row);
+	bool		hash = idv_columns_present_hash(columns, row, old);
+	bool		no_hash = row->of[IDV_ROLE_USER_HASH].isnull;
 	bool		identity;
 	IdvJudgement judgement;
 
@@ -280,16 +323,7 @@ idv_guard_update(const IdvColumns *columns, IdvGuardedRow *row,
 	if (hash && is_verified(old))
 		return apply_policy(columns, &judgement, row, old, IDV_OUTCOME_KEEP);
 
-	/*
-	 * Is it the identity that changed, of which the flag says that it was
-	 * signed?  An email is, unless there was an external_id that was signed
-	 * instead.
-	 */
-	identity = app || external_id ||
-		(email && signed_role(columns,
-							  judgement.signed_field == IDV_SIGNED_EMAIL ?
-							  IDV_SIGNED_EMAIL : IDV_SIGNED_EITHER,
-							  old) == IDV_ROLE_EMAIL);
+	identity = changes_identity(columns, judgement.signed_field, row, old);
 
 	/*
 	 * Whoever only takes away claims nothing.  A person must be able to be
@@ -321,7 +355,7 @@ idv_guard_update(const IdvColumns *columns, IdvGuardedRow *row,
  * proposed row names it by its primary key, as an UPDATE would.
  */
 static bool
-is_what_was_signed(const IdvColumns *columns, const TriggerData *trigger,
+is_what_was_signed(IdvColumns *columns, const TriggerData *trigger,
 				   const IdvProposedRow *proposed, IdvSignedField field,
 				   const IdvGuardedRow *claimed,
 				   const IdvGuardedRow *row, const IdvGuardedRow *old)
@@ -344,6 +378,44 @@ is_what_was_signed(const IdvColumns *columns, const TriggerData *trigger,
 }
 
 /*
+ * The app drops claims, and has dropped that of the proposed row: what is NULL
+ * because of it stays as it is in the row that is there.
+ */
+static void
+put_back_cleared(IdvGuardedRow *row, const IdvGuardedRow *old)
+{
+	if (row->of[IDV_ROLE_EXTERNAL_ID].isnull)
+		row->of[IDV_ROLE_EXTERNAL_ID] = old->of[IDV_ROLE_EXTERNAL_ID];
+	if (row->of[IDV_ROLE_EMAIL].isnull)
+		row->of[IDV_ROLE_EMAIL] = old->of[IDV_ROLE_EMAIL];
+}
+
+/*
+ * Decide about the UPDATE of a row that the proposed one does not name by its
+ * primary key, and of which it claims nothing.
+ *
+ * Whoever shares a telephone number with somebody may not take from them who
+ * they are, not even with a signature of their own.
+ */
+static IdvOutcome
+update_unnamed(const IdvColumns *columns, IdvGuardedRow *row,
+			   const IdvGuardedRow *old)
+{
+	if (is_verified(old))
+	{
+		IdvJudgement judgement = judge(columns, row);
+
+		if (changes_identity(columns, judgement.signed_field, row, old))
+		{
+			judgement.verdict = row->of[IDV_ROLE_USER_HASH].isnull ?
+				IDV_UNSIGNED : IDV_MISMATCH;
+			return apply_policy(columns, &judgement, row, old, IDV_OUTCOME_SKIP);
+		}
+	}
+	return idv_guard_update(columns, row, old);
+}
+
+/*
  * idv_guard_conflict
  *		Decide what is stored of a row that is about to be updated because a
  *		proposed one conflicts with it.
@@ -352,25 +424,26 @@ is_what_was_signed(const IdvColumns *columns, const TriggerData *trigger,
  *
  * 28000 if the app rejects the claim.
  *
- * Both are one claim, which has been judged.  A user_hash that the UPDATE
- * repeats is that of the INSERT.  A right one is judged again: the statement
- * may have waited for the row, and a secret been revoked meanwhile.
+ * Both are one claim, which has been judged.  A right user_hash is judged
+ * again: the statement may have waited for the row, and a secret been revoked
+ * meanwhile.  One that comes in the UPDATE alone counts where the proposed row
+ * claims nothing.
  */
 IdvOutcome
-idv_guard_conflict(const IdvColumns *columns, const TriggerData *trigger,
+idv_guard_conflict(IdvColumns *columns, const TriggerData *trigger,
 				   const IdvProposedRow *proposed, IdvGuardedRow *row,
 				   const IdvGuardedRow *old)
 {
 	IdvJudgement judgement = proposed->judgement;
 	IdvGuardedRow claimed;
 
-	if (judgement.verdict == IDV_ANONYMOUS ||
-		(!proposed->signed_at_all &&
-		 idv_proposed_row_names(proposed, columns, trigger)))
-	{
-		set_null(row, IDV_ROLE_USER_HASH);
+	if (proposed->cleared)
+		put_back_cleared(row, old);
+	if ((!proposed->signed_at_all || judgement.verdict == IDV_ANONYMOUS) &&
+		idv_proposed_row_names(proposed, columns, trigger))
 		return idv_guard_update(columns, row, old);
-	}
+	if (judgement.verdict == IDV_ANONYMOUS)
+		return update_unnamed(columns, row, old);
 
 	row->of[IDV_ROLE_IS_VERIFIED] = old->of[IDV_ROLE_IS_VERIFIED];
 	if (judgement.verdict == IDV_VERIFIED)

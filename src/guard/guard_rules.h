@@ -17,7 +17,8 @@
 typedef enum IdvOutcome
 {
 	IDV_OUTCOME_STORE,			/* what the guard made of the row */
-	IDV_OUTCOME_KEEP,			/* the row as it was, as if it were new */
+	IDV_OUTCOME_KEEP,			/* the row as it was, as if it were new; but
+								 * nothing where that could be read */
 	IDV_OUTCOME_SKIP			/* nothing: the row is not updated */
 } IdvOutcome;
 
@@ -26,7 +27,7 @@ extern void idv_guard_insert(IdvColumns *columns, const TriggerData *trigger,
 extern IdvOutcome idv_guard_update(const IdvColumns *columns,
 								   IdvGuardedRow *row,
 								   const IdvGuardedRow *old);
-extern IdvOutcome idv_guard_conflict(const IdvColumns *columns,
+extern IdvOutcome idv_guard_conflict(IdvColumns *columns,
 									 const TriggerData *trigger,
 									 const IdvProposedRow *proposed,
 									 IdvGuardedRow *row,

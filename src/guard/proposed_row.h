@@ -27,6 +27,8 @@ typedef struct IdvProposedRow
 	bool		pending;		/* may its UPDATE still come? */
 	bool		had_tid;		/* its slot said where a row is, even before */
 	bool		signed_at_all;	/* it came with a user_hash, right or wrong */
+	bool		cleared;		/* its identity was: the app drops such claims */
+	CommandId	command;		/* when the guard was called for it */
 	IdvJudgement judgement;
 	TupleTableSlot *slot;		/* the row itself, but for its user_hash */
 	text	   *user_hash;		/* that, if it was right */
@@ -36,14 +38,15 @@ typedef struct IdvProposedRow
 extern void idv_proposed_row_set(IdvColumns *columns,
 								 const TriggerData *trigger,
 								 const IdvJudgement *judgement,
-								 NullableDatum user_hash);
+								 const IdvGuardedRow *row);
+extern void idv_proposed_row_cleared(IdvColumns *columns);
 extern void idv_proposed_row_forget(IdvColumns *columns);
 extern const IdvProposedRow *idv_proposed_row_take(IdvColumns *columns,
 												   const TriggerData *trigger);
 extern bool idv_proposed_row_names(const IdvProposedRow *proposed,
-								   const IdvColumns *columns,
+								   IdvColumns *columns,
 								   const TriggerData *trigger);
-extern bool idv_proposed_row_exists(const IdvColumns *columns,
+extern bool idv_proposed_row_exists(IdvColumns *columns,
 									const TriggerData *trigger);
 
 #endif							/* IDV_PROPOSED_ROW_H */

@@ -62,8 +62,8 @@ function result(array $c): string
 		case 'save':
 			[[$id]] = rows("SELECT id FROM {$c['table']} WHERE app_key = ? AND external_id = ?",
 				[$c['app_key'], $c['external_id']]);
-			[$told] = rows("UPDATE {$c['table']} SET name = ?, user_hash = ? WHERE id = ?"
-				. ' RETURNING name, is_verified', [$c['name'], $c['user_hash'], $id]);
+			$told = rows("UPDATE {$c['table']} SET name = ?, user_hash = ? WHERE id = ?"
+				. ' RETURNING name, is_verified', [$c['name'], $c['user_hash'], $id])[0] ?? null;
 			break;
 	}
 	return $told ? told($told) : 'none';

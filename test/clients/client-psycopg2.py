@@ -40,8 +40,9 @@ class Client:
     def save(self, c):
         (id,), = self.query(f"SELECT id FROM {c['table']} WHERE app_key = %s AND external_id = %s",
                             [c['app_key'], c['external_id']])
-        return self.query(f"UPDATE {c['table']} SET name = %s, user_hash = %s WHERE id = %s"
-                          ' RETURNING name, is_verified', [c['name'], c['user_hash'], id])[0]
+        rows = self.query(f"UPDATE {c['table']} SET name = %s, user_hash = %s WHERE id = %s"
+                          ' RETURNING name, is_verified', [c['name'], c['user_hash'], id])
+        return rows[0] if rows else None
 
     def bulk(self, c):
         return self._upsert(c, c['rows'])
