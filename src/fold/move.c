@@ -19,7 +19,7 @@
 
 #include "fold/move_sql.h"
 #include "server/canonical_text.h"
-#include "references/reference_scan.h"
+#include "references/source_rows.h"
 
 /* Of a reference's columns the one that holds the id, or the first to change. */
 static const char *

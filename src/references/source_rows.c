@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * reference_scan.c
+ * source_rows.c
  *	  Does anything point to a row?  Asked without running anybody's code.
  *
  * A table on which code of a third role hangs is none that a fold may write to.
@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "references/reference_scan.h"
+#include "references/source_rows.h"
 
 #include "access/genam.h"
 #include "access/nbtree.h"

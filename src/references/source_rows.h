@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * reference_scan.h
+ * source_rows.h
  *	  Does anything point to a row?  Asked without running anybody's code.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef IDV_REFERENCE_SCAN_H
-#define IDV_REFERENCE_SCAN_H
+#ifndef IDV_SOURCE_ROWS_H
+#define IDV_SOURCE_ROWS_H
 
 #include "postgres.h"
 
@@ -15,4 +15,4 @@
 extern bool idv_reference_may_point(const IdvReference *reference,
 									const IdvTable *table, IdvRow row);
 
-#endif							/* IDV_REFERENCE_SCAN_H */
+#endif							/* IDV_SOURCE_ROWS_H */
