@@ -62,7 +62,7 @@ extern void idv_check_source(IdvChecked *checked, CachedPlanSource *source,
 extern void idv_report_objection(Oid relation, const IdvObjection *objection)
 			__attribute__((noreturn));
 
-/* of server/table_code.c, and what it calls */
+/* of server/table_code.c, and what it and server/type_code.c call */
 extern void idv_look_at_table(IdvTableCode *code, Oid relation,
 							  bool with_parts, LOCKMODE lock);
 extern void idv_code_watch_relation(Oid relation);

@@ -1,0 +1,588 @@
+/*-------------------------------------------------------------------------
+ *
+ * type_code.c
+ *	  What code types, casts and expressions can run, and whose it is.
+ *
+ * Looked at are functions and operators of expressions, and of the operator
+ * classes of indexes; types, and what these are made of; casts between them.
+ * Conditions of triggers are expressions, too, but such that nobody owns, so
+ * that less is allowed there (table_code.c says why).
+ *
+ * To look runs nobody's code: expressions are read from the catalog as they are
+ * stored.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "server/type_code.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_cast.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_opclass.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_amproc.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_range.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/catcache.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+
+/*
+ * idv_object_to_code
+ *		Object to the code at a place, for this reason.
+ *
+ * The first objection is the one that is told.
+ */
+void
+idv_object_to_code(const IdvCodePlace * place, char *reason)
+{
+	IdvObjection *objection;
+
+	if (place->code->objection != NULL)
+		return;
+	objection = palloc(sizeof(IdvObjection));
+	objection->reason = reason;
+	objection->detail = pstrdup(place->use);
+	objection->hint = pstrdup(place->hint);
+	place->code->objection = objection;
+}
+
+/*
+ * idv_role_is_trusted
+ *		May code of this role run as the role that the statement runs as?
+ *
+ * It may if its author could become that role, or has its rights, anyway.
+ */
+bool
+idv_role_is_trusted(IdvTableCode *code, Oid author)
+{
+	bool		trusted;
+
+	if (list_member_oid(code->trusted, author))
+		return true;
+	idv_code_watch(AUTHOID, author);
+	trusted = author == code->role || superuser_arg(author) ||
+#if PG_VERSION_NUM >= 160000
+		member_can_set_role(author, code->role) ||
+		has_privs_of_role(author, code->role);
+#else
+		is_member_of_role_nosuper(author, code->role);
+#endif
+	if (trusted)
+		code->trusted = lappend_oid(code->trusted, author);
+	return trusted;
+}
+
+/*
+ * idv_object_to_owner
+ *		Object to what belongs to a third role.
+ *
+ * what			its kind and its name
+ */
+void
+idv_object_to_owner(const IdvCodePlace * place, const char *what, Oid owner)
+{
+	idv_object_to_code(place, psprintf("%s belongs to role \"%s\"", what,
+									   GetUserNameFromId(owner, false)));
+}
+
+static Form_pg_proc
+function_form(Oid function, HeapTuple *tuple)
+{
+	*tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	if (!HeapTupleIsValid(*tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	return (Form_pg_proc) GETSTRUCT(*tuple);
+}
+
+/*
+ * idv_look_at_function
+ *		Look at whose function this is.
+ */
+void
+idv_look_at_function(const IdvCodePlace * place, Oid function)
+{
+	HeapTuple	tuple;
+	Oid			owner;
+
+	if (function < FirstUnpinnedObjectId ||
+		list_member_oid(place->code->functions, function))
+		return;
+	idv_code_watch(PROCOID, function);
+	owner = function_form(function, &tuple)->proowner;
+	ReleaseSysCache(tuple);
+	if (idv_role_is_trusted(place->code, owner))
+		place->code->functions = lappend_oid(place->code->functions, function);
+	else
+		idv_object_to_owner(place, psprintf("function %s", format_procedure_qualified(function)),
+							owner);
+}
+
+/*
+ * idv_look_at_opclass
+ *		Look at all functions of an operator class's family that take its type.
+ */
+void
+idv_look_at_opclass(const IdvCodePlace * place, Oid opclass)
+{
+	CatCList   *functions;
+
+	if (opclass < FirstUnpinnedObjectId)
+		return;
+	functions = SearchSysCacheList1(AMPROCNUM,
+									ObjectIdGetDatum(get_opclass_family(opclass)));
+	for (int i = 0; i < functions->n_members; i++)
+		idv_look_at_function(place,
+							 ((Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple))->amproc);
+	ReleaseCatCacheList(functions);
+}
+
+/*
+ * idv_look_at_stored
+ *		Look at expressions as a column of a catalog's row stores them, if any.
+ *
+ * cache		the syscache that tuple is, or could be, from
+ */
+void
+idv_look_at_stored(const IdvCodePlace * place, int cache, HeapTuple tuple, AttrNumber column)
+{
+	bool		isnull;
+	Datum		stored = SysCacheGetAttr(cache, tuple, column, &isnull);
+
+	if (!isnull)
+		(void) idv_look_at_expression(stringToNode(TextDatumGetCString(stored)),
+									  (void *) place);
+}
+
+/* The checks of a domain. */
+static void
+look_at_domain(const IdvCodePlace * place, Oid domain)
+{
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_contypid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(domain));
+	scan = systable_beginscan(constraints, ConstraintTypidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		idv_look_at_stored(place, CONSTROID, tuple, Anum_pg_constraint_conbin);
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+}
+
+/* The columns of a composite type. */
+static void
+look_at_columns(const IdvCodePlace * place, Oid relid)
+{
+	Relation	relation;
+
+	idv_code_watch_relation(relid);
+	relation = relation_open(relid, AccessShareLock);
+	for (int i = 0; i < RelationGetDescr(relation)->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(relation), i);
+
+		if (!att->attisdropped)
+			idv_look_at_type(place, att->atttypid);
+	}
+	relation_close(relation, AccessShareLock);
+}
+
+static void
+look_at_range(const IdvCodePlace * place, Oid range)
+{
+	HeapTuple	tuple = SearchSysCache1(RANGETYPE, ObjectIdGetDatum(range));
+	Form_pg_range form;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for range type %u", range);
+	form = (Form_pg_range) GETSTRUCT(tuple);
+	idv_look_at_type(place, form->rngsubtype);
+	idv_look_at_function(place, form->rngcanonical);
+	idv_look_at_function(place, form->rngsubdiff);
+	idv_look_at_opclass(place, form->rngsubopc);
+	ReleaseSysCache(tuple);
+}
+
+/*
+ * Look at a function that compares values.
+ *
+ * A fold also calls it itself, to lock contacts in the order of their ids: so it
+ * has to be a superuser's, as the operator class is that it belongs to.
+ */
+static void
+look_at_comparison(const IdvCodePlace * place, Oid function)
+{
+	HeapTuple	tuple;
+	Oid			owner;
+
+	idv_look_at_function(place, function);
+	if (function < FirstUnpinnedObjectId || place->code->objection != NULL)
+		return;
+	owner = function_form(function, &tuple)->proowner;
+	ReleaseSysCache(tuple);
+	if (!superuser_arg(owner))
+		idv_object_to_owner(place, psprintf("function %s", format_procedure_qualified(function)),
+							owner);
+}
+
+/* What compares values of a type. */
+static void
+look_at_comparisons(const IdvCodePlace * place, Oid type)
+{
+	TypeCacheEntry *entry = lookup_type_cache(type,
+											  TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR |
+											  TYPECACHE_CMP_PROC | TYPECACHE_HASH_PROC);
+
+	if (OidIsValid(entry->eq_opr))
+		look_at_comparison(place, get_opcode(entry->eq_opr));
+	if (OidIsValid(entry->lt_opr))
+		look_at_comparison(place, get_opcode(entry->lt_opr));
+	look_at_comparison(place, entry->cmp_proc);
+	look_at_comparison(place, entry->hash_proc);
+}
+
+/*
+ * idv_look_at_type
+ *		Look at a type: whose it is, and what reading, writing and comparing its
+ *		values runs.
+ */
+void
+idv_look_at_type(const IdvCodePlace * where, Oid type)
+{
+	IdvCodePlace inside = *where;
+	const		IdvCodePlace *place = &inside;
+	HeapTuple	tuple;
+	Form_pg_type form;
+
+	check_stack_depth();
+	if (type < FirstUnpinnedObjectId || list_member_oid(place->code->types, type) ||
+		place->code->objection != NULL)
+		return;
+
+	/* What a type calls is text of its owner, also in a trigger's condition. */
+	inside.trigger_on = InvalidOid;
+	place->code->types = lappend_oid(place->code->types, type);
+	idv_code_watch(TYPEOID, type);
+
+	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", type);
+	form = (Form_pg_type) GETSTRUCT(tuple);
+	if (!idv_role_is_trusted(place->code, form->typowner))
+	{
+		idv_object_to_owner(place, psprintf("%s %s", form->typtype == TYPTYPE_DOMAIN ?
+											"domain" : "type",
+											format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY)),
+							form->typowner);
+		ReleaseSysCache(tuple);
+		return;
+	}
+
+	idv_look_at_function(place, form->typinput);
+	idv_look_at_function(place, form->typoutput);
+	idv_look_at_function(place, form->typreceive);
+	idv_look_at_function(place, form->typsend);
+	idv_look_at_function(place, form->typmodin);
+	idv_look_at_function(place, form->typmodout);
+	idv_look_at_function(place, form->typsubscript);
+	if (OidIsValid(form->typelem))
+		idv_look_at_type(place, form->typelem);
+	if (form->typtype == TYPTYPE_DOMAIN)
+	{
+		idv_look_at_type(place, form->typbasetype);
+		idv_look_at_stored(place, TYPEOID, tuple, Anum_pg_type_typdefaultbin);
+		look_at_domain(place, type);
+	}
+	else if (form->typtype == TYPTYPE_COMPOSITE)
+		look_at_columns(place, form->typrelid);
+	else if (form->typtype == TYPTYPE_RANGE)
+		look_at_range(place, type);
+	else if (form->typtype == TYPTYPE_MULTIRANGE)
+		idv_look_at_type(place, get_multirange_range(type));
+	else
+		look_at_comparisons(place, type);
+	ReleaseSysCache(tuple);
+}
+
+/*
+ * idv_look_at_casts
+ *		Look at the casts that somebody made between the types that were looked
+ *		at, and between those and the ones that are built in.
+ *
+ * A foreign key uses them, and text that is read at an undo could.
+ */
+void
+idv_look_at_casts(const IdvCodePlace * place)
+{
+	Relation	casts;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	if (place->code->types == NIL)
+		return;
+	casts = table_open(CastRelationId, AccessShareLock);
+	scan = systable_beginscan(casts, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_cast form = (Form_pg_cast) GETSTRUCT(tuple);
+		bool		source = list_member_oid(place->code->types, form->castsource);
+		bool		target = list_member_oid(place->code->types, form->casttarget);
+
+		if (form->oid >= FirstUnpinnedObjectId &&
+			((source && target) ||
+			 (source && form->casttarget < FirstUnpinnedObjectId) ||
+			 (target && form->castsource < FirstUnpinnedObjectId)))
+			idv_look_at_function(place, form->castfunc);
+	}
+	systable_endscan(scan);
+	table_close(casts, AccessShareLock);
+}
+
+/*
+ * Stable or volatile functions that a condition of a trigger may use.  They
+ * tell something, or make text of values whose types are looked at.
+ */
+static const Oid harmless_functions[] = {
+	F_PG_TRIGGER_DEPTH, F_CURRENT_SETTING_TEXT, F_CURRENT_SETTING_TEXT_BOOL,
+	F_NOW, F_TRANSACTION_TIMESTAMP, F_STATEMENT_TIMESTAMP, F_CLOCK_TIMESTAMP,
+	F_CURRENT_USER, F_SESSION_USER, F_CURRENT_DATABASE, F_CURRENT_SCHEMA,
+	F_TO_JSON, F_TO_JSONB, F_ROW_TO_JSON_RECORD, F_CONCAT, F_CONCAT_WS,
+	F_FORMAT_TEXT, F_FORMAT_TEXT_ANY, F_ARRAY_TO_STRING_ANYARRAY_TEXT,
+	F_ARRAY_TO_STRING_ANYARRAY_TEXT_TEXT
+};
+
+/* Numbers and times: nothing that could be a name, or a query. */
+static bool
+is_number_or_time(Oid type)
+{
+	switch (type)
+	{
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case NUMERICOID:
+		case DATEOID:
+		case TIMEOID:
+		case TIMETZOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case INTERVALOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * Can a function that is built in do nothing but answer?
+ *
+ * Immutable ones can.  Of the others those that reckon with numbers and times,
+ * which depend on the time zone; text may be the name of a field, beside a time.
+ */
+static bool
+only_answers(Oid function)
+{
+	HeapTuple	tuple;
+	Form_pg_proc form = function_form(function, &tuple);
+	bool		harmless = form->provolatile == PROVOLATILE_IMMUTABLE;
+	int			plain = 0;
+
+	for (int i = 0; i < (int) lengthof(harmless_functions); i++)
+		harmless = harmless || harmless_functions[i] == function;
+	if (form->provolatile == PROVOLATILE_STABLE && !form->proretset)
+	{
+		for (int i = 0; i < form->pronargs; i++)
+		{
+			Oid			type = form->proargtypes.values[i];
+
+			if (is_number_or_time(type))
+				plain++;
+			else if (type != TEXTOID || form->pronargs != 2)
+				plain = -FUNC_MAX_ARGS;
+		}
+		harmless = harmless || plain > 0;
+	}
+	ReleaseSysCache(tuple);
+	return harmless;
+}
+
+/*
+ * idv_trigger_holder
+ *		The first role that is not trusted and may hang triggers on a table, as
+ *		text for a message; or NULL.
+ */
+char *
+idv_trigger_holder(IdvTableCode *code, Oid relation)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	bool		isnull;
+	Datum		datum;
+	char	   *holder = NULL;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	datum = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &isnull);
+	if (!isnull)
+	{
+		Acl		   *acl = DatumGetAclPCopy(datum);
+		AclItem    *items = ACL_DAT(acl);
+
+		for (int i = 0; holder == NULL && i < ACL_NUM(acl); i++)
+		{
+			if ((items[i].ai_privs & ACL_TRIGGER) == 0)
+				continue;
+			if (items[i].ai_grantee == ACL_ID_PUBLIC)
+				holder = pstrdup("PUBLIC");
+			else if (!idv_role_is_trusted(code, items[i].ai_grantee))
+				holder = pstrdup(quote_identifier(GetUserNameFromId(items[i].ai_grantee, false)));
+		}
+	}
+	ReleaseSysCache(tuple);
+	return holder;
+}
+
+/* Look at a function in the condition of a trigger. */
+static void
+look_at_condition_function(const IdvCodePlace * place, Oid function)
+{
+	HeapTuple	tuple;
+	bool		immutable;
+
+	if (function < FirstUnpinnedObjectId)
+	{
+		if (!only_answers(function))
+			idv_object_to_code(place, psprintf("the condition of trigger \"%s\" calls function %s",
+											   place->trigger, format_procedure_qualified(function)));
+		return;
+	}
+	idv_look_at_function(place, function);
+	if (place->code->objection != NULL)
+		return;
+
+	/* A trusted author did not choose these arguments. */
+	immutable = function_form(function, &tuple)->provolatile == PROVOLATILE_IMMUTABLE;
+	ReleaseSysCache(tuple);
+	if (!immutable && idv_trigger_holder(place->code, place->trigger_on) != NULL)
+		idv_object_to_code(place, psprintf("the condition of trigger \"%s\" calls function %s",
+										   place->trigger, format_procedure_qualified(function)));
+}
+
+static bool
+look_at_called(Oid function, void *context)
+{
+	const		IdvCodePlace *place = context;
+
+	if (OidIsValid(place->trigger_on))
+		look_at_condition_function(place, function);
+	else
+		idv_look_at_function(place, function);
+	return place->code->objection != NULL;
+}
+
+/* Is this a part of an expression that has a type? */
+static bool
+is_typed(Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_Var:
+		case T_Const:
+		case T_Param:
+		case T_FuncExpr:
+		case T_OpExpr:
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+		case T_ScalarArrayOpExpr:
+		case T_BoolExpr:
+		case T_FieldSelect:
+		case T_FieldStore:
+		case T_RelabelType:
+		case T_CoerceViaIO:
+		case T_ArrayCoerceExpr:
+		case T_ConvertRowtypeExpr:
+		case T_CollateExpr:
+		case T_CaseExpr:
+		case T_CaseTestExpr:
+		case T_ArrayExpr:
+		case T_RowExpr:
+		case T_RowCompareExpr:
+		case T_CoalesceExpr:
+		case T_MinMaxExpr:
+		case T_SQLValueFunction:
+		case T_NullTest:
+		case T_BooleanTest:
+		case T_CoerceToDomain:
+		case T_CoerceToDomainValue:
+		case T_SubscriptingRef:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * idv_look_at_expression
+ *		Look at an expression: its functions and operators, and the types that it
+ *		makes values of.
+ *
+ * context		the IdvCodePlace.  Walkers of expressions call this: it returns
+ *				true to stop, which is when there is an objection.
+ */
+bool
+idv_look_at_expression(Node *node, void *context)
+{
+	const		IdvCodePlace *place = context;
+
+	if (node == NULL)
+		return false;
+	if (place->code->objection != NULL)
+		return true;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, idv_look_at_expression, context, 0);
+	if (is_typed(node))
+		idv_look_at_type(place, exprType(node));
+	else if (OidIsValid(place->trigger_on) && !IsA(node, List) &&
+			 !IsA(node, CaseWhen))
+		idv_object_to_code(place, psprintf("the condition of trigger \"%s\" is not a plain one",
+										   place->trigger));
+
+	/* To read and write text is a matter of the types. */
+	if (!IsA(node, CoerceViaIO))
+		(void) check_functions_in_node(node, look_at_called, context);
+	if (IsA(node, SubscriptingRef))
+		idv_look_at_type(place, ((SubscriptingRef *) node)->refcontainertype);
+	if (place->code->objection != NULL)
+		return true;
+	return expression_tree_walker(node, idv_look_at_expression, context);
+}
+
+/*
+ * idv_look_at_text
+ *		The same of an expression that is stored as text; NULL if there is none.
+ */
+void
+idv_look_at_text(const IdvCodePlace * place, const char *expression)
+{
+	if (expression != NULL)
+		(void) idv_look_at_expression(stringToNode(expression), (void *) place);
+}
