@@ -13,9 +13,10 @@ use IdverifyTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(sleep time);
 
 my $ring = PostgreSQL::Test::Utils::tempdir . '/ring';
-my ($one, $two, $three) = map { new_key() } 1 .. 3;
+my ($one, $two, $three, $four, $five) = map { new_key() } 1 .. 5;
 
 write_ring($ring, "1:$one\n");
 my $node = new_server('rekey', ring => $ring);
@@ -74,6 +75,32 @@ like($refusal, qr/F0000: could not use the key ring: line 2/, '... and under no 
 is(ask($warm, $count_right), '121', '... which leaves the session the one it had');
 write_ring($ring, "2:$two\n3:$three\n");
 is(ask($warm, 'SELECT idverify_rekey()'), '122', '... until it is mended');
+
+# a session that no reload has reached opens what another one has sealed anew
+write_ring($ring, "4:$four\n2:$two\n");
+is($node->safe_psql('postgres', 'SELECT idverify_rekey()'), '122', 'another session seals under a new key');
+is(ask($warm, $count_right), '121', '... for which this one reads the file once more');
+
+# ... once a second: what counts is what is refused in less than that
+write_ring($ring, "5:$five\n4:$four\n");
+$node->safe_psql('postgres', 'SELECT idverify_rekey()');
+for my $try (1 .. 20)
+{
+	sleep 1.1;
+	write_ring($ring, "4:$four\n");
+	my $began = time;
+	my @told = (ask($warm, $count_right))[1];
+	write_ring($ring, "5:$five\n4:$four\n");
+	push @told, (ask($warm, $count_right))[1];
+	next if time - $began >= 1 && $try < 20;
+	like($told[0], qr/F0000: the key ring has no key 5,/, 'the file lacks the key, too');
+	like($told[1], qr/F0000: the key ring has no key 5,/, '... and is not read again within a second');
+	last;
+}
+sleep 1.1;
+is(ask($warm, $count_right), '121', '... but is after that');
+write_ring($ring, "2:$two\n5:$five\n");
+$node->safe_psql('postgres', 'SELECT idverify_rekey()');
 
 reload_ring("2:$two\n");
 is(ask($warm, $count_right), '121', 'the old key is needed no more');

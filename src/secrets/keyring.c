@@ -8,9 +8,9 @@
  * what is needed to open it.  So the file may not lie in any directory that a
  * base backup copies, and nobody but the server may read it.
  *
- * Every session reads the file for itself, when it first needs a key and again
- * after each reload of the configuration.  A ring that cannot be used never
- * replaces one that can.
+ * Every session reads the file for itself: when it first needs a key, after each
+ * reload of the configuration, and when a secret was sealed under a key that its
+ * ring lacks.  A ring that cannot be used never replaces one that can.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,6 +26,7 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 #include "utils/guc.h"
+#include "utils/timestamp.h"
 
 /* More than any ring needs.  A larger file is some other file. */
 #define FILE_MAX_BYTES		(64 * 1024)
@@ -50,6 +51,12 @@ static char *key_file = NULL;
 
 /* Has the configuration been reloaded since the file was last read? */
 static bool reload_pending = false;
+
+/* How often at most the file is read because a key is missing. */
+#define LACKING_INTERVAL	USECS_PER_SEC
+
+/* When it last was. */
+static TimestampTz lacking_read = 0;
 
 /* The ring in use, in the secure heap.  NULL until one could be read. */
 static IdvRing *ring = NULL;
@@ -382,6 +389,33 @@ idv_keyring(void)
 						   key_file),
 				 errhidestmt(true), errhidecontext(true)));
 	return ring;
+}
+
+/*
+ * idv_keyring_find
+ *		Find the key of that id in the ring in use, or NULL.
+ *
+ * There must be a ring in use.  A key that it lacks may be in the file: another
+ * session may have read that, and sealed secrets under the new key, while no
+ * reload has reached this one.  So the file is read once more, but not again for
+ * a second: a secret whose key is lost must not cost a file with every claim.
+ * If the file cannot be used, the ring in use stays, and lacks the key.
+ */
+const IdvMasterKey *
+idv_keyring_find(uint32 key_id)
+{
+	const IdvMasterKey *key = idv_ring_find(idv_keyring(), key_id);
+	TimestampTz now;
+
+	if (likely(key != NULL))
+		return key;
+
+	now = GetCurrentTimestamp();
+	if (now >= lacking_read && now - lacking_read < LACKING_INTERVAL)
+		return NULL;
+	lacking_read = now;
+	(void) load_ring();
+	return idv_ring_find(ring, key_id);
 }
 
 /*

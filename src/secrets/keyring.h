@@ -14,6 +14,7 @@
 
 extern void idv_keyring_init(void);
 extern const IdvRing *idv_keyring(void);
+extern const IdvMasterKey *idv_keyring_find(uint32 key_id);
 extern uint64 idv_keyring_number(void);
 extern const IdvRing *idv_keyring_needed(void);
 extern const IdvRing *idv_keyring_read(void);

@@ -57,7 +57,6 @@ idv_sealed_open(uint8 secret[IDV_SECRET_MAX], size_t *secret_len,
 	const uint8 *bytes = (const uint8 *) VARDATA_ANY(row->sealed);
 	size_t		len = VARSIZE_ANY_EXHDR(row->sealed);
 	IdvSealLabel label = {(uint32) app_id, (uint32) row->generation};
-	const IdvRing *ring;
 	const IdvMasterKey *key;
 	uint32		key_id;
 
@@ -66,10 +65,9 @@ idv_sealed_open(uint8 secret[IDV_SECRET_MAX], size_t *secret_len,
 		key_id != (uint32) row->key_id)
 		return IDV_SHUT_ALTERED;
 
-	ring = idv_keyring();
-	if (ring == NULL)
+	if (idv_keyring() == NULL)
 		return IDV_SHUT_NO_RING;
-	key = idv_ring_find(ring, key_id);
+	key = idv_keyring_find(key_id);
 	if (key == NULL)
 		return IDV_SHUT_NO_KEY;
 
