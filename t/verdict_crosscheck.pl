@@ -189,6 +189,34 @@ for (
 	  unless $encoding eq 'SQL_ASCII';
 }
 
+# SQL_ASCII counts bytes, but what is shown of a secret are whole characters: its
+# clients speak UTF-8, and so does what reads a dump.
+{
+	my %end = (
+		'a last character of two bytes' => [ "a secret in l\xC3\xB6\xC3\xA9", "\xC3\xB6\xC3\xA9" ],
+		'of two bytes, at an odd place' => [ "a secret in l\xC3\xB6n\xC3\xA9", "n\xC3\xA9" ],
+		'of three' => [ "a secret in \xE6\x97\xA5\xE6\x9C\xAC", "\xE6\x9C\xAC" ],
+		'of four' => [ "a secret in \xF0\x9F\x94\x91\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80" ],
+		'of one, behind one of four' => [ "a secret in \xF0\x9F\x94\x91x", 'x' ]);
+	my $ends = q{
+		SELECT app_key, encode(hint::bytea, 'hex'), right(masked_secret, length(hint)) = hint
+		FROM idverify.app_status JOIN idverify.apps USING (app_key)
+			JOIN idverify.secrets ON app_id = id
+		WHERE app_key <> 'shop' ORDER BY 1};
+	my $expected = join "\n", map { "$_|" . unpack('H*', $end{$_}[1]) . '|t' } sort keys %end;
+	my $dump = "$folder/ascii.dump";
+
+	create_app($node, $_, secret => $end{$_}[0], database => 'SQL_ASCII') for keys %end;
+	is($node->safe_psql('SQL_ASCII', $ends), $expected, 'SQL_ASCII: the hint is whole characters');
+	my (undef, $shown) = $node->psql('SQL_ASCII', q{SET client_encoding = 'UTF8'; SELECT masked_secret FROM idverify.app_status});
+	is(() = $shown =~ /^\*{4} \*{4} .+$/mg, 1 + keys %end, '... the view shows all apps to a client that speaks UTF-8');
+
+	command_ok([ 'pg_dump', '-Fc', '-E', 'UTF8', '-f', $dump, $node->connstr('SQL_ASCII') ], '... a dump as UTF-8');
+	$node->safe_psql('postgres', "CREATE DATABASE restored TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'");
+	command_ok([ 'pg_restore', '-e', '-d', $node->connstr('restored'), $dump ], '... is restored where characters are');
+	is($node->safe_psql('restored', $ends), $expected, '... and shows the same');
+}
+
 # A secret of characters that the server encoding lacks, as a dump brings it
 # from another database: it verifies and signs, but cannot be shown.
 {
