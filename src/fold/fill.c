@@ -25,7 +25,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
-#include "references/references.h"
+#include "references/reference_scan.h"
 #include "server/canonical_text.h"
 #include "server/json_merge.h"
 #include "server/text.h"
@@ -133,17 +133,18 @@ may_fill(const IdvContactTable *contacts, AttrNumber column, IdvRow source,
 	return true;
 }
 
-/* Does a value of a reference's column point to a row that holds another? */
+/*
+ * Does a value of a reference's column point to a row that holds another?  True
+ * if only somebody's own code could tell: it would run with our rights.
+ */
 static bool
 points_to(const IdvContactTable *contacts, const IdvReference *reference, int i,
 		  Datum value, Datum referenced)
 {
-	Form_pg_attribute att = TupleDescAttr(contacts->table->desc,
-										  reference->referenced[i] - 1);
+	IdvPointee	pointee;
 
-	return DatumGetBool(OidFunctionCall2Coll(get_opcode(reference->equal[i]),
-											 att->attcollation, referenced,
-											 value));
+	return !idv_pointee(&pointee, reference, i, contacts->table, referenced) ||
+		idv_pointee_is(&pointee, value);
 }
 
 /* Would filling in this value make the target point to either of the two? */

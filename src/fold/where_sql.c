@@ -123,12 +123,12 @@ idv_where_is_row(StringInfo sql, const IdvMoveSql *moving, const char *alias,
 									   reference->referenced[i]);
 		const char *name = get_attname(moving->target_table->relation,
 									   reference->referenced[i], false);
+		Oid			equal = first == 0 ? idv_equal_operator(type, type) :
+		reference->equal[i];
 
 		appendStringInfo(sql, "%s%s.%s %s $%d", i == 0 ? "" : " AND ",
 						 alias, quote_identifier(name),
-						 idv_operator_name(idv_equal_operator(type,
-															  moving->types[first + i])),
-						 first + i + 1);
+						 idv_operator_name(equal), first + i + 1);
 	}
 }
 

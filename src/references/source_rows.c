@@ -29,6 +29,8 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "server/cast.h"
+
 /* What is looked for. */
 typedef struct Sought
 {
@@ -36,8 +38,7 @@ typedef struct Sought
 	AttrNumber	columns[INDEX_MAX_KEYS];	/* of the table that is scanned */
 	Datum		values[INDEX_MAX_KEYS];
 	Oid			types[INDEX_MAX_KEYS];	/* of the values, below domains */
-	Oid			collations[INDEX_MAX_KEYS];
-	FmgrInfo	equal[INDEX_MAX_KEYS];	/* value = column */
+	IdvPointee	pointees[INDEX_MAX_KEYS];
 } Sought;
 
 /* Is a function PostgreSQL's own, or a superuser's? */
@@ -57,6 +58,55 @@ is_superusers(Oid function)
 	return superusers;
 }
 
+/*
+ * idv_pointee
+ *		What a column of a reference is to be compared with.
+ *
+ * i		which of the reference's columns
+ * table	the one that it points to
+ * value	what the row there has
+ *
+ * Returns false if only somebody's own code could compare the two.
+ */
+bool
+idv_pointee(IdvPointee *pointee, const IdvReference *reference, int i,
+			const IdvTable *table, Datum value)
+{
+	Form_pg_attribute referenced = TupleDescAttr(table->desc,
+												 reference->referenced[i] - 1);
+	Oid			equal = get_opcode(reference->equal[i]);
+	Oid			left;
+	bool		fits;
+
+	if (!is_superusers(equal))
+		return false;
+	op_input_types(reference->equal[i], &left, &pointee->compared);
+	pointee->value = idv_cast(value, referenced->atttypid, left, &fits);
+	pointee->column = TupleDescAttr(reference->table->desc,
+									reference->columns[i] - 1)->atttypid;
+	pointee->collation = referenced->attcollation;
+	fmgr_info(equal, &pointee->equal);
+	return fits;
+}
+
+/*
+ * idv_pointee_is
+ *		Does a value of the reference's column point there?
+ *
+ * The value is first made one of the type that is compared, as a foreign key
+ * does.  If only somebody's own code could do that, the answer is true.
+ */
+bool
+idv_pointee_is(IdvPointee *pointee, Datum value)
+{
+	bool		fits;
+
+	value = idv_cast(value, pointee->column, pointee->compared, &fits);
+	return !fits || DatumGetBool(FunctionCall2Coll(&pointee->equal,
+												   pointee->collation,
+												   pointee->value, value));
+}
+
 /* Does a row hold what is looked for? */
 static bool
 matches(Sought *sought, TupleTableSlot *slot)
@@ -66,9 +116,7 @@ matches(Sought *sought, TupleTableSlot *slot)
 		bool		isnull;
 		Datum		value = slot_getattr(slot, sought->columns[i], &isnull);
 
-		if (isnull ||
-			!DatumGetBool(FunctionCall2Coll(&sought->equal[i], sought->collations[i],
-											sought->values[i], value)))
+		if (isnull || !idv_pointee_is(&sought->pointees[i], value))
 			return false;
 	}
 	return true;
@@ -93,7 +141,7 @@ open_index(ScanKey key, Relation table, const Sought *sought)
 			heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL) &&
 			form->indkey.values[0] == sought->columns[0] &&
 			index->rd_opfamily[0] < FirstUnpinnedObjectId &&
-			index->rd_indcollation[0] == sought->collations[0])
+			index->rd_indcollation[0] == sought->pointees[0].collation)
 		{
 			Oid			operator = get_opfamily_member(index->rd_opfamily[0],
 													   index->rd_opcintype[0],
@@ -103,7 +151,7 @@ open_index(ScanKey key, Relation table, const Sought *sought)
 			if (OidIsValid(operator))
 			{
 				ScanKeyEntryInitialize(key, 0, 1, BTEqualStrategyNumber,
-									   sought->types[0], sought->collations[0],
+									   sought->types[0], sought->pointees[0].collation,
 									   get_opcode(operator), sought->values[0]);
 				return index;
 			}
@@ -167,15 +215,13 @@ seek(Sought *sought, const IdvReference *reference, const IdvTable *table,
 	for (int i = 0; i < reference->ncolumns; i++)
 	{
 		int			r = reference->referenced[i] - 1;
-		Oid			equal = get_opcode(reference->equal[i]);
 
-		/* Never run it; so nobody can say that nothing points there. */
-		if (!is_superusers(equal))
+		/* Nobody can say that nothing points there. */
+		if (!idv_pointee(&sought->pointees[i], reference, i, table,
+						 row.values[r]))
 			return false;
-		fmgr_info(equal, &sought->equal[i]);
 		sought->values[i] = row.values[r];
 		sought->types[i] = getBaseType(TupleDescAttr(table->desc, r)->atttypid);
-		sought->collations[i] = TupleDescAttr(table->desc, r)->attcollation;
 		sought->columns[i] = get_attnum(RelationGetRelid(part),
 										NameStr(TupleDescAttr(reference->table->desc,
 															  reference->columns[i] - 1)->attname));

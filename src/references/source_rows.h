@@ -10,7 +10,23 @@
 
 #include "postgres.h"
 
+#include "fmgr.h"
+
 #include "references/references.h"
+
+/* What a value of one column of a reference is compared with. */
+typedef struct IdvPointee
+{
+	Datum		value;
+	Oid			column;			/* the type of the column */
+	Oid			compared;		/* the type that it is compared as */
+	Oid			collation;
+	FmgrInfo	equal;			/* value = column */
+} IdvPointee;
+
+extern bool idv_pointee(IdvPointee *pointee, const IdvReference *reference,
+						int i, const IdvTable *table, Datum value);
+extern bool idv_pointee_is(IdvPointee *pointee, Datum value);
 
 extern bool idv_reference_may_point(const IdvReference *reference,
 									const IdvTable *table, IdvRow row);

@@ -59,7 +59,7 @@ idv_cast(Datum value, Oid from, Oid to, bool *fits)
 	from = getBaseType(from);
 	to = getBaseType(to);
 	*fits = true;
-	if (from == to)
+	if (from == to || IsBinaryCoercible(from, to))
 		return value;
 	switch (find_coercion_pathway(to, from, COERCION_ASSIGNMENT, &function))
 	{
