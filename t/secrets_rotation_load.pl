@@ -15,7 +15,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $clients = 8;
-my $transactions = 150;
+my $transactions = 100;
 
 my $node = new_server('rotation_load', conf => 'log_statement = none');
 create_app($node, 'shop', grace => '1 hour');
@@ -76,9 +76,9 @@ $node->pgbench(
 	[qr{^$}],
 	"$clients clients check, and some of them rotate",
 	{
-		'check@90' => $check,
-		'rotate@4' => $rotate,
-		'stage@4' => $stage,
+		'check@94' => $check,
+		'rotate@2' => $rotate,
+		'stage@2' => $stage,
 		'roll_back@2' => $roll_back,
 	});
 unlike(log_since($node, $offset), qr/ERROR|FATAL|PANIC|WARNING/, 'no error is logged');

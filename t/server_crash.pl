@@ -340,6 +340,11 @@ my @done = (
 for my $victim ('a backend that rotates', 'the server', 'a backend that rekeys', 'the server', 'a backend that folds', 'the server')
 {
 	my (@clients, @output, @errors);
+
+	# Of one app at most 64 secrets verify, and the clients would get there.
+	$node->safe_psql('postgres', q{SELECT idverify_revoke(app_key) FROM idverify.apps});
+	%secrets = ();
+
 	my @before = split /\|/, $node->safe_psql('postgres', 'SELECT ' . join ', ', @done);
 	for my $n (0 .. $#scripts)
 	{
@@ -372,7 +377,8 @@ for my $victim ('a backend that rotates', 'the server', 'a backend that rekeys',
 	unlink "$folder/ring.new";
 	start_server($postmaster) if $postmaster;
 
-	is(join('', grep { /ERROR/ } map { "$_\n" } map { split /\n/ } @errors), '', "$victim is killed: no client had met an error before");
+	# A fold of the other client may stand in the way of taking back one of its own.
+	is(join('', grep { /ERROR/ && !/ERROR:  fold \d+ has moved or deleted rows/ } map { "$_\n" } map { split /\n/ } @errors), '', "$victim is killed: no client had met an error before");
 	remember(map { split /\n/ } @output);
 	all_is_well('after recovery');
 
