@@ -25,7 +25,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
-#include "references/reference_scan.h"
+#include "references/source_rows.h"
 #include "server/canonical_text.h"
 #include "server/json_merge.h"
 #include "server/text.h"

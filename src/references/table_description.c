@@ -370,7 +370,8 @@ idv_table_check(const IdvTable *table, TupleDesc now)
 IdvRow
 idv_table_row(const IdvTable *table, Datum record)
 {
-	HeapTupleHeader header = DatumGetHeapTupleHeaderCopy(record);
+	/* not DatumGetHeapTupleHeaderCopy(): older minor releases lack it */
+	HeapTupleHeader header = (HeapTupleHeader) PG_DETOAST_DATUM_COPY(record);
 	HeapTupleData tuple = {
 		.t_len = HeapTupleHeaderGetDatumLength(header),
 		.t_data = header
