@@ -66,6 +66,54 @@ SELECT id, pointer, s.* FROM (VALUES
 	-- here nobody but a function of somebody could say
 	('bigint', 'number')) t (id, pointer), strangers(id, pointer) s;
 
+--
+-- What its owner may do to a table so that no UPDATE of it succeeds, not even of
+-- no rows: it is in the way of those folds alone that have rows there
+--
+CREATE ROLE regress_pointers_owner;
+GRANT USAGE ON SCHEMA pointers TO regress_pointers_owner;
+CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'P0001'; END $$;
+CREATE FUNCTION refusing(alter_table text, undo_alter text) RETURNS TABLE (row_there text, no_row_there text) LANGUAGE plpgsql AS $$
+BEGIN
+	CREATE TABLE pointed (id bigint PRIMARY KEY);
+	INSERT INTO pointed VALUES (1), (2), (3);
+	CREATE TABLE pointing (pointer bigint NOT NULL REFERENCES pointed, n int);
+	INSERT INTO pointing VALUES (1, 0);
+	ALTER TABLE pointing OWNER TO regress_pointers_owner;
+	EXECUTE alter_table;
+	BEGIN
+		row_there := moved FROM idverify_fold(1::bigint, 3::bigint, 'pointed', dry_run => true) WHERE relation = 'pointing'::regclass;
+	EXCEPTION WHEN OTHERS THEN
+		row_there := SQLSTATE;
+	END;
+	BEGIN
+		no_row_there := sum(moved) FROM idverify_fold(2::bigint, 3::bigint, 'pointed');
+	EXCEPTION WHEN OTHERS THEN
+		no_row_there := SQLSTATE;
+	END;
+	EXECUTE undo_alter;
+	DELETE FROM idverify.contact_references;
+	DROP TABLE pointing, pointed;
+	RETURN NEXT;
+END $$;
+SELECT what, r.* FROM (VALUES
+	(1, 'nothing', 'SELECT', 'SELECT'),
+	(2, 'identity', 'ALTER TABLE pointing ALTER pointer ADD GENERATED ALWAYS AS IDENTITY', 'SELECT'),
+	(3, 'rule', 'CREATE RULE also AS ON UPDATE TO pointing DO ALSO SELECT 1', 'SELECT'),
+	-- with a key, PostgreSQL itself could not delete what is pointed to
+	(4, 'rights, listed', 'ALTER TABLE pointing DROP CONSTRAINT pointing_pointer_fkey; SELECT idverify_add_reference(''pointed'', ''pointing'', ''pointer''); REVOKE ALL ON pointing FROM regress_pointers_owner', 'SELECT'),
+	(5, 'right to read, listed', 'ALTER TABLE pointing DROP CONSTRAINT pointing_pointer_fkey; SELECT idverify_add_reference(''pointed'', ''pointing'', ''pointer''); REVOKE SELECT ON pointing FROM regress_pointers_owner', 'SELECT'),
+	(6, 'schema, listed', 'ALTER TABLE pointing DROP CONSTRAINT pointing_pointer_fkey; SELECT idverify_add_reference(''pointed'', ''pointing'', ''pointer''); REVOKE USAGE ON SCHEMA pointers FROM regress_pointers_owner', 'GRANT USAGE ON SCHEMA pointers TO regress_pointers_owner'),
+	(7, 'trigger before', 'CREATE TRIGGER t BEFORE UPDATE ON pointing EXECUTE FUNCTION fails()', 'SELECT'),
+	(8, 'trigger after', 'CREATE TRIGGER t AFTER UPDATE ON pointing EXECUTE FUNCTION fails()', 'SELECT'),
+	(9, 'built-in for rows', 'CREATE TRIGGER t BEFORE UPDATE ON pointing EXECUTE FUNCTION suppress_redundant_updates_trigger()', 'SELECT')
+	) t (n, what, alter_table, undo_alter), refusing(alter_table, undo_alter) r ORDER BY n;
+-- such a column is not listed
+CREATE TABLE people (id bigint PRIMARY KEY);
+CREATE TABLE notes (raw bigint, made bigint GENERATED ALWAYS AS (raw) STORED, counted bigint GENERATED ALWAYS AS IDENTITY);
+SELECT idverify_add_reference('people', 'notes', 'made');  -- fail
+SELECT idverify_add_reference('people', 'notes', 'counted');  -- fail
+
 TRUNCATE idverify.folds, idverify.fold_rows;
 DROP SCHEMA pointers CASCADE;
-DROP ROLE regress_pointers_stranger;
+DROP ROLE regress_pointers_stranger, regress_pointers_owner;

@@ -11,14 +11,17 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "catalog/catalog.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "fold/fold.h"
 #include "fold/fold_result.h"
@@ -151,6 +154,24 @@ refuse_reference(Oid relation, const char *what)
 			 errhint("Name an ordinary or partitioned table, and its column that holds ids of contacts.")));
 }
 
+/* Is it a column that no UPDATE can write? */
+static bool
+is_generated(Oid relation, AttrNumber column)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relation),
+										Int16GetDatum(column));
+	Form_pg_attribute att;
+	bool		generated;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	att = (Form_pg_attribute) GETSTRUCT(tuple);
+	generated = att->attgenerated != '\0' ||
+		att->attidentity == ATTRIBUTE_IDENTITY_ALWAYS;
+	ReleaseSysCache(tuple);
+	return generated;
+}
+
 /* Refuse a column that could not be moved along. */
 static void
 check_reference(const IdvContactTable *contacts, Oid relation, const char *column)
@@ -172,6 +193,8 @@ check_reference(const IdvContactTable *contacts, Oid relation, const char *colum
 	attnum = get_attnum(relation, column);
 	if (attnum <= 0)
 		refuse_reference(relation, psprintf("has no column \"%s\"", column));
+	if (is_generated(relation, attnum))
+		refuse_reference(relation, psprintf("generates the column \"%s\" by itself", column));
 
 	type = getBaseType(get_atttype(relation, attnum));
 	if (!OidIsValid(idv_equal_operator(contacts->id_type, type)))

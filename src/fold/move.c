@@ -116,6 +116,19 @@ check_not_pointing(IdvTable *table, IdvReference *reference, IdvRow from)
 }
 
 /*
+ * Is a table none of whose rows points to the source, to be left alone?
+ *
+ * Whoever may alter a table that points to contacts could otherwise stop every
+ * fold, and so every login, by what refuses an UPDATE of no rows as well.
+ */
+static bool
+is_left_alone(IdvTable *table, IdvReference *reference, IdvRow from)
+{
+	return reference->may_refuse &&
+		!idv_reference_may_point(reference, table, from);
+}
+
+/*
  * idv_move_check_complete
  *		Before a row is deleted: see that nothing points to it any more.
  *
@@ -140,7 +153,8 @@ idv_move_check_complete(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to,
 			check_not_pointing(table, reference, from);
 			continue;
 		}
-		if (!table->references_have_triggers)
+		if (!table->references_have_triggers ||
+			is_left_alone(table, reference, from))
 			continue;
 		if (source_parameters(values, nulls, &changed, table, reference, from, to) &&
 			is_any_left(idv_move_statements(table, reference, changed), values, nulls))
@@ -476,6 +490,8 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 		check_not_pointing(table, reference, from);
 		return;
 	}
+	if (is_left_alone(table, reference, from))
+		return;
 	move = idv_move_statements(table, reference, changed);
 	if (move->generated ||
 		!target_parameters(values, nulls, move, table, reference, to))
@@ -525,7 +541,8 @@ check_generated(IdvTable *table, IdvReference *reference, IdvRow from, IdvRow to
 	uint32		changed;
 	IdvMove    *move;
 
-	if (!source_parameters(values, nulls, &changed, table, reference, from, to))
+	if (!source_parameters(values, nulls, &changed, table, reference, from, to) ||
+		is_left_alone(table, reference, from))
 		return;
 	move = idv_move_statements(table, reference, changed);
 	if (move->generated && is_any_left(move, values, nulls))

@@ -38,13 +38,20 @@ column_of_relative(Oid relation, Oid relative, AttrNumber column)
 	return get_attnum(relation, get_attname(relative, column, false));
 }
 
-/* Describe a foreign key that points to a table. */
+/*
+ * Describe a foreign key that points to a table, or NULL: it was dropped while
+ * we waited for the lock on its own.
+ */
 static IdvReference *
 describe_foreign_key(IdvTable *table, HeapTuple tuple)
 {
 	Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
-	IdvReference *reference = palloc0(sizeof(IdvReference));
+	IdvReference *reference;
 	AttrNumber	confkey[INDEX_MAX_KEYS];
+
+	LockRelationOid(form->conrelid, RowExclusiveLock);
+	if (!SearchSysCacheExists1(CONSTROID, ObjectIdGetDatum(form->oid)))
+		return NULL;
 
 #if PG_VERSION_NUM >= 180000
 	if (form->conperiod)
@@ -54,6 +61,7 @@ describe_foreign_key(IdvTable *table, HeapTuple tuple)
 						NameStr(form->conname))));
 #endif
 
+	reference = palloc0(sizeof(IdvReference));
 	DeconstructFkConstraintRow(tuple, &reference->ncolumns,
 							   reference->columns, confkey, reference->equal,
 							   NULL, NULL, NULL, NULL);
@@ -143,6 +151,7 @@ describe_listed(IdvTable *table, Oid relid, const char *column,
 	Oid			constraint;
 	Bitmapset  *key;
 
+	LockRelationOid(relid, RowExclusiveLock);
 	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		report_lost_reference(table->relation, relid, column);
 	reference->table = idv_table(relid);
@@ -246,8 +255,12 @@ idv_table_references(IdvTable *table)
 
 		caller = MemoryContextSwitchTo(idv_table_context(table));
 		foreach(lc, keys)
-			references = lappend(references,
-								 describe_foreign_key(table, lfirst(lc)));
+		{
+			IdvReference *reference = describe_foreign_key(table, lfirst(lc));
+
+			if (reference != NULL)
+				references = lappend(references, reference);
+		}
 		foreach(lc, listed)
 		{
 			List	   *row = lfirst(lc);
@@ -269,13 +282,18 @@ idv_table_references(IdvTable *table)
 	{
 		IdvReference *reference = lfirst(lc);
 
+		reference->may_refuse = reference->table->may_refuse;
 		if (reference->table->has_triggers)
 			table->references_have_triggers = true;
 		for (int i = 0; i < reference->ncolumns; i++)
 		{
-			if (TupleDescAttr(reference->table->desc,
-							  reference->columns[i] - 1)->attgenerated != '\0')
+			Form_pg_attribute att = TupleDescAttr(reference->table->desc,
+												  reference->columns[i] - 1);
+
+			if (att->attgenerated != '\0')
 				reference->has_generated = true;
+			if (att->attidentity == ATTRIBUTE_IDENTITY_ALWAYS)
+				reference->may_refuse = true;
 		}
 	}
 	table->references = references;

@@ -22,6 +22,7 @@ typedef struct IdvReference
 	Oid			key;			/* the foreign key, if it is one to just the
 								 * table that is pointed to */
 	bool		has_generated;	/* one of the columns is */
+	bool		may_refuse;		/* an UPDATE may fail without touching a row */
 	int			ncolumns;
 	AttrNumber	columns[INDEX_MAX_KEYS];
 	AttrNumber	referenced[INDEX_MAX_KEYS];

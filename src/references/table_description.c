@@ -22,9 +22,11 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "commands/trigger.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/inval.h"
@@ -477,9 +479,47 @@ has_triggers(Relation relation)
 	return relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 }
 
+/* May the owner name a table, read it and update it? */
+static bool
+has_privileges(Relation relation)
+{
+	Oid			owner = relation->rd_rel->relowner;
+	AclMode		mode = ACL_SELECT | ACL_UPDATE;
+
+#if PG_VERSION_NUM >= 160000
+	if (object_aclcheck(NamespaceRelationId, RelationGetNamespace(relation),
+						owner, ACL_USAGE) != ACLCHECK_OK)
+		return false;
+#else
+	if (pg_namespace_aclcheck(RelationGetNamespace(relation), owner,
+							  ACL_USAGE) != ACLCHECK_OK)
+		return false;
+#endif
+	return pg_class_aclmask(RelationGetRelid(relation), owner, mode,
+							ACLMASK_ALL) == mode;
+}
+
+/*
+ * May an UPDATE of a table fail, or do something, where it touches no row?
+ *
+ * By a rule, a trigger for each statement, or because the owner has taken the
+ * right from themselves.
+ */
+static bool
+may_refuse(Relation relation)
+{
+	TriggerDesc *triggers = relation->trigdesc;
+
+	return relation->rd_rules != NULL ||
+		(triggers != NULL && (triggers->trig_update_before_statement ||
+							  triggers->trig_update_after_statement)) ||
+		!has_privileges(relation);
+}
+
 /*
  * idv_table
- *		Lock a table for writing and describe it.
+ *		Lock a table for writing and describe it.  42P01 if it was dropped while
+ *		we waited.
  */
 IdvTable *
 idv_table(Oid relid)
@@ -492,6 +532,10 @@ idv_table(Oid relid)
 	int			level;
 
 	LockRelationOid(relid, RowExclusiveLock);
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table with OID %u does not exist", relid)));
 	renew_catalogue();
 
 	entry = hash_search(catalogue->tables, &relid, HASH_ENTER, &found);
@@ -512,6 +556,7 @@ idv_table(Oid relid)
 		table->name : psprintf("ONLY %s", table->name);
 	table->desc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
 	table->has_triggers = has_triggers(relation);
+	table->may_refuse = may_refuse(relation);
 	MemoryContextSwitchTo(caller);
 	idv_canonical_text_end(level);
 	relation_close(relation, NoLock);

@@ -30,6 +30,7 @@ typedef struct IdvTable
 	char	   *from;			/* the same, with ONLY unless partitioned */
 	TupleDesc	desc;
 	bool		has_triggers;	/* somebody's own, not those of constraints */
+	bool		may_refuse;		/* an UPDATE may fail without touching a row */
 
 	/* of references/references.c: who points here */
 	bool		knows_references;
