@@ -63,6 +63,15 @@ CREATE FUNCTION third.run(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN EXE
 ALTER FUNCTION third.run(text) OWNER TO regress_third_owner;
 CREATE FUNCTION third.members() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 ALTER FUNCTION third.members() OWNER TO regress_third_member;
+CREATE PROCEDURE third.give_database(to_role name) LANGUAGE plpgsql AS
+	$$ BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO %I', current_database(), to_role); END $$;
+CREATE FUNCTION third.log() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES ('x'); RETURN NEW; END $$;
+ALTER FUNCTION third.log() OWNER TO regress_third_owner;
+-- leave a query for later, when the session's user is the session's user again
+CREATE FUNCTION third.leave() RETURNS int LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DECLARE later CURSOR WITH HOLD FOR SELECT app.spring()'; RETURN 1; END $$;
+ALTER FUNCTION third.leave() OWNER TO regress_third_owner;
+CREATE FUNCTION third.later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM third.leave(); RETURN NULL; END $$;
+ALTER FUNCTION third.later() OWNER TO regress_third_owner;
 GRANT CREATE ON SCHEMA third TO regress_third_app;
 
 SET ROLE regress_third_owner;
@@ -194,6 +203,11 @@ owner: GRANT TRIGGER ON third.chats TO PUBLIC$$),
 ('the owner of the table', $$owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.owners()
 dba: SELECT idverify_fold(3::bigint, 4::bigint, 'third.people')
 dba: ALTER TABLE third.chats OWNER TO regress_third_app$$),
+('the owner of the database', $$dba: CALL third.give_database('regress_third_member')
+dba: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.members()
+dba: ALTER TABLE third.chats OWNER TO pg_database_owner
+dba: SELECT idverify_fold(3::bigint, 4::bigint, 'third.people')
+dba: CALL third.give_database('regress_third_dba')$$),
 ('the check of a domain', $$owner: CREATE DOMAIN third.checked AS text
 owner: ALTER TABLE third.chats ALTER title TYPE third.checked
 dba: SELECT idverify_fold(3::bigint, 4::bigint, 'third.people')
@@ -218,6 +232,29 @@ dba: SELECT idverify_fold(3::bigint, 4::bigint, 'third.people')
 dba: ALTER TABLE third.notes ATTACH PARTITION third.notes_3 FOR VALUES IN (3)$$);
 
 INSERT INTO third.attacks (attack, prepare) VALUES
+-- what trusted code takes for its own: a temporary object of the session
+('temporary table', $$owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.log()
+app: CREATE TEMPORARY TABLE log (text text)
+app: GRANT ALL ON log TO PUBLIC
+app: CREATE TRIGGER t BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION app.hung()$$),
+('temporary table, where ON UPDATE CASCADE goes to', $$owner: CREATE TRIGGER t BEFORE UPDATE ON third.words FOR EACH ROW EXECUTE FUNCTION third.log()
+app: CREATE TEMPORARY TABLE log (text text)
+app: GRANT ALL ON log TO PUBLIC
+app: CREATE TRIGGER t BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION app.hung()$$),
+('temporary domain', $$owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.log()
+app: CREATE DOMAIN pg_temp.log AS text CHECK (app.spring())$$),
+('temporary table since the last fold', $$owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.owners()
+dba: SELECT idverify_fold(3::bigint, 4::bigint, 'third.people')
+app: CREATE TEMPORARY TABLE log (text text)$$),
+('temporary table of the owner: no harm', $$owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.log()
+owner: CREATE TEMPORARY TABLE log (text text)$$),
+('temporary table, and nothing that could take it: no harm', $$app: CREATE TEMPORARY TABLE log (text text)$$),
+
+-- what an owner leaves for the superuser who folds, by a foreign key of a
+-- superuser's table
+('a cursor, from where a key looks at a deletion', $$dba: ALTER TABLE third.people OWNER TO CURRENT_USER
+owner: CREATE TRIGGER t BEFORE DELETE ON third.chats EXECUTE FUNCTION third.later()$$),
+
 -- what is part of the table
 ('partition of another owner', $$dba: ALTER TABLE third.notes_2 OWNER TO regress_third_app
 app: CREATE TRIGGER t BEFORE UPDATE ON third.notes_2 FOR EACH ROW EXECUTE FUNCTION app.hung()$$),
@@ -241,6 +278,10 @@ owner: ALTER TABLE third.people ALTER new SET DEFAULT app.random_text()$$),
 ('function in statistics', $$owner: CREATE STATISTICS third.st ON (app.even(1)), (score + 1) FROM third.chats$$),
 ('function in a partition key', $$owner: CREATE TABLE third.keyed (person bigint REFERENCES third.people, id int) PARTITION BY LIST ((app.even(id)))
 owner: CREATE TABLE third.keyed_1 PARTITION OF third.keyed FOR VALUES IN (true)
+owner: INSERT INTO third.keyed VALUES (1, 1)$$),
+('function in the partition key of a parent that is not folded', $$owner: CREATE TABLE third.keyed (person bigint, id int) PARTITION BY LIST ((app.even(id)))
+owner: CREATE TABLE third.keyed_1 PARTITION OF third.keyed FOR VALUES IN (true)
+owner: ALTER TABLE third.keyed_1 ADD FOREIGN KEY (person) REFERENCES third.people
 owner: INSERT INTO third.keyed VALUES (1, 1)$$),
 ('function in a rule', $$owner: CREATE RULE r AS ON UPDATE TO third.chats WHERE app.even(1) DO ALSO SELECT app.even(2)$$),
 ('operator in an exclusion', $$dba: CREATE OPERATOR CLASS third.ops FOR TYPE bigint USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 app.===, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 pg_catalog.btint8cmp(bigint, bigint)
@@ -277,7 +318,11 @@ owner: ALTER TABLE third.chats ALTER title TYPE third.checked$$),
 ('cast from text', $$dba: CREATE TYPE third.mood AS ENUM ('sad', 'glad')
 app: CREATE FUNCTION app.to_mood(text) RETURNS third.mood LANGUAGE plpgsql AS 'BEGIN PERFORM app.spring(); RETURN (enum_range(NULL::third.mood))[2]; END'
 dba: CREATE CAST (text AS third.mood) WITH FUNCTION app.to_mood(text) AS ASSIGNMENT
-owner: ALTER TABLE third.people ADD mood third.mood DEFAULT 'sad'$$);
+owner: ALTER TABLE third.people ADD mood third.mood DEFAULT 'sad'$$),
+('cast of a type that only a check uses', $$dba: CREATE TYPE third.mood AS ENUM ('sad', 'glad')
+app: CREATE FUNCTION app.to_mood(text) RETURNS third.mood LANGUAGE plpgsql AS 'BEGIN PERFORM app.spring(); RETURN (enum_range(NULL::third.mood))[2]; END'
+dba: CREATE CAST (text AS third.mood) WITH FUNCTION app.to_mood(text) AS ASSIGNMENT
+owner: ALTER TABLE third.people ADD CHECK (name <> 'x' OR 'sad'::third.mood IS NOT NULL)$$);
 
 -- what runs as the one who calls, whoever that is
 INSERT INTO third.attacks (attack, prepare, call) VALUES
@@ -351,6 +396,49 @@ DROP TRIGGER rise ON third.conversations;
 SELECT is_verified, fold_id IS NOT NULL AS folded
   FROM idverify_identify('third', jsonb_build_object('external_id', 'ann', 'user_hash', :'ann'), :'visitor'::uuid);  -- ok
 SELECT contact_id <> :visitor_contact AS moved FROM third.conversations;
+
+-- Keys that lead from each of ten tables to each other: a table is looked at
+-- once, not on every way that leads to it.
+BEGIN;
+SET LOCAL ROLE regress_third_owner;
+DO $$
+BEGIN
+	FOR i IN 1 .. 10 LOOP
+		EXECUTE format('CREATE TABLE third.mesh_%s (chat bigint, person bigint, UNIQUE (chat, person),
+			FOREIGN KEY (chat, person) REFERENCES third.chats (id, person) ON UPDATE CASCADE)', i);
+	END LOOP;
+	FOR i IN 1 .. 10 LOOP
+		FOR j IN 1 .. 10 LOOP
+			CONTINUE WHEN i = j;
+			EXECUTE format('ALTER TABLE third.mesh_%s ADD FOREIGN KEY (chat, person)
+				REFERENCES third.mesh_%s (chat, person) ON UPDATE CASCADE', i, j);
+		END LOOP;
+	END LOOP;
+END $$;
+RESET ROLE;
+SELECT clock_timestamp() AS began \gset
+SELECT count(*) FROM idverify_fold(4::bigint, 5::bigint, 'third.people');
+SELECT clock_timestamp() - :'began' < interval '30 s' AS in_time;
+ROLLBACK;
+
+-- what an owner leaves for the superuser who folds, by what a foreign key of a
+-- superuser's table looks up at the undo
+INSERT INTO third.people VALUES (11, 'a'), (12, 'b');
+CREATE TABLE third.rooms (id int PRIMARY KEY);
+CREATE TABLE third.seats (person bigint REFERENCES third.people, room int REFERENCES third.rooms, UNIQUE (person, room));
+INSERT INTO third.rooms VALUES (1);
+INSERT INTO third.seats VALUES (11, 1), (12, 1);
+ALTER TABLE third.rooms OWNER TO regress_third_owner;
+SELECT min(fold_id) AS seats_fold FROM idverify_fold(11::bigint, 12::bigint, 'third.people') \gset
+SET ROLE regress_third_owner;
+CREATE FUNCTION third.plain(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 1; END $$;
+CREATE INDEX ON third.rooms ((third.plain(1)));
+CREATE OR REPLACE FUNCTION third.plain(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN third.leave(); END $$;
+RESET ROLE;
+SELECT setval('app.sprung', 1, false);
+SELECT count(*) FROM idverify_unfold(:seats_fold);  -- fail
+SELECT is_called AS sprung FROM app.sprung;
+DROP TABLE third.seats, third.rooms;
 
 -- hung there between a fold and its undo
 CREATE TABLE third.fold AS SELECT min(fold_id) AS id FROM idverify_fold(4::bigint, 5::bigint, 'third.people');

@@ -96,9 +96,12 @@ static PlannedStmt *
 open_all_parts(PlannedStmt *planned)
 {
 #if PG_VERSION_NUM >= 180000
-	PlannedStmt *copy = palloc(sizeof(PlannedStmt));
+	PlannedStmt *copy;
 	ListCell   *lc;
 
+	if (list_length(planned->resultRelations) < 2)
+		return planned;
+	copy = palloc(sizeof(PlannedStmt));
 	*copy = *planned;
 	copy->unprunableRelids = bms_copy(planned->unprunableRelids);
 	foreach(lc, planned->resultRelations)
@@ -145,17 +148,16 @@ QueryDesc *
 idv_executor_start(PlannedStmt *planned, DestReceiver *receiver,
 				   ParamListInfo params, Oid skipped_key, bool unreferenced)
 {
-	bool		restricted = InSecurityRestrictedOperation();
 	QueryDesc  *query;
 
-	query = CreateQueryDesc(restricted ? open_all_parts(planned) : planned, "",
+	query = CreateQueryDesc(open_all_parts(planned), "",
 							GetActiveSnapshot(), InvalidSnapshot, receiver,
 							params, NULL, 0);
 	ExecutorStart(query, 0);
-	if (restricted)
-		defer_nothing(query->estate);
 	if (OidIsValid(skipped_key))
 		skip_key_check(query->estate, skipped_key);
 	idv_check_key_actions(query->estate, query->operation, unreferenced);
+	if (InSecurityRestrictedOperation())
+		defer_nothing(query->estate);
 	return query;
 }

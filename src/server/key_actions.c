@@ -80,6 +80,40 @@ is_of_key(const Trigger *trigger)
 		trigger->tgenabled != TRIGGER_DISABLED;
 }
 
+/* A change of rows of a table that foreign keys make. */
+typedef struct Change
+{
+	Oid			relation;
+	Bitmapset  *updated;		/* columns; NULL: rows are deleted */
+} Change;
+
+/*
+ * A foreign key runs a query on a table as its owner.
+ *
+ * If that owner could want to be who has called, all that the statement runs is
+ * a security-restricted operation (see server/statement.c), which the queries of
+ * foreign keys stay in.  idv_become_caller() ends it.
+ */
+static void
+restrict_for(Oid relation)
+{
+	HeapTuple	tuple;
+	Oid			owner;
+	Oid			user;
+	int			sec_context;
+
+	GetUserIdAndSecContext(&user, &sec_context);
+	if ((sec_context & SECURITY_RESTRICTED_OPERATION) != 0)
+		return;
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	if (owner != user && idv_endangers_caller(owner))
+		SetUserIdAndSecContext(user, sec_context | SECURITY_RESTRICTED_OPERATION);
+}
+
 /*
  * Check what foreign keys of one table run to see that what its rows point to is
  * there: a query on that table, as its owner.
@@ -100,10 +134,34 @@ check_lookups(const TriggerDesc *triggers, const Bitmapset *updated)
 			continue;
 		if (updated == NULL ||
 			bms_overlap(updated, read_key(trigger->tgconstraint).pointing))
-			(void) idv_check_code(trigger->tgconstrrelid, InvalidOid,
-								  get_rel_relkind(trigger->tgconstrrelid) == RELKIND_PARTITIONED_TABLE,
-								  RowShareLock);
+		{
+			idv_check_code(trigger->tgconstrrelid, InvalidOid,
+						   get_rel_relkind(trigger->tgconstrrelid) == RELKIND_PARTITIONED_TABLE,
+						   RowShareLock);
+			restrict_for(trigger->tgconstrrelid);
+		}
 	}
+}
+
+/* Add a change to those that are looked at, unless one of them covers it. */
+static List *
+add_change(List *changes, Oid relation, Bitmapset *updated)
+{
+	Change	   *change;
+	ListCell   *lc;
+
+	foreach(lc, changes)
+	{
+		change = lfirst(lc);
+		if (change->relation == relation &&
+			(updated == NULL) == (change->updated == NULL) &&
+			bms_is_subset(updated, change->updated))
+			return changes;
+	}
+	change = palloc(sizeof(Change));
+	change->relation = relation;
+	change->updated = updated;
+	return lappend(changes, change);
 }
 
 /*
@@ -113,13 +171,15 @@ check_lookups(const TriggerDesc *triggers, const Bitmapset *updated)
  *				need not, are disabled in it
  * updated		the columns that change, or NULL: rows are deleted
  * unreferenced	nothing points to the rows
- * seen			the tables that were looked at on the way, by OID
+ * changes		of Change pointers: what the keys write, that is still to be
+ *				looked at, or was
+ *
+ * Returns changes, with those that are new.
  */
-static void
+static List *
 check_actions(TriggerDesc *triggers, const Bitmapset *updated,
-			  bool unreferenced, List *seen)
+			  bool unreferenced, List *changes)
 {
-	check_stack_depth();
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
 		Trigger    *trigger = &triggers->triggers[i];
@@ -128,6 +188,7 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 		char		action;
 		Key			key;
 
+		CHECK_FOR_INTERRUPTS();
 		if (!is_of_key(trigger) ||
 			RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_PK ||
 			(updated != NULL ? !TRIGGER_FOR_UPDATE(trigger->tgtype) :
@@ -151,21 +212,40 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 			trigger->tgenabled = TRIGGER_DISABLED;
 			continue;
 		}
+		restrict_for(other);
 
 		/* What the key writes there can be pointed to as well. */
-		if (unreferenced || list_member_oid(seen, other))
+		if (unreferenced)
 			continue;
 		action = updated != NULL ? key.on_update : key.on_delete;
 		if (action != FKCONSTR_ACTION_NOACTION && action != FKCONSTR_ACTION_RESTRICT)
-		{
-			Relation	relation = table_open(other, NoLock);
+			changes = add_change(changes, other,
+								 updated == NULL && action == FKCONSTR_ACTION_CASCADE ?
+								 NULL : key.pointing);
+	}
+	return changes;
+}
 
-			check_actions(relation->trigdesc,
-						  updated == NULL && action == FKCONSTR_ACTION_CASCADE ?
-						  NULL : key.pointing,
-						  false, lappend_oid(list_copy(seen), other));
-			table_close(relation, NoLock);
-		}
+/*
+ * The same, and what that makes foreign keys of other tables run, and so on:
+ * each change once, however many ways lead to it.
+ */
+static void
+check_all_actions(TriggerDesc *triggers, const Bitmapset *updated,
+				  bool unreferenced)
+{
+	List	   *changes = check_actions(triggers, updated, unreferenced, NIL);
+
+	/* It grows meanwhile. */
+	for (int i = 0; i < list_length(changes); i++)
+	{
+		Change	   *change = list_nth(changes, i);
+		Relation	relation = table_open(change->relation, NoLock);
+
+		if (change->updated != NULL)
+			check_lookups(relation->trigdesc, change->updated);
+		changes = check_actions(relation->trigdesc, change->updated, false, changes);
+		table_close(relation, NoLock);
 	}
 }
 
@@ -173,6 +253,8 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
  * idv_check_key_actions
  *		See that no foreign key runs code of a third role because of what a
  *		statement does to the rows that it points to.  42501.
+ *
+ * May make what runs a security-restricted operation, until idv_become_caller().
  *
  * estate		of a statement that was started, and has not run yet
  * unreferenced	the caller has seen, and sees to it, that nothing points to the
@@ -195,12 +277,12 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced)
 		if (operation == CMD_INSERT)
 			check_lookups(result->ri_TrigDesc, NULL);
 		else if (operation == CMD_DELETE)
-			check_actions(result->ri_TrigDesc, NULL, unreferenced, NIL);
+			check_all_actions(result->ri_TrigDesc, NULL, unreferenced);
 		else
 		{
 			updated = ExecGetAllUpdatedCols(result, estate);
 			check_lookups(result->ri_TrigDesc, updated);
-			check_actions(result->ri_TrigDesc, updated, false, NIL);
+			check_all_actions(result->ri_TrigDesc, updated, false);
 		}
 	}
 }

@@ -13,7 +13,8 @@
  * is the session's user again: a cursor WITH HOLD, whose query runs at the commit;
  * a deferred trigger, before PostgreSQL 18; a temporary view in the way of a table.
  * If that user is a superuser, and the owner is none, the statement is a
- * security-restricted operation, in which the server refuses all of these.
+ * security-restricted operation, in which the server refuses all of these.  So
+ * it is if a foreign key runs a query as such an owner: server/key_actions.c.
  *
  * Under the latest snapshot, whatever the isolation level: a REPEATABLE READ
  * transaction must not leave behind the rows that were committed after it
@@ -41,22 +42,6 @@
 #include "server/trusted_code.h"
 
 /*
- * Could the owner of a table want to be who has called us all?
- *
- * Not the owner of the function that has called: that is who checks out what the
- * owner leaves behind.
- */
-static bool
-endangers_caller(Oid owner)
-{
-	Oid			caller = GetOuterUserId();
-
-	/* With a RESET, a superuser who has become somebody else is one again. */
-	return owner != caller && !superuser_arg(owner) &&
-		(superuser_arg(caller) || superuser_arg(GetAuthenticatedUserId()));
-}
-
-/*
  * idv_become_owner
  *		Become the owner of a table; for InvalidOid stay who we are.
  *
@@ -72,7 +57,7 @@ idv_become_owner(IdvCaller *caller, Oid owner)
 	SetUserIdAndSecContext(owner,
 						   caller->sec_context | SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_NOFORCE_RLS |
-						   (endangers_caller(owner) ?
+						   (idv_endangers_caller(owner) ?
 							SECURITY_RESTRICTED_OPERATION : 0));
 	caller->guc_level = NewGUCNestLevel();
 }
@@ -88,9 +73,8 @@ idv_become_owner(IdvCaller *caller, Oid owner)
 void
 idv_become_caller(const IdvCaller *caller)
 {
-	if (caller->guc_level == 0)
-		return;
-	AtEOXact_GUC(false, caller->guc_level);
+	if (caller->guc_level != 0)
+		AtEOXact_GUC(false, caller->guc_level);
 	SetUserIdAndSecContext(caller->user, caller->sec_context);
 }
 

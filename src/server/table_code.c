@@ -29,13 +29,11 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/transam.h"
-#include "catalog/dependency.h"
 #include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_partitioned_table.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_statistic_ext.h"
-#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -44,16 +42,6 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/syscache.h"
-
-/* Is this function one of this extension? */
-static bool
-is_ours(Oid function)
-{
-	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
-
-	return OidIsValid(extension) &&
-		extension == get_extension_oid("idverify", true);
-}
 
 static void
 look_at_trigger(IdvTableCode *code, Relation relation, const Trigger *trigger)
@@ -81,7 +69,7 @@ look_at_trigger(IdvTableCode *code, Relation relation, const Trigger *trigger)
 	idv_look_at_text(&place, trigger->tgqual);
 
 	if (trigger->tgnargs == 0 || code->objection != NULL ||
-		trigger->tgfoid < FirstUnpinnedObjectId || is_ours(trigger->tgfoid))
+		trigger->tgfoid < FirstUnpinnedObjectId || idv_function_is_ours(trigger->tgfoid))
 		return;
 	holder = idv_trigger_holder(code, RelationGetRelid(relation));
 	if (holder == NULL)
@@ -235,9 +223,21 @@ look_at_column_types(IdvTableCode *code, Relation relation)
 							 NameStr(att->attname), RelationGetRelationName(relation));
 		idv_look_at_type(&place, att->atttypid);
 	}
-	place.use = "It is a cast of a type that a column has, and would run with the rights of the table's owner.";
-	place.hint = "Drop the cast, or have its function owned by the table's owner.";
-	idv_look_at_casts(&place);
+}
+
+/* The partition keys of what a table is a partition of: writes compute them. */
+static void
+look_at_ancestors(IdvTableCode *code, Relation relation)
+{
+	ListCell   *lc;
+
+	if (!relation->rd_rel->relispartition)
+		return;
+	foreach(lc, get_partition_ancestors(RelationGetRelid(relation)))
+	{
+		idv_code_watch_relation(lfirst_oid(lc));
+		look_at_partition_key(code, lfirst_oid(lc));
+	}
 }
 
 /* Look at one table, not at its parts. */
@@ -268,7 +268,13 @@ look_at_relation(IdvTableCode *code, Relation relation, const char *kind,
 	look_at_statistics(code, relation);
 	if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 		look_at_partition_key(code, RelationGetRelid(relation));
+	look_at_ancestors(code, relation);
 	look_at_rules(code, relation);
+
+	/* When all types are known. */
+	place.use = "It is a cast of a type that the table uses, and would run with the rights of the table's owner.";
+	place.hint = "Drop the cast, or have its function owned by the table's owner.";
+	idv_look_at_casts(&place);
 }
 
 /*

@@ -19,18 +19,29 @@
  */
 #include "server/trusted_code.h"
 
+#include "access/genam.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
+
+#include "server/type_code.h"
 
 /* What was found out about a table. */
 typedef struct FoundKey
@@ -134,7 +145,7 @@ note_object_change(Datum arg pg_attribute_unused(), int cache, uint32 hash)
 		forget_everything();
 }
 
-/* Syscache callback: a membership or a cast changed, which is rare. */
+/* Syscache callback: a membership, a database or a cast changed: that is rare. */
 static void
 note_any_change(Datum arg pg_attribute_unused(),
 				int cache pg_attribute_unused(),
@@ -155,6 +166,8 @@ idv_trusted_code_init(void)
 	CacheRegisterSyscacheCallback(TYPEOID, note_object_change, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHOID, note_object_change, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, note_any_change, (Datum) 0);
+	/* Its owner is the member of pg_database_owner. */
+	CacheRegisterSyscacheCallback(DATABASEOID, note_any_change, (Datum) 0);
 	CacheRegisterSyscacheCallback(CASTSOURCETARGET, note_any_change, (Datum) 0);
 }
 
@@ -251,7 +264,7 @@ look(Found *found, LOCKMODE lock)
 }
 
 /* What is known of a table, looked at anew where that does not stand. */
-static const IdvTableCode *
+static IdvTableCode *
 code_of(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 {
 	FoundKey	key;
@@ -296,6 +309,101 @@ code_of(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 	return &found->code;
 }
 
+/* The session's temporary schema, or InvalidOid. */
+static Oid
+temporary_schema(void)
+{
+	Oid			schema;
+	Oid			toast;
+
+	GetTempNamespaceState(&schema, &toast);
+	return schema;
+}
+
+/* Whose a relation or a type is, and what it is called; InvalidOid: another kind. */
+static Oid
+owner_of(const ObjectAddress *object, char **name)
+{
+	HeapTuple	tuple;
+	Oid			owner = InvalidOid;
+
+	if (object->classId == RelationRelationId)
+	{
+		tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(object->objectId));
+		if (HeapTupleIsValid(tuple))
+		{
+			owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+			*name = psprintf("temporary relation \"%s\"",
+							 NameStr(((Form_pg_class) GETSTRUCT(tuple))->relname));
+			ReleaseSysCache(tuple);
+		}
+	}
+	else if (object->classId == TypeRelationId)
+	{
+		tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(object->objectId));
+		if (HeapTupleIsValid(tuple))
+		{
+			owner = ((Form_pg_type) GETSTRUCT(tuple))->typowner;
+			*name = psprintf("temporary type \"%s\"",
+							 NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname));
+			ReleaseSysCache(tuple);
+		}
+	}
+	return owner;
+}
+
+/*
+ * What a table runs, even if its author is trusted, may name things without a
+ * schema.  Object to what it would find in the session's temporary schema, if
+ * that is of a role that is not trusted.
+ *
+ * Functions and operators are never looked for there.
+ */
+static const IdvObjection *
+temporary_objection(IdvTableCode *code)
+{
+	Oid			schema = temporary_schema();
+	IdvObjection *objection = NULL;
+	Relation	depend;
+	SysScanDesc scan;
+	ScanKeyData keys[2];
+	HeapTuple	tuple;
+
+	if (!OidIsValid(schema) || code->runs == NULL)
+		return NULL;
+	depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(NamespaceRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(schema));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
+	while (objection == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+		ObjectAddress object = {form->classid, form->objid, form->objsubid};
+		char	   *name = NULL;
+		Oid			owner = owner_of(&object, &name);
+
+		if (!OidIsValid(owner) || idv_role_may_run_as(owner, code->role))
+			continue;
+		objection = palloc(sizeof(IdvObjection));
+		objection->reason = psprintf("%s belongs to role \"%s\"", name,
+									 GetUserNameFromId(owner, false));
+		objection->detail = psprintf("What %s names without a schema could be that, with the rights of role \"%s\".",
+									 code->runs, GetUserNameFromId(code->role, false));
+		objection->hint = pstrdup("Drop it (DISCARD TEMP does), or fold in another session.");
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	return objection;
+}
+
+static const IdvObjection *
+objection_to(IdvTableCode *code)
+{
+	return code->objection != NULL ? code->objection : temporary_objection(code);
+}
+
 /*
  * idv_code_objection
  *		What of a table's code may not run as a role?
@@ -311,7 +419,24 @@ code_of(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 const IdvObjection *
 idv_code_objection(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 {
-	return code_of(relation, role, with_parts, lock)->objection;
+	return objection_to(code_of(relation, role, with_parts, lock));
+}
+
+/*
+ * idv_endangers_caller
+ *		Could the owner of a table want to be who has called us all?
+ *
+ * Not the owner of the function that has called: that is who checks out what the
+ * owner leaves behind.
+ */
+bool
+idv_endangers_caller(Oid owner)
+{
+	Oid			caller = GetOuterUserId();
+
+	/* With a RESET, a superuser who has become somebody else is one again. */
+	return owner != caller && !superuser_arg(owner) &&
+		(superuser_arg(caller) || superuser_arg(GetAuthenticatedUserId()));
 }
 
 /*
@@ -331,24 +456,33 @@ idv_report_objection(Oid relation, const IdvObjection *objection)
 			 errhint("%s", objection->hint)));
 }
 
+/* The code of a table, which is trusted: 42501. */
+static const IdvTableCode *
+checked_code(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
+{
+	IdvTableCode *code = code_of(relation, role, with_parts, lock);
+	const IdvObjection *objection = objection_to(code);
+
+	if (objection != NULL)
+		idv_report_objection(relation, objection);
+	return code;
+}
+
 /*
  * idv_check_code
  *		idv_code_objection(), raised as an error if there is one.
- *
- * Returns whether there are parts, which then are locked; they are not locked
- * any more in the next transaction.
  */
-bool
+void
 idv_check_code(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 {
-	const IdvTableCode *code = code_of(relation, role, with_parts, lock);
-
-	if (code->objection != NULL)
-		idv_report_objection(relation, code->objection);
-	return code->parts != NIL;
+	(void) checked_code(relation, role, with_parts, lock);
 }
 
-/* Check the code of each table in a query.  context: is there one with parts? */
+/*
+ * Check the code of each table in a query.
+ *
+ * context	an IdvChecked, where is noted what there is
+ */
 static bool
 check_tables(Node *node, void *context)
 {
@@ -358,9 +492,16 @@ check_tables(Node *node, void *context)
 	{
 		RangeTblEntry *entry = (RangeTblEntry *) node;
 
-		if (entry->rtekind == RTE_RELATION &&
-			idv_check_code(entry->relid, GetUserId(), entry->inh, entry->rellockmode))
-			*(bool *) context = true;
+		if (entry->rtekind == RTE_RELATION)
+		{
+			const IdvTableCode *code = checked_code(entry->relid, GetUserId(),
+													entry->inh, entry->rellockmode);
+			IdvChecked *checked = context;
+
+			/* Parts are not locked any more in the next transaction. */
+			checked->has_parts = checked->has_parts || code->parts != NIL;
+			checked->runs = checked->runs || code->runs != NULL;
+		}
 		return false;
 	}
 	if (IsA(node, Query))
@@ -377,12 +518,12 @@ check_tables(Node *node, void *context)
 void
 idv_check_plan(SPIPlanPtr plan)
 {
-	bool		has_parts;
+	IdvChecked	checked = {0};
 	ListCell   *lc;
 
 	foreach(lc, SPI_plan_get_plan_sources(plan))
 		(void) check_tables((Node *) ((CachedPlanSource *) lfirst(lc))->query_list,
-							&has_parts);
+							&checked);
 }
 
 /*
@@ -402,14 +543,16 @@ idv_check_source(IdvChecked *checked, CachedPlanSource *source, bool lock_parts)
 	{
 		if (checked->generation == generation && checked->role == GetUserId() &&
 			checked->queries == source->query_list &&
-			!(lock_parts && checked->has_parts))
+			!(lock_parts && checked->has_parts) &&
+			!(checked->runs && OidIsValid(temporary_schema())))
 			return;
 		lock_parts = false;
 		checked->generation = generation;
 		checked->role = GetUserId();
 		checked->queries = NIL;
 		checked->has_parts = false;
-		(void) check_tables((Node *) source->query_list, &checked->has_parts);
+		checked->runs = false;
+		(void) check_tables((Node *) source->query_list, checked);
 		checked->queries = source->query_list;
 	} while (checked->generation != generation);
 }

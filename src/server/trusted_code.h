@@ -9,6 +9,10 @@
  * All of this must belong to that role, to a superuser, or to a role that may
  * become that role anyway.
  *
+ * Nor may trusted code be lured: what it names without a schema it finds in the
+ * session's temporary schema first.  So none of it runs while that schema holds
+ * a relation or a type of a role that is not trusted.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef IDV_TRUSTED_CODE_H
@@ -35,6 +39,8 @@ typedef struct IdvTableCode
 	Oid			role;			/* as whom it would run */
 	List	   *parts;			/* partitions or children, by OID */
 	IdvObjection *objection;	/* NULL: all of it is trusted */
+	char	   *runs;			/* a function that is neither built in nor of
+								 * this extension; NULL: none is run */
 	/* used while it is looked at */
 	List	   *trusted;		/* roles that are */
 	List	   *types;			/* that were looked at, those built in aside */
@@ -49,16 +55,19 @@ typedef struct IdvChecked
 	List	   *queries;		/* what was looked at; NIL: never */
 	bool		has_parts;		/* some table has some, which have to be
 								 * locked */
+	bool		runs;			/* some table runs code that a temporary
+								 * object could lure */
 } IdvChecked;
 
 extern void idv_trusted_code_init(void);
 extern const IdvObjection *idv_code_objection(Oid relation, Oid role,
 											  bool with_parts, LOCKMODE lock);
-extern bool idv_check_code(Oid relation, Oid role, bool with_parts,
+extern void idv_check_code(Oid relation, Oid role, bool with_parts,
 						   LOCKMODE lock);
 extern void idv_check_plan(SPIPlanPtr plan);
 extern void idv_check_source(IdvChecked *checked, CachedPlanSource *source,
 							 bool lock_parts);
+extern bool idv_endangers_caller(Oid owner);
 extern void idv_report_objection(Oid relation, const IdvObjection *objection)
 			__attribute__((noreturn));
 

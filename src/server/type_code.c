@@ -20,15 +20,18 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/transam.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_cast.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_amproc.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_range.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/acl.h"
@@ -62,10 +65,27 @@ idv_object_to_code(const IdvCodePlace * place, char *reason)
 }
 
 /*
+ * idv_role_may_run_as
+ *		May code of one role run as another?
+ *
+ * It may if its author could become that role, or has its rights, anyway.
+ */
+bool
+idv_role_may_run_as(Oid author, Oid role)
+{
+	return author == role || superuser_arg(author) ||
+#if PG_VERSION_NUM >= 160000
+		member_can_set_role(author, role) || has_privs_of_role(author, role);
+#else
+		is_member_of_role_nosuper(author, role);
+#endif
+}
+
+/*
  * idv_role_is_trusted
  *		May code of this role run as the role that the statement runs as?
  *
- * It may if its author could become that role, or has its rights, anyway.
+ * What is found rests on it from now on.
  */
 bool
 idv_role_is_trusted(IdvTableCode *code, Oid author)
@@ -75,13 +95,7 @@ idv_role_is_trusted(IdvTableCode *code, Oid author)
 	if (list_member_oid(code->trusted, author))
 		return true;
 	idv_code_watch(AUTHOID, author);
-	trusted = author == code->role || superuser_arg(author) ||
-#if PG_VERSION_NUM >= 160000
-		member_can_set_role(author, code->role) ||
-		has_privs_of_role(author, code->role);
-#else
-		is_member_of_role_nosuper(author, code->role);
-#endif
+	trusted = idv_role_may_run_as(author, code->role);
 	if (trusted)
 		code->trusted = lappend_oid(code->trusted, author);
 	return trusted;
@@ -110,21 +124,44 @@ function_form(Oid function, HeapTuple *tuple)
 }
 
 /*
+ * idv_function_is_ours
+ *		Is this function one of this extension?
+ */
+bool
+idv_function_is_ours(Oid function)
+{
+	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
+
+	return OidIsValid(extension) &&
+		extension == get_extension_oid("idverify", true);
+}
+
+/*
  * idv_look_at_function
  *		Look at whose function this is.
+ *
+ * A function in C, unless it is a trigger's, is taken for one that looks up
+ * nothing by its name: those of types and operator classes do not.
  */
 void
 idv_look_at_function(const IdvCodePlace * place, Oid function)
 {
 	HeapTuple	tuple;
+	Form_pg_proc form;
 	Oid			owner;
+	bool		plain;
 
 	if (function < FirstUnpinnedObjectId ||
 		list_member_oid(place->code->functions, function))
 		return;
 	idv_code_watch(PROCOID, function);
-	owner = function_form(function, &tuple)->proowner;
+	form = function_form(function, &tuple);
+	owner = form->proowner;
+	plain = (form->prolang == INTERNALlanguageId || form->prolang == ClanguageId) &&
+		form->prorettype != TRIGGEROID;
 	ReleaseSysCache(tuple);
+	if (place->code->runs == NULL && !plain && !idv_function_is_ours(function))
+		place->code->runs = psprintf("function %s", format_procedure_qualified(function));
 	if (idv_role_is_trusted(place->code, owner))
 		place->code->functions = lappend_oid(place->code->functions, function);
 	else

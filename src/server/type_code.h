@@ -32,6 +32,8 @@ typedef struct IdvCodePlace
 extern void idv_object_to_code(const IdvCodePlace * place, char *reason);
 extern void idv_object_to_owner(const IdvCodePlace * place, const char *what,
 								Oid owner);
+extern bool idv_role_may_run_as(Oid author, Oid role);
+extern bool idv_function_is_ours(Oid function);
 extern bool idv_role_is_trusted(IdvTableCode *code, Oid author);
 extern char *idv_trigger_holder(IdvTableCode *code, Oid relation);
 extern void idv_look_at_function(const IdvCodePlace * place, Oid function);
