@@ -440,6 +440,36 @@ SELECT count(*) FROM idverify_unfold(:seats_fold);  -- fail
 SELECT is_called AS sprung FROM app.sprung;
 DROP TABLE third.seats, third.rooms;
 
+-- an operator of the application's, for a domain over a type whose own operator
+-- is in a schema where the application may create, is not the one that compares
+BEGIN;
+CREATE SCHEMA types;
+GRANT ALL ON SCHEMA types TO regress_third_app;
+CREATE EXTENSION citext SCHEMA types;
+CREATE DOMAIN third.email AS types.citext;
+CREATE TABLE third.members_of (id third.email PRIMARY KEY);
+CREATE TABLE third.letters (member third.email REFERENCES third.members_of, id third.email, UNIQUE (member, id));
+INSERT INTO third.members_of VALUES ('a@x'), ('b@x');
+INSERT INTO third.letters VALUES ('A@x', '1'), ('b@x', '1'), ('a@x', '2');
+SET LOCAL ROLE regress_third_app;
+CREATE FUNCTION types.same(third.email, third.email) RETURNS boolean LANGUAGE plpgsql AS
+	$$ BEGIN PERFORM app.spring(); RETURN $1::text = $2::text; END $$;
+CREATE FUNCTION types.same(third.email, types.citext) RETURNS boolean LANGUAGE plpgsql AS
+	$$ BEGIN PERFORM app.spring(); RETURN $1::text = $2::text; END $$;
+CREATE FUNCTION types.same(types.citext, third.email) RETURNS boolean LANGUAGE plpgsql AS
+	$$ BEGIN PERFORM app.spring(); RETURN $1::text = $2::text; END $$;
+CREATE OPERATOR types.= (LEFTARG = third.email, RIGHTARG = third.email, FUNCTION = types.same);
+CREATE OPERATOR types.= (LEFTARG = third.email, RIGHTARG = types.citext, FUNCTION = types.same);
+CREATE OPERATOR types.= (LEFTARG = types.citext, RIGHTARG = third.email, FUNCTION = types.same);
+RESET ROLE;
+SELECT setval('app.sprung', 1, false);
+SELECT min(fold_id) AS letters_fold FROM idverify_fold('a@x'::text, 'b@x'::text, 'third.members_of') \gset
+TABLE third.letters ORDER BY 1, 2;
+SELECT count(*) FROM idverify_unfold(:letters_fold);
+TABLE third.letters ORDER BY 1, 2;
+SELECT is_called AS sprung FROM app.sprung;
+ROLLBACK;
+
 -- hung there between a fold and its undo
 CREATE TABLE third.fold AS SELECT min(fold_id) AS id FROM idverify_fold(4::bigint, 5::bigint, 'third.people');
 SELECT setval('app.sprung', 1, false);

@@ -190,8 +190,9 @@ append_same_keys(StringInfo sql, IdvMoveSql *moving, Relation index)
 									   index->rd_opcintype[k],
 									   index->rd_opcintype[k],
 									   BTEqualStrategyNumber);
-		appendStringInfo(sql, " AND ((%s)%s %s (%s)%s", there, collate,
-						 idv_operator_name(operator), moved, collate);
+		appendStringInfo(sql, " AND (%s",
+						 idv_comparison(psprintf("(%s)%s", there, collate), operator,
+										psprintf("(%s)%s", moved, collate)));
 		if (form->indnullsnotdistinct)
 			appendStringInfo(sql, " OR ((%s) IS NULL AND (%s) IS NULL)",
 							 there, moved);

@@ -321,11 +321,12 @@ prepare_fill(IdvContactTable *contacts, const Bitmapset *columns)
 		appendStringInfo(&sql, "%s%s = $%d", nargs == first ? "" : ", ",
 						 idv_column_name(table, column), nargs);
 	}
-	appendStringInfo(&sql, " WHERE %sx.%s %s $1",
+	appendStringInfo(&sql, " WHERE %s%s",
 					 contacts->own ? "x.app_id = $2 AND " : "",
-					 idv_column_name(table, contacts->id),
-					 idv_operator_name(idv_equal_operator(contacts->id_type,
-														  contacts->id_type)));
+					 idv_comparison(psprintf("x.%s", idv_column_name(table, contacts->id)),
+									idv_equal_operator(contacts->id_type,
+													   contacts->id_type),
+									"$1"));
 
 	if (list_length(contacts->fills) >= FILLS_KEPT)
 		forget_fill(contacts);

@@ -129,12 +129,15 @@ delete_source(IdvFold *fold, Datum id)
 		Oid			types[] = {contacts->id_type, INT4OID};
 
 		idv_table_statement(&contacts->remove, contacts->table,
-							psprintf("DELETE FROM %s x WHERE %sx.%s %s $1",
+							psprintf("DELETE FROM %s x WHERE %s%s",
 									 contacts->table->from,
 									 contacts->own ? "x.app_id = $2 AND " : "",
-									 idv_column_name(contacts->table, contacts->id),
-									 idv_operator_name(idv_equal_operator(contacts->id_type,
-																		  contacts->id_type))),
+									 idv_comparison(psprintf("x.%s",
+															 idv_column_name(contacts->table,
+																			 contacts->id)),
+													idv_equal_operator(contacts->id_type,
+																	   contacts->id_type),
+													"$1")),
 							contacts->own ? 2 : 1, types);
 		contacts->remove.unreferenced = true;
 	}

@@ -333,11 +333,12 @@ take_back_fills(Unfold *unfold, Datum target_id, IdvRow target)
 	if (nargs == first)
 		return;
 
-	appendStringInfo(&sql, " WHERE %sx.%s %s $1",
+	appendStringInfo(&sql, " WHERE %s%s",
 					 contacts->own ? "x.app_id = $2 AND " : "",
-					 idv_column_name(table, contacts->id),
-					 idv_operator_name(idv_equal_operator(contacts->id_type,
-														  contacts->id_type)));
+					 idv_comparison(psprintf("x.%s", idv_column_name(table, contacts->id)),
+									idv_equal_operator(contacts->id_type,
+													   contacts->id_type),
+									"$1"));
 	idv_statement_prepare(&unfold->once, table->owner, sql.data, nargs, all_types);
 	unfold->once.ours = contacts->own;
 	idv_contact_table_write(contacts, &unfold->once, values, nulls);

@@ -67,14 +67,16 @@ append_still_pointing(StringInfo sql, const IdvJournaledFold *fold, const IdvSte
 		AttrNumber	column = idv_journal_column(fold, step->table, lfirst(lc));
 		Oid			type = get_atttype(step->table->relation, column);
 
-		appendStringInfo(sql, "%s%s.%s", i == 0 ? "" : " AND ", alias,
-						 idv_column_name(step->table, column));
+		const char *name = psprintf("%s.%s", alias,
+									idv_column_name(step->table, column));
+
+		if (i > 0)
+			appendStringInfoString(sql, " AND ");
 		if (nulls[i])
-			appendStringInfoString(sql, " IS NULL");
+			appendStringInfo(sql, "%s IS NULL", name);
 		else
-			appendStringInfo(sql, " %s $%d",
-							 idv_operator_name(idv_equal_operator(type, type)),
-							 n + i + 1);
+			appendStringInfoString(sql, idv_comparison(name, idv_equal_operator(type, type),
+													   psprintf("$%d", n + i + 1)));
 		if (!nulls[i] &&
 			may_mix_up(type, TupleDescAttr(step->table->desc, column - 1)->attcollation))
 			appendStringInfo(sql, " AND CAST(ROW(%s.%s) AS record) OPERATOR(pg_catalog.*=)"
@@ -115,9 +117,10 @@ append_by_key(StringInfo from, StringInfo where, const IdvJournaledFold *fold,
 			Oid			type = get_atttype(step->table->relation, column);
 
 			appendStringInfo(from, "%s$%d", i == 0 ? "" : ", ", n + i + 1);
-			appendStringInfo(where, "x.%s %s k.k%d AND ",
-							 idv_column_name(step->table, column),
-							 idv_operator_name(idv_equal_operator(type, type)), i);
+			appendStringInfo(where, "%s AND ",
+							 idv_comparison(psprintf("x.%s", idv_column_name(step->table, column)),
+											idv_equal_operator(type, type),
+											psprintf("k.k%d", i)));
 			i++;
 		}
 		appendStringInfoString(from, ") AS k(");

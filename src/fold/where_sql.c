@@ -73,10 +73,11 @@ idv_where_points_to_source(StringInfo sql, const IdvMoveSql *moving, const char 
 	const IdvReference *reference = moving->reference;
 
 	for (int i = 0; i < reference->ncolumns; i++)
-		appendStringInfo(sql, "%s$%d %s %s.%s%s", i == 0 ? "" : " AND ",
-						 i + 1, idv_operator_name(reference->equal[i]), alias,
-						 idv_column_name(reference->table,
-										 reference->columns[i]),
+		appendStringInfo(sql, "%s%s%s", i == 0 ? "" : " AND ",
+						 idv_comparison(psprintf("$%d", i + 1), reference->equal[i],
+										psprintf("%s.%s", alias,
+												 idv_column_name(reference->table,
+																 reference->columns[i]))),
 						 collation_of(moving, i));
 	append_condition(sql, reference, alias);
 }
@@ -98,9 +99,11 @@ idv_where_points_to_target(StringInfo sql, const IdvMoveSql *moving, const char 
 		Oid			equal = idv_equal_operator(type, type);
 
 		if (OidIsValid(equal))
-			appendStringInfo(sql, " AND %s.%s %s $%d%s", alias,
-							 idv_column_name(reference->table, reference->columns[i]),
-							 idv_operator_name(equal), n + i + 1,
+			appendStringInfo(sql, " AND %s%s",
+							 idv_comparison(psprintf("%s.%s", alias,
+													 idv_column_name(reference->table,
+																	 reference->columns[i])),
+											equal, psprintf("$%d", n + i + 1)),
 							 collation_of(moving, i));
 	}
 	append_condition(sql, reference, alias);
@@ -126,9 +129,9 @@ idv_where_is_row(StringInfo sql, const IdvMoveSql *moving, const char *alias,
 		Oid			equal = first == 0 ? idv_equal_operator(type, type) :
 		reference->equal[i];
 
-		appendStringInfo(sql, "%s%s.%s %s $%d", i == 0 ? "" : " AND ",
-						 alias, quote_identifier(name),
-						 idv_operator_name(equal), first + i + 1);
+		appendStringInfo(sql, "%s%s", i == 0 ? "" : " AND ",
+						 idv_comparison(psprintf("%s.%s", alias, quote_identifier(name)),
+										equal, psprintf("$%d", first + i + 1)));
 	}
 }
 

@@ -211,12 +211,12 @@ prepare_lookups(IdvContactTable *contacts)
 	Oid			declared = get_atttype(table->relation, contacts->id);
 	char	   *sql;
 
-	sql = psprintf("SELECT %s FROM %s x WHERE %sx.%s %s $1",
+	sql = psprintf("SELECT %s FROM %s x WHERE %s%s",
 				   idv_table_columns(table, "x"), table->from,
 				   contacts->own ? "x.app_id = $2 AND " : "",
-				   idv_column_name(table, contacts->id),
-				   idv_operator_name(idv_equal_operator(declared,
-														contacts->id_type)));
+				   idv_comparison(psprintf("x.%s", idv_column_name(table, contacts->id)),
+								  idv_equal_operator(declared, contacts->id_type),
+								  "$1"));
 	idv_table_statement(&contacts->look, table, sql, nargs, types);
 	idv_table_statement(&contacts->lock_source, table,
 						psprintf("%s FOR UPDATE", sql), nargs, types);

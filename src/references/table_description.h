@@ -61,7 +61,7 @@ extern bool idv_is_own_table(Oid relation);
 extern Oid	idv_root_relation(Oid relation);
 extern char *idv_relation_name(Oid relation);
 extern char *idv_relation_label(Oid relation);
-extern char *idv_operator_name(Oid operator);
+extern char *idv_comparison(const char *left, Oid operator, const char *right);
 extern Oid	idv_equal_operator(Oid left, Oid right);
 extern const char *idv_column_name(const IdvTable *table, AttrNumber column);
 extern bool idv_column_equals(const IdvTable *table, AttrNumber column,
