@@ -492,7 +492,12 @@ check_tables(Node *node, void *context)
 	{
 		RangeTblEntry *entry = (RangeTblEntry *) node;
 
-		if (entry->rtekind == RTE_RELATION)
+		if (entry->rtekind != RTE_RELATION)
+			return false;
+
+		/* A query that is going to be analyzed again may name what is gone. */
+		LockRelationOid(entry->relid, AccessShareLock);
+		if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry->relid)))
 		{
 			const IdvTableCode *code = checked_code(entry->relid, GetUserId(),
 													entry->inh, entry->rellockmode);
