@@ -11,6 +11,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "catalog/pg_class.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -29,11 +30,12 @@ static IdvStatement read_first_step;
 	"SELECT step, relation, columns, old_values, new_values," \
 	" condition, whole_row, key_columns, moved_keys, dropped_row, moved"
 
-/* A table by the name that the journal has for it. */
+/* A table by the name that the journal has for it.  55000 if it is none now. */
 static Oid
 journaled_relation(const IdvJournaledFold *fold, const char *name)
 {
 	Oid			relation;
+	char		kind;
 
 	relation = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name))),
 								NoLock, true);
@@ -43,6 +45,13 @@ journaled_relation(const IdvJournaledFold *fold, const char *name)
 				 errmsg("relation \"%s\", which fold " INT64_FORMAT " wrote to, does not exist",
 						name, fold->id),
 				 errhint("If it was renamed or dropped, correct or remove its name in the fold's rows of idverify.folds and idverify.fold_rows.")));
+	kind = get_rel_relkind(relation);
+	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation \"%s\", which fold " INT64_FORMAT " wrote to, is not a table",
+						name, fold->id),
+				 errhint("If the table was renamed, correct its name in the fold's rows of idverify.folds and idverify.fold_rows.")));
 	return relation;
 }
 

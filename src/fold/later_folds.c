@@ -144,6 +144,35 @@ has_key(const Moved *moved, int k, const char *value)
 	return false;
 }
 
+/* Some columns of the keys of moved rows: a string for each row, sorted. */
+static Strings
+sorted_keys(const Moved *moved, const int *columns, int ncolumns)
+{
+	int			width = Max(moved->key_columns.n, 1);
+	Strings		result = {0, palloc(sizeof(char *) * Max(moved->keys.n / width, 1))};
+
+	for (int r = 0; r + width <= moved->keys.n; r += width)
+	{
+		StringInfoData key;
+
+		CHECK_FOR_INTERRUPTS();
+		initStringInfo(&key);
+		for (int k = 0; k < ncolumns; k++)
+		{
+			const char *value = moved->keys.of[r + columns[k]];
+
+			if (value == NULL)
+				appendStringInfoChar(&key, '-');
+			else
+				appendStringInfo(&key, "%zu:%s", strlen(value), value);
+		}
+		result.of[result.n++] = pstrdup(key.data);
+		pfree(key.data);
+	}
+	qsort(result.of, result.n, sizeof(char *), pg_qsort_strcmp);
+	return result;
+}
+
 /*
  * Do two lists of rows have one in common, as far as both have the same key
  * columns?
@@ -152,32 +181,37 @@ static bool
 keys_overlap(const Moved *one, const Moved *other)
 {
 	int		   *at;
-	bool		any = false;
+	int		   *at_other;
+	int			n = 0;
+	Strings		a;
+	Strings		b;
 
 	if (!one->has_keys || !other->has_keys)
 		return true;
 	at = palloc(sizeof(int) * Max(one->key_columns.n, 1));
+	at_other = palloc(sizeof(int) * Max(one->key_columns.n, 1));
 	for (int k = 0; k < one->key_columns.n; k++)
 	{
-		at[k] = position(&other->key_columns, one->key_columns.of[k]);
-		any = any || at[k] >= 0;
+		at[n] = k;
+		at_other[n] = position(&other->key_columns, one->key_columns.of[k]);
+		if (at_other[n] >= 0)
+			n++;
 	}
-	if (!any)
+	if (n == 0)
 		return true;
-	for (int r = 0; r < one->keys.n; r += one->key_columns.n)
+	a = sorted_keys(one, at, n);
+	b = sorted_keys(other, at_other, n);
+	for (int i = 0, j = 0; i < a.n && j < b.n;)
 	{
-		CHECK_FOR_INTERRUPTS();
-		for (int s = 0; s < other->keys.n; s += other->key_columns.n)
-		{
-			int			k = 0;
+		int			order = strcmp(a.of[i], b.of[j]);
 
-			while (k < one->key_columns.n &&
-				   (at[k] < 0 || is_same(one->keys.of[r + k],
-										 other->keys.of[s + at[k]])))
-				k++;
-			if (k == one->key_columns.n)
-				return true;
-		}
+		CHECK_FOR_INTERRUPTS();
+		if (order == 0)
+			return true;
+		if (order < 0)
+			i++;
+		else
+			j++;
 	}
 	return false;
 }

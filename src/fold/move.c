@@ -280,7 +280,8 @@ is_still_at(IdvTable *table, Datum place, Datum relation)
  * Drop a row in favour of one that stays.
  *
  * Returns false if one of the two has changed since they were found, by what
- * was done for another row: then they have to be looked for again.
+ * was done for another row or by a trigger on what pointed to it, such as one
+ * that counts: then they have to be looked for again.
  */
 static bool
 drop(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
@@ -313,6 +314,11 @@ drop(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
 	table = described_now(table);
 	idv_move_pointers(fold, table, dropped, stays, depth + 1);
 	idv_move_check_complete(fold, table, dropped, stays, depth + 1);
+
+	/* The journal is to hold the row as it is when it is deleted. */
+	if (idv_table_references(table) != NIL &&
+		!is_still_at(table, place[0], place[1]))
+		return false;
 	idv_journal_dropped(&fold->journal, table, dropped, stays, depth);
 
 	if (table->remove.plan == NULL)
@@ -340,6 +346,7 @@ drop_collisions(IdvFold *fold, IdvTable *table, const IdvStatement *collision,
 	bool		once = idv_table_references(table) == NIL;
 	int64		dropped = 0;
 	bool		found;
+	bool		changed;
 	MemoryContext row_context;
 	MemoryContext caller;
 
@@ -351,7 +358,7 @@ drop_collisions(IdvFold *fold, IdvTable *table, const IdvStatement *collision,
 	{
 		IdvResult  *result = idv_statement_query(collision, values, nulls);
 
-		found = false;
+		found = changed = false;
 		while (idv_result_next(result))
 		{
 			CHECK_FOR_INTERRUPTS();
@@ -361,13 +368,18 @@ drop_collisions(IdvFold *fold, IdvTable *table, const IdvStatement *collision,
 				dropped++;
 				found = true;
 			}
+			else
+				changed = true;
 			MemoryContextSwitchTo(caller);
 			MemoryContextReset(row_context);
 		}
 		idv_result_end(result);
 
-		/* What pointed to a dropped row has moved: more may collide now. */
-	} while (found && !once);
+		/*
+		 * What pointed to a dropped row has moved: more may collide now. This
+		 * ends, since a row changes only when others have moved.
+		 */
+	} while ((found || changed) && !once);
 	MemoryContextDelete(row_context);
 	return dropped;
 }

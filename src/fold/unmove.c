@@ -48,6 +48,27 @@ may_mix_up(Oid type, Oid collation)
 		(OidIsValid(collation) && !get_collation_isdeterministic(collation));
 }
 
+/*
+ * What a column of a step is compared by.  55000 if its type has been changed to
+ * one that cannot be compared.
+ */
+static Oid
+equal_operator(const IdvJournaledFold *fold, const IdvStep *step, AttrNumber column)
+{
+	Form_pg_attribute att = TupleDescAttr(step->table->desc, column - 1);
+	Oid			equal = idv_equal_operator(att->atttypid, att->atttypid);
+
+	if (!OidIsValid(equal))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("column \"%s\" of \"%s\" cannot be compared with what fold " INT64_FORMAT " has written down of it",
+						NameStr(att->attname), step->table->label, fold->id),
+				 errdetail("Values of type %s cannot be compared.",
+						   format_type_be(att->atttypid)),
+				 errhint("Give it the type back that it had.")));
+	return equal;
+}
+
 /* The rows of alias that still point where a step has pointed them. */
 static void
 append_still_pointing(StringInfo sql, const IdvJournaledFold *fold, const IdvStep *step,
@@ -75,7 +96,7 @@ append_still_pointing(StringInfo sql, const IdvJournaledFold *fold, const IdvSte
 		if (nulls[i])
 			appendStringInfo(sql, "%s IS NULL", name);
 		else
-			appendStringInfoString(sql, idv_comparison(name, idv_equal_operator(type, type),
+			appendStringInfoString(sql, idv_comparison(name, equal_operator(fold, step, column),
 													   psprintf("$%d", n + i + 1)));
 		if (!nulls[i] &&
 			may_mix_up(type, TupleDescAttr(step->table->desc, column - 1)->attcollation))
@@ -114,12 +135,11 @@ append_by_key(StringInfo from, StringInfo where, const IdvJournaledFold *fold,
 		foreach(lc, step->key_columns)
 		{
 			AttrNumber	column = idv_journal_column(fold, step->table, lfirst(lc));
-			Oid			type = get_atttype(step->table->relation, column);
 
 			appendStringInfo(from, "%s$%d", i == 0 ? "" : ", ", n + i + 1);
 			appendStringInfo(where, "%s AND ",
 							 idv_comparison(psprintf("x.%s", idv_column_name(step->table, column)),
-											idv_equal_operator(type, type),
+											equal_operator(fold, step, column),
 											psprintf("k.k%d", i)));
 			i++;
 		}

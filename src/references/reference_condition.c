@@ -23,6 +23,7 @@
 #include "parser/parser.h"
 #include "parser/parse_type.h"
 #include "storage/lockdefs.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 
@@ -125,6 +126,14 @@ refuse_unsafe_node(Node *node, void *context)
 		refuse("It uses the whole row, or a system column.");
 	if (IsA(node, SubLink) || IsA(node, Query) || IsA(node, Param))
 		refuse("It looks beyond the row.");
+
+	/* Such as citext for text, whose operators mean something else. */
+	if (IsA(node, RelabelType) &&
+		((RelabelType *) node)->relabelformat == COERCE_IMPLICIT_CAST &&
+		getBaseType(exprType((Node *) ((RelabelType *) node)->arg)) >= FirstUnpinnedObjectId)
+		refuse(psprintf("It takes a value of type %s for one of type %s, without a cast that says so.",
+						format_type_be(exprType((Node *) ((RelabelType *) node)->arg)),
+						format_type_be(((RelabelType *) node)->resulttype)));
 	if (IsA(node, CoerceToDomain) ||
 		(IsA(node, Const) && may_hide_domain(((Const *) node)->consttype)))
 		refuse("It uses a domain, which may check what it likes.");
