@@ -136,7 +136,7 @@ my @functions = map {
 		name => $name, result => $result, defaults => $defaults,
 		types => [ split /,/, $types ], names => [ split /,/, $names ] };
 } split /\n/, $node->safe_psql('postgres', <<'END');
-SELECT p.oid::regproc, p.prorettype::regtype,
+SELECT CASE WHEN p.pronamespace = 'public'::regnamespace THEN p.proname ELSE p.oid::regproc::text END, p.prorettype::regtype,
 	(SELECT string_agg(t::regtype::text, ',' ORDER BY n)
 	 FROM unnest(p.proargtypes) WITH ORDINALITY a(t, n)),
 	-- names of the arguments that go in
@@ -147,7 +147,7 @@ SELECT p.oid::regproc, p.prorettype::regtype,
 FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
 WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
 	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'idverify')
-ORDER BY 1
+ORDER BY 1, 3
 END
 my %asks = map { $_ => 1 }
   qw(idverify_check idverify_verdict idverify_identify idverify_mask);
@@ -156,7 +156,7 @@ for my $function (@functions)
 {
 	my $role = $asks{ $function->{name} } ? 'regress_asker' : 'regress_administrator';
 	$node->safe_psql('postgres',
-		"GRANT EXECUTE ON FUNCTION $function->{name} TO $role");
+		"GRANT EXECUTE ON FUNCTION $function->{name}(@{[ join q(,), @{ $function->{types} } ]}) TO $role");
 	push @{ $may{$role} }, $function;
 }
 is(scalar @{ $may{regress_asker} }, 4, 'the four that ask are there');

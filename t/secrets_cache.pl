@@ -14,8 +14,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $old_key = '1:' . '11' x 32;
-my $new_key = '2:' . '22' x 32;
+my $old_key = '1:' . '10' . '11' x 31;
+my $new_key = '2:' . '20' . '22' x 31;
 my $ring = PostgreSQL::Test::Utils::tempdir . '/ring';
 
 sub write_ring
