@@ -178,9 +178,18 @@ app: ALTER DOMAIN app.word ADD CHECK (app.spring()) NOT VALID$$),
 app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.obey('SELECT app.spring()')$$),
 ('the same on a partition', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.notes_2 FOR EACH ROW EXECUTE FUNCTION third.obey('SELECT app.spring()')$$),
 ('WHEN nothing but a harmless condition: no harm', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.* AND pg_trigger_depth() = 0 AND lower(NEW.title) <> '' AND now() - interval '1 day' < current_timestamp AND current_user <> '' AND NEW.title::varchar(3) IS NOT NULL) EXECUTE FUNCTION third.owners()$$),
-('a superuser''s function without arguments: no harm', $$dba: ALTER FUNCTION third.owners() OWNER TO current_user
+('a superuser''s function without arguments', $$dba: ALTER FUNCTION third.owners() OWNER TO regress_third_dba
 app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.owners()$$),
-('a function of a member of the owner: no harm', $$owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.members()$$),
+('a superuser''s function that nobody else may execute: no harm', $$dba: ALTER FUNCTION third.owners() OWNER TO regress_third_dba
+dba: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.owners()
+dba: REVOKE EXECUTE ON FUNCTION third.owners() FROM PUBLIC$$),
+('a superuser''s function, and nobody else may hang triggers: no harm', $$dba: ALTER FUNCTION third.owners() OWNER TO regress_third_dba
+owner: REVOKE TRIGGER ON third.chats FROM regress_third_app
+owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.owners()$$),
+('a function of the owner, and the application may hang triggers: no harm', $$owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.owners()$$),
+('a function of a member of the owner', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.members()$$),
+('a function of a member, and nobody else may hang triggers: no harm', $$owner: REVOKE TRIGGER ON third.chats FROM regress_third_app
+owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.members()$$),
 ('arguments, and nobody else may hang triggers: no harm', $$owner: REVOKE TRIGGER ON third.chats FROM regress_third_app
 owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (third.run('SELECT 1')) EXECUTE FUNCTION third.obey('SELECT 1')$$);
 
@@ -189,10 +198,12 @@ INSERT INTO third.attacks (attack, prepare) VALUES
 ('the owner of a trigger''s function', $$owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.owners()
 dba: SELECT idverify_fold(3::bigint, 4::bigint, 'third.people')
 dba: ALTER FUNCTION third.owners() OWNER TO regress_third_app$$),
-('a membership', $$owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.members()
+('a membership', $$owner: REVOKE TRIGGER ON third.chats FROM regress_third_app
+owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.members()
 dba: SELECT idverify_fold(3::bigint, 4::bigint, 'third.people')
 dba: REVOKE regress_third_owner FROM regress_third_member$$),
-('a superuser who is none any more', $$dba: ALTER FUNCTION third.owners() OWNER TO regress_third_dba
+('a superuser who is none any more', $$owner: REVOKE TRIGGER ON third.chats FROM regress_third_app
+dba: ALTER FUNCTION third.owners() OWNER TO regress_third_dba
 owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.owners()
 dba: SELECT idverify_fold(3::bigint, 4::bigint, 'third.people')
 dba: ALTER ROLE regress_third_dba NOSUPERUSER$$),
@@ -203,7 +214,8 @@ owner: GRANT TRIGGER ON third.chats TO PUBLIC$$),
 ('the owner of the table', $$owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.owners()
 dba: SELECT idverify_fold(3::bigint, 4::bigint, 'third.people')
 dba: ALTER TABLE third.chats OWNER TO regress_third_app$$),
-('the owner of the database', $$dba: CALL third.give_database('regress_third_member')
+('the owner of the database', $$owner: REVOKE TRIGGER ON third.chats FROM regress_third_app
+dba: CALL third.give_database('regress_third_member')
 dba: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.members()
 dba: ALTER TABLE third.chats OWNER TO pg_database_owner
 dba: SELECT idverify_fold(3::bigint, 4::bigint, 'third.people')

@@ -13,8 +13,12 @@
  * Indexes, constraints, defaults and the like can be made by the table's owner
  * alone, so what counts is whose functions they call.  A trigger is another
  * matter: it has no owner, and whoever once held TRIGGER may have hung it.  So
- * what it says itself, its condition and its arguments, is text of a stranger,
- * even if each function in it is trusted.
+ * what it says itself, its condition, is text of a stranger, even if each function
+ * in it is trusted; and while such a role holds TRIGGER, so are its arguments and
+ * the choice of its function, unless such a role may not execute that one.  A
+ * function of the table's owner, without arguments, is accepted nevertheless:
+ * that is how owners' triggers are.  After a REVOKE of TRIGGER the catalog does
+ * not tell who made the triggers that stay.
  *
  * To look runs nobody's code: expressions are read from the catalog as they are
  * stored.  (RelationGetIndexExpressions() and RelationGetPartitionKey() would
@@ -35,10 +39,12 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_statistic_ext.h"
 #include "commands/trigger.h"
+#include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/syscache.h"
@@ -57,6 +63,7 @@ look_at_trigger(IdvTableCode *code, Relation relation, const Trigger *trigger)
 		.hint = "Drop the trigger, or have its function owned by the table's owner. Grant TRIGGER to nobody: it is part of GRANT ALL."
 	};
 	char	   *holder;
+	Oid			owner;
 
 	if (trigger->tgisinternal || trigger->tgenabled == TRIGGER_DISABLED)
 		return;
@@ -68,17 +75,29 @@ look_at_trigger(IdvTableCode *code, Relation relation, const Trigger *trigger)
 	place.hint = "Drop the trigger. If it is the owner's, do in its function what its condition does; and grant TRIGGER to nobody: it is part of GRANT ALL.";
 	idv_look_at_text(&place, trigger->tgqual);
 
-	if (trigger->tgnargs == 0 || code->objection != NULL ||
+	if (code->objection != NULL ||
 		trigger->tgfoid < FirstUnpinnedObjectId || idv_function_is_ours(trigger->tgfoid))
 		return;
 	holder = idv_trigger_holder(code, RelationGetRelid(relation));
-	if (holder == NULL)
+	if (holder == NULL || !idv_function_is_open(code, trigger->tgfoid, &owner))
 		return;
-	place.use = psprintf("Trigger \"%s\" is on table %s, and would run with the rights of its owner. Nobody owns a trigger: %s is granted TRIGGER, and may have written its arguments.",
+	place.use = psprintf("Trigger \"%s\" is on table %s, and would run with the rights of its owner. Nobody owns a trigger: %s is granted TRIGGER, and may have made it.",
 						 name, table, holder);
-	place.hint = psprintf("Drop the trigger. If it is the owner's, REVOKE TRIGGER ON %s FROM %s, and make the trigger again.",
-						  table, holder);
-	idv_object_to_code(&place, psprintf("trigger \"%s\" has arguments", name));
+	if (trigger->tgnargs > 0)
+	{
+		place.hint = psprintf("Drop the trigger. If it is the owner's, REVOKE TRIGGER ON %s FROM %s, and make the trigger again.",
+							  table, holder);
+		idv_object_to_code(&place, psprintf("trigger \"%s\" has arguments", name));
+	}
+	else if (owner != relation->rd_rel->relowner)
+	{
+		place.hint = psprintf("Drop the trigger. If it is the owner's, REVOKE TRIGGER ON %s FROM %s, or let only the owner execute the function.",
+							  table, holder);
+		idv_object_to_code(&place,
+						   psprintf("trigger \"%s\" calls function %s, which belongs to role \"%s\"",
+									name, format_procedure_qualified(trigger->tgfoid),
+									GetUserNameFromId(owner, false)));
+	}
 }
 
 /* Expressions, exclusions and support functions of an index. */

@@ -464,6 +464,29 @@ only_answers(Oid function)
 }
 
 /*
+ * The first role that is not trusted and has one of these privileges, as text
+ * for a message; or NULL.
+ */
+static char *
+untrusted_holder(IdvTableCode *code, Datum datum, AclMode privileges)
+{
+	Acl		   *acl = DatumGetAclPCopy(datum);
+	AclItem    *items = ACL_DAT(acl);
+	char	   *holder = NULL;
+
+	for (int i = 0; holder == NULL && i < ACL_NUM(acl); i++)
+	{
+		if ((items[i].ai_privs & privileges) == 0)
+			continue;
+		if (items[i].ai_grantee == ACL_ID_PUBLIC)
+			holder = pstrdup("PUBLIC");
+		else if (!idv_role_is_trusted(code, items[i].ai_grantee))
+			holder = pstrdup(quote_identifier(GetUserNameFromId(items[i].ai_grantee, false)));
+	}
+	return holder;
+}
+
+/*
  * idv_trigger_holder
  *		The first role that is not trusted and may hang triggers on a table, as
  *		text for a message; or NULL.
@@ -473,29 +496,38 @@ idv_trigger_holder(IdvTableCode *code, Oid relation)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	bool		isnull;
-	Datum		datum;
+	Datum		acl;
 	char	   *holder = NULL;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for relation %u", relation);
-	datum = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &isnull);
+	acl = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &isnull);
 	if (!isnull)
-	{
-		Acl		   *acl = DatumGetAclPCopy(datum);
-		AclItem    *items = ACL_DAT(acl);
-
-		for (int i = 0; holder == NULL && i < ACL_NUM(acl); i++)
-		{
-			if ((items[i].ai_privs & ACL_TRIGGER) == 0)
-				continue;
-			if (items[i].ai_grantee == ACL_ID_PUBLIC)
-				holder = pstrdup("PUBLIC");
-			else if (!idv_role_is_trusted(code, items[i].ai_grantee))
-				holder = pstrdup(quote_identifier(GetUserNameFromId(items[i].ai_grantee, false)));
-		}
-	}
+		holder = untrusted_holder(code, acl, ACL_TRIGGER);
 	ReleaseSysCache(tuple);
 	return holder;
+}
+
+/*
+ * idv_function_is_open
+ *		May a role that is not trusted call a function, and so hang a trigger that
+ *		does?
+ *
+ * owner	output: whose it is
+ */
+bool
+idv_function_is_open(IdvTableCode *code, Oid function, Oid *owner)
+{
+	HeapTuple	tuple;
+	bool		isnull;
+	Datum		acl;
+	bool		is_open;
+
+	*owner = function_form(function, &tuple)->proowner;
+	acl = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proacl, &isnull);
+	is_open = isnull || untrusted_holder(code, acl, ACL_EXECUTE) != NULL;
+	ReleaseSysCache(tuple);
+	return is_open;
 }
 
 /* Look at a function in the condition of a trigger. */

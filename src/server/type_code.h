@@ -36,6 +36,7 @@ extern bool idv_role_may_run_as(Oid author, Oid role);
 extern bool idv_function_is_ours(Oid function);
 extern bool idv_role_is_trusted(IdvTableCode *code, Oid author);
 extern char *idv_trigger_holder(IdvTableCode *code, Oid relation);
+extern bool idv_function_is_open(IdvTableCode *code, Oid function, Oid *owner);
 extern void idv_look_at_function(const IdvCodePlace * place, Oid function);
 extern void idv_look_at_opclass(const IdvCodePlace * place, Oid opclass);
 extern void idv_look_at_type(const IdvCodePlace * place, Oid type);
