@@ -41,7 +41,6 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
-#include "server/type_code.h"
 
 /* What was found out about a table. */
 typedef struct FoundKey
@@ -318,6 +317,23 @@ temporary_schema(void)
 
 	GetTempNamespaceState(&schema, &toast);
 	return schema;
+}
+
+/*
+ * idv_role_may_run_as
+ *		May code of one role run as another?
+ *
+ * It may if its author could become that role, or has its rights, anyway.
+ */
+bool
+idv_role_may_run_as(Oid author, Oid role)
+{
+	return author == role || superuser_arg(author) ||
+#if PG_VERSION_NUM >= 160000
+		member_can_set_role(author, role) || has_privs_of_role(author, role);
+#else
+		is_member_of_role_nosuper(author, role);
+#endif
 }
 
 /* Whose a relation or a type is, and what it is called; InvalidOid: another kind. */

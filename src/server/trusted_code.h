@@ -68,6 +68,7 @@ extern void idv_check_plan(SPIPlanPtr plan);
 extern void idv_check_source(IdvChecked *checked, CachedPlanSource *source,
 							 bool lock_parts);
 extern bool idv_endangers_caller(Oid owner);
+extern bool idv_role_may_run_as(Oid author, Oid role);
 extern void idv_report_objection(Oid relation, const IdvObjection *objection)
 			__attribute__((noreturn));
 

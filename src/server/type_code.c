@@ -51,7 +51,7 @@
  * The first objection is the one that is told.
  */
 void
-idv_object_to_code(const IdvCodePlace * place, char *reason)
+idv_object_to_code(const IdvCodePlace *place, char *reason)
 {
 	IdvObjection *objection;
 
@@ -62,23 +62,6 @@ idv_object_to_code(const IdvCodePlace * place, char *reason)
 	objection->detail = pstrdup(place->use);
 	objection->hint = pstrdup(place->hint);
 	place->code->objection = objection;
-}
-
-/*
- * idv_role_may_run_as
- *		May code of one role run as another?
- *
- * It may if its author could become that role, or has its rights, anyway.
- */
-bool
-idv_role_may_run_as(Oid author, Oid role)
-{
-	return author == role || superuser_arg(author) ||
-#if PG_VERSION_NUM >= 160000
-		member_can_set_role(author, role) || has_privs_of_role(author, role);
-#else
-		is_member_of_role_nosuper(author, role);
-#endif
 }
 
 /*
@@ -108,7 +91,7 @@ idv_role_is_trusted(IdvTableCode *code, Oid author)
  * what			its kind and its name
  */
 void
-idv_object_to_owner(const IdvCodePlace * place, const char *what, Oid owner)
+idv_object_to_owner(const IdvCodePlace *place, const char *what, Oid owner)
 {
 	idv_object_to_code(place, psprintf("%s belongs to role \"%s\"", what,
 									   GetUserNameFromId(owner, false)));
@@ -144,7 +127,7 @@ idv_function_is_ours(Oid function)
  * nothing by its name: those of types and operator classes do not.
  */
 void
-idv_look_at_function(const IdvCodePlace * place, Oid function)
+idv_look_at_function(const IdvCodePlace *place, Oid function)
 {
 	HeapTuple	tuple;
 	Form_pg_proc form;
@@ -174,7 +157,7 @@ idv_look_at_function(const IdvCodePlace * place, Oid function)
  *		Look at all functions of an operator class's family that take its type.
  */
 void
-idv_look_at_opclass(const IdvCodePlace * place, Oid opclass)
+idv_look_at_opclass(const IdvCodePlace *place, Oid opclass)
 {
 	CatCList   *functions;
 
@@ -195,7 +178,7 @@ idv_look_at_opclass(const IdvCodePlace * place, Oid opclass)
  * cache		the syscache that tuple is, or could be, from
  */
 void
-idv_look_at_stored(const IdvCodePlace * place, int cache, HeapTuple tuple, AttrNumber column)
+idv_look_at_stored(const IdvCodePlace *place, int cache, HeapTuple tuple, AttrNumber column)
 {
 	bool		isnull;
 	Datum		stored = SysCacheGetAttr(cache, tuple, column, &isnull);
@@ -207,7 +190,7 @@ idv_look_at_stored(const IdvCodePlace * place, int cache, HeapTuple tuple, AttrN
 
 /* The checks of a domain. */
 static void
-look_at_domain(const IdvCodePlace * place, Oid domain)
+look_at_domain(const IdvCodePlace *place, Oid domain)
 {
 	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
 	SysScanDesc scan;
@@ -225,7 +208,7 @@ look_at_domain(const IdvCodePlace * place, Oid domain)
 
 /* The columns of a composite type. */
 static void
-look_at_columns(const IdvCodePlace * place, Oid relid)
+look_at_columns(const IdvCodePlace *place, Oid relid)
 {
 	Relation	relation;
 
@@ -242,7 +225,7 @@ look_at_columns(const IdvCodePlace * place, Oid relid)
 }
 
 static void
-look_at_range(const IdvCodePlace * place, Oid range)
+look_at_range(const IdvCodePlace *place, Oid range)
 {
 	HeapTuple	tuple = SearchSysCache1(RANGETYPE, ObjectIdGetDatum(range));
 	Form_pg_range form;
@@ -264,7 +247,7 @@ look_at_range(const IdvCodePlace * place, Oid range)
  * has to be a superuser's, as the operator class is that it belongs to.
  */
 static void
-look_at_comparison(const IdvCodePlace * place, Oid function)
+look_at_comparison(const IdvCodePlace *place, Oid function)
 {
 	HeapTuple	tuple;
 	Oid			owner;
@@ -281,7 +264,7 @@ look_at_comparison(const IdvCodePlace * place, Oid function)
 
 /* What compares values of a type. */
 static void
-look_at_comparisons(const IdvCodePlace * place, Oid type)
+look_at_comparisons(const IdvCodePlace *place, Oid type)
 {
 	TypeCacheEntry *entry = lookup_type_cache(type,
 											  TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR |
@@ -301,10 +284,10 @@ look_at_comparisons(const IdvCodePlace * place, Oid type)
  *		values runs.
  */
 void
-idv_look_at_type(const IdvCodePlace * where, Oid type)
+idv_look_at_type(const IdvCodePlace *where, Oid type)
 {
 	IdvCodePlace inside = *where;
-	const		IdvCodePlace *place = &inside;
+	const IdvCodePlace *place = &inside;
 	HeapTuple	tuple;
 	Form_pg_type form;
 
@@ -366,7 +349,7 @@ idv_look_at_type(const IdvCodePlace * where, Oid type)
  * A foreign key uses them, and text that is read at an undo could.
  */
 void
-idv_look_at_casts(const IdvCodePlace * place)
+idv_look_at_casts(const IdvCodePlace *place)
 {
 	Relation	casts;
 	SysScanDesc scan;
@@ -532,7 +515,7 @@ idv_function_is_open(IdvTableCode *code, Oid function, Oid *owner)
 
 /* Look at a function in the condition of a trigger. */
 static void
-look_at_condition_function(const IdvCodePlace * place, Oid function)
+look_at_condition_function(const IdvCodePlace *place, Oid function)
 {
 	HeapTuple	tuple;
 	bool		immutable;
@@ -559,7 +542,7 @@ look_at_condition_function(const IdvCodePlace * place, Oid function)
 static bool
 look_at_called(Oid function, void *context)
 {
-	const		IdvCodePlace *place = context;
+	const IdvCodePlace *place = context;
 
 	if (OidIsValid(place->trigger_on))
 		look_at_condition_function(place, function);
@@ -620,7 +603,7 @@ is_typed(Node *node)
 bool
 idv_look_at_expression(Node *node, void *context)
 {
-	const		IdvCodePlace *place = context;
+	const IdvCodePlace *place = context;
 
 	if (node == NULL)
 		return false;
@@ -650,7 +633,7 @@ idv_look_at_expression(Node *node, void *context)
  *		The same of an expression that is stored as text; NULL if there is none.
  */
 void
-idv_look_at_text(const IdvCodePlace * place, const char *expression)
+idv_look_at_text(const IdvCodePlace *place, const char *expression)
 {
 	if (expression != NULL)
 		(void) idv_look_at_expression(stringToNode(expression), (void *) place);
