@@ -354,7 +354,7 @@ for my $victim ('a backend that rotates', 'the server', 'a backend that rekeys',
 
 	# All of them are at work before anything is killed, at any moment.
 	$node->poll_query_until('postgres', 'SELECT ' . join ' AND ', map { "$done[$_] > $before[$_] + 3" } 0 .. $#done)
-	  or die "the clients do not work: @errors";
+	  or do { $_->pump_nb for grep { $_->pumpable } @clients; die "the clients do not work: @errors" };
 	usleep(int rand 50_000);
 	my $postmaster;
 	if ($victim eq 'the server')

@@ -146,12 +146,15 @@ add_role(Bitmapset *columns, Relation relation, IdvRole role)
 {
 	Oid			relid = RelationGetRelid(relation);
 	AttrNumber	column = get_attnum(relid, idv_role_names[role]);
+	TriggerDesc *triggers;
 
 	if (column > 0)
 		columns = bms_add_member(columns, column);
-	for (int i = 0; relation->trigdesc && i < relation->trigdesc->numtriggers; i++)
-		columns = add_mapped(columns, relid,
-							 &relation->trigdesc->triggers[i], role);
+
+	/* A copy: the relation's own is freed when its cache entry is made anew. */
+	triggers = CopyTriggerDesc(relation->trigdesc);
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		columns = add_mapped(columns, relid, &triggers->triggers[i], role);
 	return columns;
 }
 

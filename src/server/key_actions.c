@@ -242,9 +242,15 @@ check_all_actions(TriggerDesc *triggers, const Bitmapset *updated,
 		Change	   *change = list_nth(changes, i);
 		Relation	relation = table_open(change->relation, NoLock);
 
+		/*
+		 * A copy: the relation's own is freed when its cache entry is made
+		 * anew.
+		 */
+		TriggerDesc *triggers = CopyTriggerDesc(relation->trigdesc);
+
 		if (change->updated != NULL)
-			check_lookups(relation->trigdesc, change->updated);
-		changes = check_actions(relation->trigdesc, change->updated, false, changes);
+			check_lookups(triggers, change->updated);
+		changes = check_actions(triggers, change->updated, false, changes);
 		table_close(relation, NoLock);
 	}
 }

@@ -269,6 +269,7 @@ look_at_relation(IdvTableCode *code, Relation relation, const char *kind,
 		.use = "What its owner hangs there would run with the rights of another role.",
 		.hint = "Have the parts of a table, and tables of this extension, owned by one role."
 	};
+	TriggerDesc *triggers;
 	ListCell   *lc;
 
 	if (!idv_role_is_trusted(code, relation->rd_rel->relowner))
@@ -277,9 +278,10 @@ look_at_relation(IdvTableCode *code, Relation relation, const char *kind,
 									 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
 																RelationGetRelationName(relation))),
 							relation->rd_rel->relowner);
-	for (int i = 0; written && relation->trigdesc != NULL &&
-		 i < relation->trigdesc->numtriggers; i++)
-		look_at_trigger(code, relation, &relation->trigdesc->triggers[i]);
+	/* A copy: the relation's own is freed when its cache entry is made anew. */
+	triggers = written ? CopyTriggerDesc(relation->trigdesc) : NULL;
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		look_at_trigger(code, relation, &triggers->triggers[i]);
 	look_at_column_types(code, relation);
 	look_at_constraints(code, relation);
 	foreach(lc, RelationGetIndexList(relation))
