@@ -28,6 +28,8 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "secrets/ring_share.h"
+
 /* More than any ring needs.  A larger file is some other file. */
 #define FILE_MAX_BYTES		(64 * 1024)
 
@@ -284,6 +286,13 @@ read_ring(IdvRing *fresh)
 	int			bad_line;
 	int			fd;
 
+	if (key_file == NULL || key_file[0] == '\0')
+	{
+		snprintf(reason, sizeof(reason), "idverify.key_file is not set");
+		is_missing = true;
+		return false;
+	}
+
 	/* O_NONBLOCK: whoever puts a FIFO there must not make the server wait */
 	fd = open(key_file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
@@ -332,13 +341,6 @@ load_ring(void)
 	reload_pending = false;
 	is_missing = false;
 
-	if (key_file == NULL || key_file[0] == '\0')
-	{
-		snprintf(reason, sizeof(reason), "idverify.key_file is not set");
-		is_missing = true;
-		return false;
-	}
-
 	/*
 	 * Where memory cannot be locked this still returns a heap, and where it
 	 * cannot have one OPENSSL_secure_malloc() falls back to ordinary memory.
@@ -353,14 +355,18 @@ load_ring(void)
 		return false;
 	}
 
-	if (!read_ring(fresh))
+	/* As its session goes on with a ring when the file is bad, a worker does. */
+	if (!read_ring(fresh) && !(ring == NULL && idv_ring_of_leader(fresh)))
 	{
 		OPENSSL_secure_clear_free(fresh, sizeof(IdvRing));
 		return false;
 	}
 
 	if (ring == NULL || CRYPTO_memcmp(ring, fresh, sizeof(IdvRing)) != 0)
+	{
 		ring_number++;
+		idv_ring_offer(fresh);
+	}
 	OPENSSL_secure_clear_free(ring, sizeof(IdvRing));
 	ring = fresh;
 	return true;
