@@ -46,17 +46,23 @@ typedef struct FillStatement
 	IdvStatement update;
 } FillStatement;
 
-/* Is a value null, or text that is blank? */
+/* Is a value null, text that is blank, or JSON that is? */
 static bool
 is_blank(Form_pg_attribute att, Datum value, bool isnull)
 {
+	Oid			type;
 	char		category;
 	bool		preferred;
 	IdvText text;
 
 	if (isnull)
 		return true;
-	get_type_category_preferred(getBaseType(att->atttypid), &category, &preferred);
+	type = getBaseType(att->atttypid);
+	if (type == JSONBOID)
+		return idv_json_is_blank(DatumGetJsonbP(value));
+	if (type == JSONOID)
+		return idv_json_text_is_blank(idv_text(value));
+	get_type_category_preferred(type, &category, &preferred);
 	if (category != TYPCATEGORY_STRING)
 		return false;
 	text.		bytes = idv_value_text(att->atttypid, value);
@@ -66,11 +72,14 @@ is_blank(Form_pg_attribute att, Datum value, bool isnull)
 }
 
 /*
- * Merge custom_data member by member.  Returns false if there is nothing to
- * take.
+ * Merge jsonb member by member.  Returns false if there is nothing to take, or
+ * one of the two is no object.
+ *
+ * A column of type json stays as it is once it has something: its text may
+ * have members twice, or in an order that matters to somebody.
  */
 static bool
-merge_custom_data(Datum *merged, Datum target, Datum source)
+merge_objects(Datum *merged, Datum target, Datum source)
 {
 	Jsonb	   *before = DatumGetJsonbP(target);
 	Jsonb	   *other = DatumGetJsonbP(source);
@@ -213,11 +222,11 @@ idv_fill_choose(IdvContactTable *contacts, IdvRow source, IdvRow target,
 									  source, target))
 				set(&fill, column, source.values[i]);
 		}
-		else if (column == contacts->custom_data)
+		else if (getBaseType(att->atttypid) == JSONBOID)
 		{
 			Datum		merged;
 
-			if (merge_custom_data(&merged, target.values[i], source.values[i]))
+			if (merge_objects(&merged, target.values[i], source.values[i]))
 				set(&fill, column, merged);
 		}
 		else if (column == contacts->created_at &&

@@ -142,30 +142,43 @@ json_text(Datum json)
 	return DatumGetCString(DirectFunctionCall1(jsonb_out, json));
 }
 
+static bool
+is_object(Datum json)
+{
+	return JB_ROOT_IS_OBJECT(DatumGetJsonbP(json));
+}
+
 /*
- * What custom_data is without what a fold added and has not changed since.
+ * What an object in jsonb is without what a fold added and nobody has changed
+ * since.  What is no object, or was not filled with one, stays.
  *
- * before	NULL: there was none; nor is there now, if nothing else is left
+ * before	NULL: there was none; nor is there now, if nothing else is left.  So
+ *			it is with what was no object, which was blank
  */
 static NullableDatum
 without_filled(Datum current, char *before, char *after)
 {
-	Jsonb	   *was = DatumGetJsonbP(read_json(before != NULL ? before : "{}"));
-	NullableDatum result;
-	Jsonb	   *became = DatumGetJsonbP(read_json(after));
-	Jsonb	   *left = DatumGetJsonbP(current);
+	bool		had_object = before != NULL && is_object(read_json(before));
+	Datum		was = read_json(had_object ? before : "{}");
+	Datum		became = read_json(after);
+	NullableDatum result = {current, false};
 
-	if (JB_ROOT_IS_OBJECT(left) && JB_ROOT_IS_OBJECT(was) &&
-		JB_ROOT_IS_OBJECT(became))
-		left = idv_json_unfill(left, was, became);
-	result.value = JsonbPGetDatum(left);
-	result.isnull = before == NULL && JB_ROOT_IS_OBJECT(left) &&
-		JB_ROOT_COUNT(left) == 0;
+	if (!is_object(current) || !is_object(became))
+		return result;
+	result.value = JsonbPGetDatum(idv_json_unfill(DatumGetJsonbP(current),
+												  DatumGetJsonbP(was),
+												  DatumGetJsonbP(became)));
+	if (!had_object && JB_ROOT_COUNT(DatumGetJsonbP(result.value)) == 0)
+	{
+		result.isnull = before == NULL;
+		if (before != NULL)
+			result.value = read_json(before);
+	}
 	return result;
 }
 
 /*
- * Later folds of the target have filled its custom_data after this one.  What
+ * Later folds of the target have filled its jsonb after this one.  What
  * they give back must not be what this one had filled in: take it out of what
  * they have written down.
  */
@@ -265,6 +278,13 @@ current_text(const IdvTable *table, IdvRow target, AttrNumber column)
 	return text;
 }
 
+/* The type of a column, below domains. */
+static Oid
+column_base_type(const IdvTable *table, AttrNumber column)
+{
+	return getBaseType(TupleDescAttr(table->desc, column - 1)->atttypid);
+}
+
 /* Give back what the target took over, where it still has it. */
 static void
 take_back_fills(Unfold *unfold, Datum target_id, IdvRow target)
@@ -307,12 +327,15 @@ take_back_fills(Unfold *unfold, Datum target_id, IdvRow target)
 		if (!target.nulls[column - 1] &&
 			strcmp(current_text(table, target, column), after) == 0)
 			values[nargs] = idv_journal_value(&unfold->fold, table, column, before);
-		else if (column == contacts->custom_data)
+		else if (!target.nulls[column - 1] &&
+				 column_base_type(table, column) == JSONBOID &&
+				 is_object(target.values[column - 1]) &&
+				 is_object(idv_journal_value(&unfold->fold, table, column, after)))
 		{
 			NullableDatum left;
 
-			if (target.nulls[column - 1])
-				continue;
+			/* Was it JSON then?  55000 if not. */
+			(void) idv_journal_value(&unfold->fold, table, column, before);
 			correct_later_json(unfold, name, before, after);
 			left = without_filled(target.values[column - 1], before, after);
 			values[nargs] = left.value;
@@ -323,8 +346,7 @@ take_back_fills(Unfold *unfold, Datum target_id, IdvRow target)
 			correct_later_fills(unfold, name, before, after);
 			continue;
 		}
-		all_types[nargs] = getBaseType(TupleDescAttr(table->desc,
-													 column - 1)->atttypid);
+		all_types[nargs] = column_base_type(table, column);
 		appendStringInfo(&sql, "%s%s = $%d", nargs == first ? "" : ", ",
 						 idv_column_name(table, column), nargs + 1);
 		nargs++;

@@ -259,7 +259,6 @@ idv_contact_table(Oid relid)
 	contacts->id_type = getBaseType(get_atttype(relid, contacts->id));
 	contacts->apps = app_columns(relation);
 	contacts->flags = add_role(NULL, relation, IDV_ROLE_IS_VERIFIED);
-	contacts->custom_data = column_of_type(relid, "custom_data", JSONBOID);
 	contacts->created_at = column_of_type(relid, "created_at", InvalidOid);
 	contacts->identity = identity_columns(relation);
 	contacts->never_filled = get_primary_key_attnos(relid, true, &constraint);

@@ -29,7 +29,6 @@ typedef struct IdvContactTable
 	AttrNumber	visitor;
 	AttrNumber	shop;
 	AttrNumber	updated_at;
-	AttrNumber	custom_data;	/* jsonb */
 	AttrNumber	created_at;
 	Bitmapset  *identity;		/* what a signature stands for */
 	Bitmapset  *never_filled;

@@ -12,8 +12,6 @@
 
 #include "miscadmin.h"
 
-#include "server/text.h"
-
 /* Is this value an object? */
 static bool
 is_object(const JsonbValue *value)
@@ -156,6 +154,59 @@ is_blank(const JsonbValue *value)
 		default:
 			return false;
 	}
+}
+
+/*
+ * idv_json_is_blank
+ *		Is a value as good as none: null, "", only blanks, or {}?
+ */
+bool
+idv_json_is_blank(Jsonb *json)
+{
+	JsonbValue	scalar;
+
+	if (JB_ROOT_IS_SCALAR(json))
+		return JsonbExtractScalar(&json->root, &scalar) && is_blank(&scalar);
+	return JB_ROOT_IS_OBJECT(json) && JB_ROOT_COUNT(json) == 0;
+}
+
+/* Text without the blanks that JSON allows around a value. */
+static IdvText
+trimmed(IdvText json)
+{
+	static const char blanks[] = " \t\n\r";
+
+	while (json.len > 0 && strchr(blanks, json.bytes[0]) != NULL)
+	{
+		json.bytes++;
+		json.len--;
+	}
+	while (json.len > 0 && strchr(blanks, json.bytes[json.len - 1]) != NULL)
+		json.len--;
+	return json;
+}
+
+/*
+ * idv_json_text_is_blank
+ *		The same of valid JSON as text, which may be none that jsonb can hold.
+ *
+ * Blanks that are escaped, as in "\u3000", count as something.
+ */
+bool
+idv_json_text_is_blank(IdvText json)
+{
+	IdvText		inner;
+	bool		is_object;
+
+	json = trimmed(json);
+	if (json.len == 4 && memcmp(json.bytes, "null", 4) == 0)
+		return true;
+	if (json.len < 2 || (json.bytes[0] != '"' && json.bytes[0] != '{'))
+		return false;
+	is_object = json.bytes[0] == '{';
+	inner.bytes = json.bytes + 1;
+	inner.len = json.len - 2;
+	return is_object ? trimmed(inner).len == 0 : idv_text_is_blank(inner);
 }
 
 static bool

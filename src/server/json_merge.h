@@ -14,8 +14,12 @@
 
 #include "utils/jsonb.h"
 
+#include "server/text.h"
+
 extern Jsonb *idv_json_empty_object(void);
 extern Jsonb *idv_json_merge_patch(Jsonb *target, Jsonb *patch);
+extern bool idv_json_is_blank(Jsonb *json);
+extern bool idv_json_text_is_blank(IdvText json);
 extern Jsonb *idv_json_fill(Jsonb *target, Jsonb *source);
 extern Jsonb *idv_json_unfill(Jsonb *current, Jsonb *before, Jsonb *after);
 
