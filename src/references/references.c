@@ -8,18 +8,14 @@
  */
 #include "references/references.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/sysattr.h"
-#include "access/table.h"
-#include "catalog/partition.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -43,15 +39,23 @@ column_of_relative(Oid relation, Oid relative, AttrNumber column)
  * we waited for the lock on its own.
  */
 static IdvReference *
-describe_foreign_key(IdvTable *table, HeapTuple tuple)
+describe_foreign_key(IdvTable *table, Oid key)
 {
-	Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
+	Form_pg_constraint form;
 	IdvReference *reference;
 	AttrNumber	confkey[INDEX_MAX_KEYS];
+	Oid			conrelid;
 
-	LockRelationOid(form->conrelid, RowExclusiveLock);
-	if (!SearchSysCacheExists1(CONSTROID, ObjectIdGetDatum(form->oid)))
+	if (!HeapTupleIsValid(tuple))
 		return NULL;
+	conrelid = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
+	ReleaseSysCache(tuple);
+	LockRelationOid(conrelid, RowExclusiveLock);
+	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
+	form = (Form_pg_constraint) GETSTRUCT(tuple);
 
 #if PG_VERSION_NUM >= 180000
 	if (form->conperiod)
@@ -71,52 +75,12 @@ describe_foreign_key(IdvTable *table, HeapTuple tuple)
 													  confkey[i]);
 	/* The target may be in another part than the one that is pointed to. */
 	if (form->confrelid == table->relation)
-		reference->key = form->oid;
-	reference->table = idv_table(form->conrelid);
-	reference->self = idv_root_relation(form->conrelid) ==
+		reference->key = key;
+	ReleaseSysCache(tuple);
+	reference->table = idv_table(conrelid);
+	reference->self = idv_root_relation(conrelid) ==
 		idv_root_relation(table->relation);
 	return reference;
-}
-
-/* All that is one table with this one: its partitioned tables, its parts. */
-static List *
-relatives(Oid relation)
-{
-	List	   *relatives = find_all_inheritors(relation, NoLock, NULL);
-
-	if (get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE)
-		relatives = list_make1_oid(relation);
-	if (get_rel_relispartition(relation))
-		relatives = list_concat(relatives, get_partition_ancestors(relation));
-	return relatives;
-}
-
-/* Find the foreign keys that point to a table. */
-static List *
-find_foreign_keys(IdvTable *table)
-{
-	List	   *family = relatives(table->relation);
-	List	   *found = NIL;
-	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
-	SysScanDesc scan;
-	ScanKeyData key;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, Anum_pg_constraint_contype, BTEqualStrategyNumber,
-				F_CHAREQ, CharGetDatum(CONSTRAINT_FOREIGN));
-	scan = systable_beginscan(constraints, InvalidOid, false, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
-
-		/* A constraint of a partition is part of that of the whole. */
-		if (list_member_oid(family, form->confrelid) &&
-			!OidIsValid(form->conparentid))
-			found = lappend(found, heap_copytuple(tuple));
-	}
-	systable_endscan(scan);
-	table_close(constraints, AccessShareLock);
-	return found;
 }
 
 static void report_lost_reference(Oid contacts, Oid relation,
@@ -250,13 +214,13 @@ idv_table_references(IdvTable *table)
 		return table->references;
 
 	{
-		List	   *keys = find_foreign_keys(table);
+		List	   *keys = idv_table_keys(table);
 		List	   *listed = find_listed(table);
 
 		caller = MemoryContextSwitchTo(idv_table_context(table));
 		foreach(lc, keys)
 		{
-			IdvReference *reference = describe_foreign_key(table, lfirst(lc));
+			IdvReference *reference = describe_foreign_key(table, lfirst_oid(lc));
 
 			if (reference != NULL)
 				references = lappend(references, reference);

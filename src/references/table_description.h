@@ -4,7 +4,8 @@
  *	  What the catalog says of the tables that a fold goes through.
  *
  * Kept in this backend, and thrown away when any of the tables changes.  What
- * idv_table() returns is good until the end of the transaction.
+ * idv_table() returns is good as long as the memory context is not reset that was
+ * the current one when it was asked.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,7 +33,12 @@ typedef struct IdvTable
 	bool		has_triggers;	/* somebody's own, not those of constraints */
 	bool		may_refuse;		/* an UPDATE may fail without touching a row */
 
+	/* It, and what is one table with it: partitioned tables and their parts. */
+	List	   *family;			/* of OIDs */
+
 	/* of references/references.c: who points here */
+	bool		knows_keys;
+	List	   *keys;			/* OIDs of foreign keys, in their order */
 	bool		knows_references;
 	bool		references_have_triggers;
 	List	   *references;		/* of IdvReference */
@@ -46,6 +52,7 @@ typedef struct IdvTable
 extern void idv_table_descriptions_init(void);
 extern IdvTable *idv_table(Oid relation);
 extern bool idv_table_is_stale(const IdvTable *table);
+extern List *idv_table_keys(IdvTable *table);
 extern MemoryContext idv_table_context(const IdvTable *table);
 extern const IdvObjection *idv_table_objection(const IdvTable *table);
 extern void idv_table_check_code(const IdvTable *table);
