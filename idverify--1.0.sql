@@ -191,6 +191,20 @@ COMMENT ON COLUMN idverify.contact_references.condition IS 'which rows do; null:
 
 REVOKE ALL ON TABLE idverify.contact_references FROM PUBLIC;
 
+CREATE TABLE idverify.contact_options (
+	contacts		regclass PRIMARY KEY,
+	same			name[],
+	never_filled	name[],
+	CHECK (array_position(same, NULL) IS NULL),
+	CHECK (array_position(never_filled, NULL) IS NULL)
+);
+
+COMMENT ON TABLE idverify.contact_options IS 'what idverify_set_contacts has said of tables of contacts';
+COMMENT ON COLUMN idverify.contact_options.same IS 'columns in which two contacts have to agree; null: those that are named like tenants';
+COMMENT ON COLUMN idverify.contact_options.never_filled IS 'columns that a fold never takes over, beside those that are named like credentials';
+
+REVOKE ALL ON TABLE idverify.contact_options FROM PUBLIC;
+
 -- The journal names relations: whatever happens to a table, it can be read.
 -- Of these two tables know, in src/fold/, journal_write.c, journal_read.c,
 -- resolve.c and unfold.c; tables/triggers.c deletes an app's rows, and
@@ -275,6 +289,7 @@ REVOKE ALL ON TABLE idverify.fold_rows FROM PUBLIC;
 SELECT pg_extension_config_dump('idverify.contacts', '');
 SELECT pg_extension_config_dump('idverify.contacts_id_seq', '');
 SELECT pg_extension_config_dump('idverify.contact_references', '');
+SELECT pg_extension_config_dump('idverify.contact_options', '');
 SELECT pg_extension_config_dump('idverify.folds', '');
 SELECT pg_extension_config_dump('idverify.folds_id_seq', '');
 SELECT pg_extension_config_dump('idverify.fold_rows', '');
@@ -349,6 +364,12 @@ CREATE TRIGGER idverify_note_change
 CREATE TRIGGER idverify_note_truncate
 	AFTER TRUNCATE ON idverify.contact_references
 	FOR EACH STATEMENT EXECUTE FUNCTION idverify.note_change();
+CREATE TRIGGER idverify_note_change
+	AFTER INSERT OR UPDATE OR DELETE ON idverify.contact_options
+	FOR EACH ROW EXECUTE FUNCTION idverify.note_change();
+CREATE TRIGGER idverify_note_truncate
+	AFTER TRUNCATE ON idverify.contact_options
+	FOR EACH STATEMENT EXECUTE FUNCTION idverify.note_change();
 
 CREATE TRIGGER idverify_drop_secrets
 	AFTER DELETE ON idverify.apps
@@ -366,6 +387,9 @@ ALTER TABLE idverify.secrets
 	ENABLE ALWAYS TRIGGER idverify_note_change,
 	ENABLE ALWAYS TRIGGER idverify_note_truncate;
 ALTER TABLE idverify.contact_references
+	ENABLE ALWAYS TRIGGER idverify_note_change,
+	ENABLE ALWAYS TRIGGER idverify_note_truncate;
+ALTER TABLE idverify.contact_options
 	ENABLE ALWAYS TRIGGER idverify_note_change,
 	ENABLE ALWAYS TRIGGER idverify_note_truncate;
 
@@ -598,7 +622,7 @@ CREATE FUNCTION @extschema@.idverify_fold(
 	AS 'MODULE_PATHNAME', 'idverify_fold';
 
 COMMENT ON FUNCTION @extschema@.idverify_fold(anyelement, anyelement, regclass, boolean, boolean)
-	IS 'fold the source contact into the target: move all that points to it, then delete it; a row for each column that did';
+	IS 'fold the source contact into the target: move all that points to it, then delete it; a row for each column that did; dry_run folds and rolls back, so it costs what a fold does';
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_fold(anyelement, anyelement, regclass, boolean, boolean) FROM PUBLIC;
 
@@ -675,6 +699,21 @@ COMMENT ON FUNCTION @extschema@.idverify_add_reference(regclass, regclass, name,
 	IS 'list a column that points to contacts without a foreign key, perhaps under a condition on the row';
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_add_reference(regclass, regclass, name, text) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.idverify_set_contacts(
+	contacts regclass,
+	same name[] DEFAULT NULL,
+	never_filled name[] DEFAULT NULL)
+	RETURNS void
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_set_contacts';
+
+COMMENT ON FUNCTION @extschema@.idverify_set_contacts(regclass, name[], name[])
+	IS 'say in which columns contacts have to agree to be folded, and which a fold never takes over; null: as by default';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_set_contacts(regclass, name[], name[]) FROM PUBLIC;
 
 --
 -- Guard

@@ -20,7 +20,7 @@ GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(te
 	TO regress_path_ask;
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
 	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_purge,
-	idverify_rekey, idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass), idverify_add_reference
+	idverify_rekey, idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass), idverify_add_reference, idverify_set_contacts
 	TO regress_path_admin;
 GRANT USAGE ON SCHEMA idverify TO regress_path_ask, regress_path_admin;
 GRANT SELECT, DELETE ON idverify.apps TO regress_path_admin;
@@ -93,6 +93,7 @@ INSERT INTO calls.calls (who, of, call) VALUES
 	('admin', 'idverify_sign', $$SELECT public.idverify_sign('web', 'alice') IS NOT NULL AS signed$$),
 	('admin', 'idverify_add_reference', $$SELECT public.idverify_add_reference('people.people', 'people.notes', 'about',
 		'kind OPERATOR(pg_catalog.=) ''Contact'' AND pg_catalog.length(kind) OPERATOR(pg_catalog.>) 0') IS NOT NULL AS added$$),
+	('admin', 'idverify_set_contacts', $$SELECT public.idverify_set_contacts('people.people', same => '{}', never_filled => '{id}') IS NOT NULL AS said$$),
 	('admin', 'idverify_fold', $$SELECT relation, column_name, moved, dropped
 		FROM public.idverify_fold(pg_catalog.int8 '1', pg_catalog.int8 '2', 'people.people') ORDER BY relation::pg_catalog.text, column_name$$),
 	('superuser', 'idverify_fold', $$SELECT relation, column_name, moved, dropped
@@ -204,7 +205,7 @@ CREATE FUNCTION calls.hide_tables() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	name text;
 BEGIN
-	FOREACH name IN ARRAY ARRAY['apps', 'secrets', 'contacts', 'folds', 'fold_rows', 'contact_references',
+	FOREACH name IN ARRAY ARRAY['apps', 'secrets', 'contacts', 'folds', 'fold_rows', 'contact_references', 'contact_options',
 		'app_status', 'pg_class', 'pg_namespace', 'pg_type', 'pg_proc', 'pg_attribute', 'pg_constraint', 'pg_index',
 		'pg_trigger', 'pg_enum', 'pg_operator', 'people', 'tags']
 	LOOP
@@ -262,7 +263,7 @@ SELECT is_called AS sprung FROM trap.sprung;
 SET client_min_messages = warning;
 DROP SCHEMA calls, people CASCADE;
 DROP SCHEMA trap CASCADE;
-TRUNCATE idverify.contacts, idverify.folds, idverify.fold_rows, idverify.contact_references;
+TRUNCATE idverify.contacts, idverify.folds, idverify.fold_rows, idverify.contact_references, idverify.contact_options;
 DELETE FROM idverify.apps;
 DROP OWNED BY regress_path_ask, regress_path_admin;
 DROP ROLE regress_path_ask, regress_path_admin;

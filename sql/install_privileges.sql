@@ -17,7 +17,7 @@ GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(te
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
 	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign,
 	idverify_purge, idverify_rekey, idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass),
-	idverify_add_reference
+	idverify_add_reference, idverify_set_contacts
 	TO regress_idverify_admin;
 
 SELECT identity_secret AS secret FROM idverify_create_app('Web', 'web', revealable => true) \gset
@@ -53,7 +53,8 @@ INSERT INTO regress_idverify.calls VALUES
 	(23, 'count(*) FROM idverify.secrets'),
 	(24, 'count(*) FROM idverify.app_status'),
 	(25, 'nextval(''idverify.apps_id_seq'')'),
-	(26, '''verified''::idverify.verdict');
+	(26, '''verified''::idverify.verdict'),
+	(27, 'idverify_set_contacts(''idverify.contacts'')');
 GRANT SELECT ON regress_idverify.calls TO PUBLIC;
 SELECT p.proname AS not_called
   FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid JOIN pg_proc p ON p.oid = d.objid

@@ -71,6 +71,7 @@ SELECT * FROM pg_temp.altered('ALTER TABLE idverify.contacts ALTER phone TYPE bi
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.folds ALTER source_id TYPE bigint USING 12345');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.fold_rows ALTER relation TYPE bigint USING 12345');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.contact_references ALTER column_name TYPE bigint USING 12345');
+SELECT * FROM pg_temp.altered('ALTER TABLE idverify.contact_options DROP CONSTRAINT contact_options_same_check, ALTER same TYPE text USING ''id''');
 
 -- a column that is missing, or bears another name
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets RENAME sealed TO closed');

@@ -175,7 +175,7 @@ my $hostile = HostileSql->new(
 		qw(chat.messages vault.treasure vault.years vault.year_1 vault.view
 		  vault.stored vault.numbers vault.pair vault.far vault.treasure_pkey
 		  idverify.apps idverify.secrets idverify.folds idverify.fold_rows
-		  idverify.contact_references idverify.app_status pg_class pg_authid
+		  idverify.contact_references idverify.contact_options idverify.app_status pg_class pg_authid
 		  pg_proc pg_extension information_schema.tables mine)
 	],
 	enums => {
@@ -207,7 +207,7 @@ my @privileges = (
 	'SELECT datname, datdba, datacl FROM pg_database');
 my @vault = map { "SELECT * FROM $_" }
   qw(vault.treasure vault.years vault.stored vault.ran_as idverify.apps
-  idverify.secrets idverify.contact_references chat.messages neighbour.people
+  idverify.secrets idverify.contact_references idverify.contact_options chat.messages neighbour.people
   neighbour.tags neighbour.plain);
 my @contacts = map { "SELECT * FROM $_" }
   qw(idverify.contacts idverify.folds idverify.fold_rows chat.people);

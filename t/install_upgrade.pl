@@ -109,6 +109,7 @@ my $state = qq{
 	SELECT * FROM idverify.secrets ORDER BY app_id, generation;
 	SELECT * FROM idverify.app_status;
 	SELECT * FROM idverify.contact_references;
+	SELECT * FROM idverify.contact_options;
 	SELECT * FROM idverify.folds ORDER BY id;
 	SELECT * FROM idverify.fold_rows ORDER BY fold_id, step;
 	SELECT pg_describe_object(classid, objid, objsubid) COLLATE "C" FROM pg_depend

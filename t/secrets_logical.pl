@@ -37,11 +37,11 @@ $publisher->safe_psql('postgres', "INSERT INTO messages VALUES (1, $visitor)");
 $publisher->safe_psql('postgres', q{
 	ALTER TABLE idverify.contact_references REPLICA IDENTITY FULL;
 	CREATE PUBLICATION everything FOR TABLE idverify.apps, idverify.secrets, idverify.contacts,
-		idverify.folds, idverify.fold_rows, idverify.contact_references, messages, notes});
+		idverify.folds, idverify.fold_rows, idverify.contact_references, idverify.contact_options, messages, notes});
 $subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION everything CONNECTION '"
 	  . $publisher->connstr . " dbname=postgres' PUBLICATION everything");
 $subscriber->poll_query_until('postgres',
-	"SELECT count(*) = 8 AND bool_and(srsubstate = 'r') FROM pg_subscription_rel")
+	"SELECT count(*) = 9 AND bool_and(srsubstate = 'r') FROM pg_subscription_rel")
   or die 'the first copy did not end';
 
 # Run SQL on the publisher and have it applied.  Returns what it printed.

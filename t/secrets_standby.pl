@@ -91,7 +91,8 @@ my @writing = (
 	"idverify_fold($visitor, $ann)",
 	"idverify_fold($visitor, $ann, dry_run => true)",
 	"idverify_unfold($fold)",
-	"idverify_add_reference('idverify.contacts', 'messages', 'contact_id')");
+	"idverify_add_reference('idverify.contacts', 'messages', 'contact_id')",
+	"idverify_set_contacts('idverify.contacts', never_filled => '{phone}')");
 
 for (
 	[ $standby, 'on a standby', '' ],

@@ -35,6 +35,7 @@ $server->safe_psql(
 	INSERT INTO tags SELECT contact_id, 'vip' FROM ann;
 
 	CREATE TABLE "My People" (id uuid PRIMARY KEY, name text);
+	SELECT idverify_set_contacts('"My People"', same => '{}', never_filled => '{name}');
 	CREATE TABLE letters (id int PRIMARY KEY, "to" uuid REFERENCES "My People");
 	INSERT INTO "My People" VALUES ('00000000-0000-4000-8000-000000000001', 'one'), ('00000000-0000-4000-8000-000000000002', 'two');
 	INSERT INTO letters VALUES (1, '00000000-0000-4000-8000-000000000001');
@@ -48,6 +49,7 @@ my $all = q{
 	UNION ALL SELECT 'tag', to_jsonb(t) FROM tags t
 	UNION ALL SELECT 'person', to_jsonb(p) FROM "My People" p
 	UNION ALL SELECT 'letter', to_jsonb(l) FROM letters l
+	UNION ALL SELECT 'option', to_jsonb(o) FROM idverify.contact_options o
 	ORDER BY 1, 2};
 my $before = $server->safe_psql('postgres', $all);
 

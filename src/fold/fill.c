@@ -14,6 +14,7 @@
 #include "fold/fill.h"
 
 #include "access/sysattr.h"
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -25,6 +26,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "references/contact_options.h"
 #include "references/source_rows.h"
 #include "server/canonical_text.h"
 #include "server/json_merge.h"
@@ -93,31 +95,38 @@ merge_objects(Datum *merged, Datum target, Datum source)
 	return compareJsonbContainers(&before->root, &after->root) != 0;
 }
 
-/* Is the source's value the earlier one? */
+/* Is the source's value the earlier one?  Asked as the table's owner. */
 static bool
-is_earlier(Form_pg_attribute att, Datum source, Datum target)
+is_earlier(const IdvTable *table, Form_pg_attribute att, Datum source,
+		   Datum target)
 {
 	TypeCacheEntry *type = lookup_type_cache(att->atttypid,
 											 TYPECACHE_CMP_PROC_FINFO);
+	IdvCaller	caller;
+	bool		earlier;
 
-	return OidIsValid(type->cmp_proc_finfo.fn_oid) &&
-		DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo,
-										att->attcollation,
-										source, target)) < 0;
+	if (!OidIsValid(type->cmp_proc_finfo.fn_oid))
+		return false;
+	idv_become_owner(&caller, att->atttypid < FirstUnpinnedObjectId ?
+					 InvalidOid : table->owner);
+	earlier = DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo,
+											  att->attcollation,
+											  source, target)) < 0;
+	idv_become_caller(&caller);
+	return earlier;
 }
 
-/* May a verified contact, or any, be given this value? */
+/* May a column ever be filled? */
 static bool
-may_fill(const IdvContactTable *contacts, AttrNumber column, IdvRow source,
-		 IdvRow target, bool by_claim)
+is_fillable(IdvContactTable *contacts, AttrNumber column)
 {
 	Form_pg_attribute att = TupleDescAttr(contacts->table->desc, column - 1);
-	bool		verified = idv_contact_table_is_verified(contacts, target);
 
 	if (att->attisdropped || att->attgenerated != '\0' ||
 		att->attidentity != '\0' ||
 		column == contacts->id || bms_is_member(column, contacts->apps) ||
 		bms_is_member(column, contacts->flags) ||
+		bms_is_member(column, idv_contact_options(contacts)->never_filled) ||
 		bms_is_member(column - FirstLowInvalidHeapAttributeNumber,
 					  contacts->never_filled))
 		return false;
@@ -126,6 +135,36 @@ may_fill(const IdvContactTable *contacts, AttrNumber column, IdvRow source,
 		if (strcmp(NameStr(att->attname), never_filled[i]) == 0)
 			return false;
 	}
+	return true;
+}
+
+/* The columns that may be. */
+static const Bitmapset *
+fillable_columns(IdvContactTable *contacts)
+{
+	Bitmapset  *columns = NULL;
+	MemoryContext caller;
+
+	if (contacts->knows_fillable)
+		return contacts->fillable;
+	caller = MemoryContextSwitchTo(idv_table_context(contacts->table));
+	for (int i = 0; i < contacts->table->desc->natts; i++)
+	{
+		if (is_fillable(contacts, i + 1))
+			columns = bms_add_member(columns, i + 1);
+	}
+	MemoryContextSwitchTo(caller);
+	contacts->fillable = columns;
+	contacts->knows_fillable = true;
+	return columns;
+}
+
+/* May a verified contact, or any, be given this value? */
+static bool
+may_fill(const IdvContactTable *contacts, AttrNumber column, IdvRow source,
+		 IdvRow target, bool by_claim)
+{
+	bool		verified = idv_contact_table_is_verified(contacts, target);
 
 	if (by_claim && column == contacts->shop)
 		return false;
@@ -203,14 +242,16 @@ idv_fill_choose(IdvContactTable *contacts, IdvRow source, IdvRow target,
 {
 	TupleDesc	desc = contacts->table->desc;
 	IdvFill		fill = {.columns = NULL};
+	const Bitmapset *fillable = fillable_columns(contacts);
+	int			column = -1;
 
 	fill.after.values = palloc0(sizeof(Datum) * desc->natts);
 	fill.after.nulls = palloc0(sizeof(bool) * desc->natts);
 
-	for (int i = 0; i < desc->natts; i++)
+	while ((column = bms_next_member(fillable, column)) >= 0)
 	{
+		int			i = column - 1;
 		Form_pg_attribute att = TupleDescAttr(desc, i);
-		AttrNumber	column = i + 1;
 
 		if (source.nulls[i] ||
 			!may_fill(contacts, column, source, target, by_claim))
@@ -230,7 +271,7 @@ idv_fill_choose(IdvContactTable *contacts, IdvRow source, IdvRow target,
 				set(&fill, column, merged);
 		}
 		else if (column == contacts->created_at &&
-				 is_earlier(att, source.values[i], target.values[i]))
+				 is_earlier(contacts->table, att, source.values[i], target.values[i]))
 			set(&fill, column, source.values[i]);
 	}
 

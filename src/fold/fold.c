@@ -31,6 +31,7 @@
 
 #include "fold/fill.h"
 #include "fold/move.h"
+#include "references/contact_options.h"
 #include "references/contact_table.h"
 #include "references/references.h"
 #include "server/canonical_text.h"
@@ -50,28 +51,48 @@ report_no_contact(const IdvContactTable *contacts, Datum id)
 			 errhint("If it was folded, idverify_resolve tells into which one.")));
 }
 
-/* Two contacts of different apps are never one person's. */
-static void
-check_same_app(const IdvContactTable *contacts, IdvRow source, IdvRow target)
+/* The first of these columns in which two contacts differ, or 0. */
+static AttrNumber
+different_column(const IdvContactTable *contacts, const Bitmapset *columns,
+				 IdvRow source, IdvRow target)
 {
 	int			column = -1;
 
-	while ((column = bms_next_member(contacts->apps, column)) >= 0)
+	while ((column = bms_next_member(columns, column)) >= 0)
 	{
-		int			app = column - 1;
-		Form_pg_attribute att = TupleDescAttr(contacts->table->desc, app);
+		int			i = column - 1;
 
-		if (source.nulls[app] == target.nulls[app] &&
-			(source.nulls[app] ||
-			 idv_column_equals(contacts->table, column,
-							   source.values[app], target.values[app])))
-			continue;
+		if (source.nulls[i] != target.nulls[i] ||
+			(!source.nulls[i] &&
+			 !idv_column_equals(contacts->table, column,
+								source.values[i], target.values[i])))
+			return column;
+	}
+	return 0;
+}
+
+/* Two contacts of different apps, or tenants, are never one person's. */
+static void
+check_same_app(IdvContactTable *contacts, IdvRow source, IdvRow target)
+{
+	AttrNumber	column = different_column(contacts, contacts->apps, source, target);
+
+	if (column != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("contacts of different apps cannot be folded"),
 				 errdetail("Column \"%s\" of the two differs.",
-						   NameStr(att->attname))));
-	}
+						   NameStr(TupleDescAttr(contacts->table->desc, column - 1)->attname))));
+	column = different_column(contacts, idv_contact_options(contacts)->same,
+							  source, target);
+	if (column != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("contacts that differ in column \"%s\" cannot be folded",
+						NameStr(TupleDescAttr(contacts->table->desc, column - 1)->attname)),
+				 errhint("If contacts in \"%s\" need not agree in that column, say so once: %s",
+						 contacts->table->label,
+						 idv_contact_options_without(contacts, column))));
 }
 
 /* A column of our own contacts for the journal, if it is to be in there. */
@@ -339,6 +360,7 @@ begin(IdvFold *fold, Oid contacts)
 	do
 	{
 		fold->contacts = idv_contact_table(contacts);
+		(void) idv_contact_options(fold->contacts);
 	} while (idv_references_changed(fold->contacts->table));
 }
 
@@ -368,8 +390,8 @@ settle_order(IdvFold *fold, Datum source, bool source_verified,
  * Returns the fold's id, or 0 if there is none: of a dry run; where the two
  * are the same.
  *
- * 42704 for no such contact, 22023 for contacts of different apps or ids of a
- * wrong type, 55000 for a verified source or for what is in the way, 40001
+ * 42704 for no such contact, 22023 for contacts of different apps or tenants or
+ * ids of a wrong type, 55000 for a verified source or for what is in the way, 40001
  * where another transaction was.
  */
 int64

@@ -36,7 +36,11 @@ typedef struct IdvContactTable
 	IdvStatement lock_target;
 	IdvStatement look;
 	IdvStatement remove;
-	List	   *fills;			/* of fold/fill.c */
+	struct IdvContactOptions *options;	/* of references/contact_options.c;
+										 * NULL: not asked */
+	bool		knows_fillable; /* of fold/fill.c, as what follows */
+	Bitmapset  *fillable;
+	List	   *fills;
 } IdvContactTable;
 
 extern IdvContactTable *idv_contact_table(Oid relation);

@@ -27,6 +27,7 @@
 #include "access/nbtree.h"
 #include "access/relation.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
@@ -54,6 +55,7 @@ typedef struct IdvCatalogue
 	HTAB	   *tables;			/* of TableEntry, by relation */
 	List	   *statements;		/* of IdvStatement, prepared for them */
 	Oid			references_table;	/* idverify.contact_references */
+	Oid			options_table;	/* idverify.contact_options */
 	uint32	   *schemas;		/* hash values of those that there were,
 								 * sorted */
 	int			nschemas;
@@ -99,6 +101,7 @@ note_relation_change(Datum arg pg_attribute_unused(), Oid relid)
 	if (catalogue == NULL)
 		return;
 	if (!OidIsValid(relid) || relid == catalogue->references_table ||
+		relid == catalogue->options_table ||
 		hash_search(catalogue->tables, &relid, HASH_FIND, NULL) != NULL)
 		is_stale = true;
 }
@@ -309,6 +312,9 @@ renew_catalogue(void)
 	fresh->references_table =
 		get_relname_relid("contact_references",
 						  get_namespace_oid("idverify", false));
+	fresh->options_table =
+		get_relname_relid("contact_options",
+						  get_namespace_oid("idverify", false));
 	fresh->keys_seen = constraint_changes;
 	list_schemas(fresh);
 	MemoryContextSetParent(context, CacheMemoryContext);
@@ -486,6 +492,9 @@ idv_column_name(const IdvTable *table, AttrNumber column)
 /*
  * idv_column_equals
  *		Are two values of a column equal, by its type and collation?
+ *
+ * As the table's owner, since a type that is not built in may call what is the
+ * owner's (server/type_code.c has looked at it).
  */
 bool
 idv_column_equals(const IdvTable *table, AttrNumber column, Datum a, Datum b)
@@ -494,10 +503,17 @@ idv_column_equals(const IdvTable *table, AttrNumber column, Datum a, Datum b)
 	TypeCacheEntry *type = lookup_type_cache(att->atttypid,
 											 TYPECACHE_EQ_OPR_FINFO);
 
+	IdvCaller	caller;
+	bool		equal;
+
 	if (!OidIsValid(type->eq_opr_finfo.fn_oid))
 		return datum_image_eq(a, b, att->attbyval, att->attlen);
-	return DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo,
-										  att->attcollation, a, b));
+	idv_become_owner(&caller, att->atttypid < FirstUnpinnedObjectId ?
+					 InvalidOid : table->owner);
+	equal = DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo,
+										   att->attcollation, a, b));
+	idv_become_caller(&caller);
+	return equal;
 }
 
 /*

@@ -49,6 +49,12 @@ static const IdvOurColumn contact_references_columns[] = {
 	IDV_NULLABLE_COLUMN("condition", TEXTOID)
 };
 
+static const IdvOurColumn contact_options_columns[] = {
+	IDV_COLUMN("contacts", REGCLASSOID),
+	IDV_NULLABLE_COLUMN("same", NAMEARRAYOID),
+	IDV_NULLABLE_COLUMN("never_filled", NAMEARRAYOID)
+};
+
 static const IdvOurColumn folds_columns[] = {
 	IDV_COLUMN("app_id", INT4OID),
 	IDV_COLUMN("id", INT8OID),
@@ -99,6 +105,7 @@ static OurTable tables[IDV_OUR_TABLES] = {
 	[IDV_SECRETS] = {.name = "secrets"},
 	[IDV_CONTACTS] = {.name = "contacts", COLUMNS(contacts_columns)},
 	[IDV_CONTACT_REFERENCES] = {.name = "contact_references", COLUMNS(contact_references_columns)},
+	[IDV_CONTACT_OPTIONS] = {.name = "contact_options", COLUMNS(contact_options_columns)},
 	[IDV_FOLDS] = {.name = "folds", COLUMNS(folds_columns)},
 	[IDV_FOLD_ROWS] = {.name = "fold_rows", COLUMNS(fold_rows_columns)},
 };

@@ -3,8 +3,8 @@
  * triggers.c
  *	  Triggers on our own tables.
  *
- * note_change fires on apps, secrets and contact_references, and tells every
- * backend of a change.  drop_secrets fires on apps and takes along what belongs
+ * note_change fires on apps, secrets, contact_references and contact_options, and
+ * tells every backend of a change.  drop_secrets fires on apps and takes along what belongs
  * to an app that is deleted.  Both fire ALWAYS, so they must do the right thing
  * in a replication worker and while pg_restore fills the tables in any order.
  *
@@ -50,8 +50,8 @@ refuse_table(FunctionCallInfo fcinfo, const TriggerData *trigger)
 /*
  * idverify.note_change() returns trigger
  *
- * AFTER any change of idverify.apps, secrets or contact_references: make every
- * backend forget what it has read, once this transaction commits.
+ * AFTER any change of idverify.apps, secrets, contact_references or
+ * contact_options: make every backend forget what it has read, once this transaction commits.
  */
 Datum
 idverify_note_change(PG_FUNCTION_ARGS)

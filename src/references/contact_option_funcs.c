@@ -1,0 +1,107 @@
+/*-------------------------------------------------------------------------
+ *
+ * contact_option_funcs.c
+ *	  What SQL can call to say something of a table of contacts.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "references/contact_table.h"
+#include "server/query.h"
+#include "server/sqlfunc.h"
+#include "tables/our_tables.h"
+
+IDV_ENTRY(idverify_set_contacts);
+
+/*
+ * See that an argument lists columns of a table: 42703, or 22004 for a NULL.
+ *
+ * name			of the argument
+ * unlike		a column that it must not list: 22023.  0: it may list any
+ */
+static void
+check_columns(const IdvContactTable *contacts, Datum names, const char *name,
+			  AttrNumber unlike)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(DatumGetArrayTypeP(names), NAMEOID, NAMEDATALEN, false,
+					  TYPALIGN_CHAR, &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		AttrNumber	column;
+
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("an element of %s must not be null", name)));
+		column = get_attnum(contacts->table->relation,
+							NameStr(*DatumGetName(elements[i])));
+		if (column <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("column \"%s\" of relation \"%s\" does not exist",
+							NameStr(*DatumGetName(elements[i])),
+							contacts->table->label)));
+		if (column == unlike)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("contacts cannot agree in column \"%s\", which is their id",
+							NameStr(*DatumGetName(elements[i])))));
+	}
+}
+
+/*
+ * idverify_set_contacts(contacts regclass, same name[], never_filled name[])
+ *		returns void
+ *
+ * Says in which columns contacts have to agree to be folded, and which are never
+ * taken over.  A call says both: what it gives no columns for is as if nothing
+ * was ever said.
+ */
+Datum
+idverify_set_contacts(PG_FUNCTION_ARGS)
+{
+	static const Oid types[] = {OIDOID, NAMEARRAYOID, NAMEARRAYOID};
+	Oid			relation = DatumGetObjectId(idv_argument(fcinfo->args[0], "contacts", NULL));
+	IdvContactTable *contacts;
+	Datum		values[lengthof(types)];
+	char		nulls[] = "   ";
+
+	idv_expect_arguments(fcinfo, lengthof(types));
+	PreventCommandIfReadOnly("idverify_set_contacts()");
+	idv_our_tables_check();
+	SPI_connect();
+	contacts = idv_contact_table(relation);
+	values[0] = ObjectIdGetDatum(contacts->table->relation);
+	for (int i = 1; i < (int) lengthof(types); i++)
+	{
+		values[i] = fcinfo->args[i].value;
+		if (fcinfo->args[i].isnull)
+			nulls[i] = 'n';
+		else
+			check_columns(contacts, values[i], i == 1 ? "same" : "never_filled",
+						  i == 1 ? contacts->id : 0);
+	}
+
+	if (PG_ARGISNULL(1) && PG_ARGISNULL(2))
+		idv_query("DELETE FROM idverify.contact_options WHERE contacts = $1",
+				  1, types, values, NULL);
+	else
+		idv_query("INSERT INTO idverify.contact_options (contacts, same, never_filled)"
+				  " VALUES ($1, $2, $3) ON CONFLICT (contacts) DO UPDATE"
+				  " SET same = EXCLUDED.same, never_filled = EXCLUDED.never_filled",
+				  lengthof(types), types, values, nulls);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
