@@ -15,29 +15,61 @@
 
 #include "server/text.h"
 
-/* Other spellings that widgets use, in the order in which they are tried. */
-#define SPELLINGS	3
-
-static const char *const spellings[IDV_CLAIM_FIELDS][SPELLINGS] = {
-	[IDV_CONTACT_EXTERNAL_ID] = {"externalId", "userId", "user_id"},
-	[IDV_CONTACT_EMAIL] = {"userEmail", "user_email"},
-	[IDV_CONTACT_NAME] = {"userName", "user_name"},
-	[IDV_CONTACT_AVATAR_URL] = {"avatarUrl"},
-	[IDV_FIELD_USER_HASH] = {"userHash"},
-	[IDV_FIELD_EMAIL_HASH] = {"emailHash"},
-	[IDV_FIELD_SHOP_HASH] = {"shopHash"},
-};
+/* What a field of claims may be called. */
+typedef struct Spelling
+{
+	const char *name;
+	int			len;
+	int			field;
+} Spelling;
 
 /*
- * idv_claim_field_name
- *		The name of a field of claims; NULL if it is a column that no claim
- *		names.
+ * What other products' widgets, and their sites' code, call the fields, beside
+ * the names that they have here.
  */
-const char *
-idv_claim_field_name(int field)
+static const struct
+{
+	int			field;
+	const char *name;
+}			other_names[] = {
+	{IDV_CONTACT_EXTERNAL_ID, "externalId"},
+	{IDV_CONTACT_EXTERNAL_ID, "userId"},
+	{IDV_CONTACT_EXTERNAL_ID, "user_id"},
+	{IDV_CONTACT_EXTERNAL_ID, "identifier"},
+	{IDV_CONTACT_EXTERNAL_ID, "distinct_id"},
+	{IDV_CONTACT_EXTERNAL_ID, "identity_distinct_id"},
+	{IDV_CONTACT_EXTERNAL_ID, "sub"},
+	{IDV_CONTACT_EXTERNAL_ID, "id"},
+	{IDV_CONTACT_EMAIL, "userEmail"},
+	{IDV_CONTACT_EMAIL, "user_email"},
+	{IDV_CONTACT_NAME, "userName"},
+	{IDV_CONTACT_NAME, "user_name"},
+	{IDV_CONTACT_AVATAR_URL, "avatarUrl"},
+	{IDV_CONTACT_CUSTOM_DATA, "customData"},
+	{IDV_CONTACT_CUSTOM_DATA, "custom_attributes"},
+	{IDV_CONTACT_CUSTOM_DATA, "customAttributes"},
+	{IDV_FIELD_USER_HASH, "userHash"},
+	{IDV_FIELD_USER_HASH, "identifier_hash"},
+	{IDV_FIELD_USER_HASH, "identifierHash"},
+	{IDV_FIELD_USER_HASH, "identity_hash"},
+	{IDV_FIELD_USER_HASH, "signature"},
+	{IDV_FIELD_USER_HASH, "hash"},
+	{IDV_FIELD_EMAIL_HASH, "emailHash"},
+	{IDV_FIELD_SHOP_HASH, "shopHash"},
+};
+
+/* All of them, in the order in which an object of jsonb has its members. */
+static Spelling spellings[IDV_CLAIM_FIELDS + lengthof(other_names)];
+static int	num_spellings = 0;
+
+/* The name of a field; NULL of a column that no claim writes. */
+static const char *
+field_name(int field)
 {
 	switch (field)
 	{
+		case IDV_CONTACT_CUSTOM_DATA:
+			return "custom_data";
 		case IDV_FIELD_USER_HASH:
 			return "user_hash";
 		case IDV_FIELD_EMAIL_HASH:
@@ -60,64 +92,77 @@ idv_claim_field_name(int field)
 	return NULL;
 }
 
-/* Find a member that is not null. */
-static bool
-find_member(JsonbValue *value, Jsonb *claim, const char *name)
+/*
+ * Compare two names as jsonb does: the shorter one is less, and of one length
+ * their bytes count.
+ */
+static int
+compare_names(const char *a, int a_len, const char *b, int b_len)
 {
-	return name != NULL &&
-		getKeyJsonValueFromContainer(&claim->root, name, strlen(name),
-									 value) != NULL &&
-		value->type != jbvNull;
+	return a_len != b_len ? a_len - b_len : memcmp(a, b, a_len);
 }
 
-/*
- * Find a member under its own name or another spelling of it.  One that is
- * empty counts only if there is no other.
- */
-static bool
-find_field(JsonbValue *value, Jsonb *claim, int field)
+static int
+compare_spellings(const void *a, const void *b)
 {
-	const char *name = idv_claim_field_name(field);
-	bool		found = false;
+	const Spelling *left = a;
+	const Spelling *right = b;
 
-	if (name == NULL)
-		return false;
-	for (int i = -1; i < SPELLINGS; i++)
+	return compare_names(left->name, left->len, right->name, right->len);
+}
+
+static void
+add_spelling(int field, const char *name)
+{
+	spellings[num_spellings++] = (Spelling)
 	{
-		if (!find_member(value, claim, i < 0 ? name : spellings[field][i]))
-			continue;
-		found = true;
-		if (value->type != jbvString || value->val.string.len > 0)
-			return true;
-	}
-	if (found)
-	{
-		value->type = jbvString;
-		value->val.string.val = "";
-		value->val.string.len = 0;
-	}
-	return found;
+		name, (int) strlen(name), field
+	};
+}
+
+/* Make the table of spellings, once in a process. */
+static void
+make_spellings(void)
+{
+	for (int i = 0; i < IDV_CLAIM_FIELDS; i++)
+		if (field_name(i) != NULL)
+			add_spelling(i, field_name(i));
+	for (size_t i = 0; i < lengthof(other_names); i++)
+		add_spelling(other_names[i].field, other_names[i].name);
+	qsort(spellings, num_spellings, sizeof(Spelling), compare_spellings);
 }
 
 /* Raise the error that a field is of a wrong type.  22023. */
 static void
-report_type(const char *field, const char *wanted)
+report_type(const char *name, const char *wanted)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("field \"%s\" of the claim must be %s", field, wanted),
+			 errmsg("field \"%s\" of the claim must be %s", name, wanted),
 			 errhint("Leave it out, or pass it as that.")));
 }
 
 /* Raise the error that a field is too large.  54000. */
 static void
-report_size(const char *field, int max)
+report_size(const char *name, int max)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("field \"%s\" of the claim is too large", field),
+			 errmsg("field \"%s\" of the claim is too large", name),
 			 errdetail("It may have at most %d bytes.", max),
 			 errhint("Leave it out, or shorten it.")));
+}
+
+/* Raise the error that two spellings of a field differ.  22023. */
+static void
+report_difference(const Spelling *one, const Spelling *other)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("fields \"%s\" and \"%s\" of the claim differ",
+					one->name, other->name),
+			 errdetail("Both are taken for \"%s\".", field_name(one->field)),
+			 errhint("Send one of them.")));
 }
 
 /*
@@ -126,43 +171,121 @@ report_size(const char *field, int max)
  * An id that is a number is taken as its digits.
  */
 static Datum
-field_text(const JsonbValue *value, int field)
+field_text(const JsonbValue *value, const Spelling *spelling)
 {
-	if (value->type == jbvNumeric && field == IDV_CONTACT_EXTERNAL_ID)
+	if (value->type == jbvNumeric && spelling->field == IDV_CONTACT_EXTERNAL_ID)
 	{
 		char	   *digits = numeric_normalize(value->val.numeric);
 
 		if (strlen(digits) > IDV_FIELD_MAX)
-			report_size(idv_claim_field_name(field), IDV_FIELD_MAX);
+			report_size(spelling->name, IDV_FIELD_MAX);
 		return PointerGetDatum(cstring_to_text(digits));
 	}
 
 	if (value->type != jbvString)
-		report_type(idv_claim_field_name(field),
-					field == IDV_CONTACT_EXTERNAL_ID ? "a string or a number" :
+		report_type(spelling->name,
+					spelling->field == IDV_CONTACT_EXTERNAL_ID ? "a string or a number" :
+					spelling->field == IDV_CONTACT_COMPANY ? "a string, or an object whose name is one" :
 					"a string");
 	if (value->val.string.len > IDV_FIELD_MAX)
 	{
 		/* A hash of that size is malformed, which is a verdict. */
-		if (field >= IDV_FIELD_USER_HASH)
+		if (spelling->field >= IDV_FIELD_USER_HASH)
 			return CStringGetTextDatum("too long");
-		report_size(idv_claim_field_name(field), IDV_FIELD_MAX);
+		report_size(spelling->name, IDV_FIELD_MAX);
 	}
 	return PointerGetDatum(cstring_to_text_with_len(value->val.string.val,
 													value->val.string.len));
 }
 
 /*
+ * Read a text field, sent as this.
+ *
+ * held		as what it was sent before, or NULL: see idv_claim_read()
+ */
+static void
+read_text(IdvClaimJson *sent, const JsonbValue *value,
+		  const Spelling *spelling, const Spelling **held)
+{
+	NullableDatum *field = &sent->field[spelling->field];
+	NullableDatum other = {field_text(value, spelling), false};
+
+	if (*held != NULL && !idv_field_is_blank(*field))
+	{
+		if (!idv_field_is_blank(other) && !idv_field_is_same(*field, other))
+			report_difference(*held, spelling);
+		return;
+	}
+	*field = other;
+	*held = spelling;
+}
+
+/* Read custom_data, sent as this. */
+static void
+read_custom_data(IdvClaimJson *sent, const JsonbValue *value,
+				 const Spelling *spelling, const Spelling **held)
+{
+	Jsonb	   *other;
+
+	if (value->type != jbvBinary ||
+		!JsonContainerIsObject(value->val.binary.data))
+		report_type(spelling->name, "an object");
+	if (value->val.binary.len > IDV_CUSTOM_DATA_MAX)
+		report_size(spelling->name, IDV_CUSTOM_DATA_MAX);
+
+	other = JsonbValueToJsonb(unconstify(JsonbValue *, value));
+	if (*held != NULL && JB_ROOT_COUNT(sent->custom_data) > 0)
+	{
+		if (JB_ROOT_COUNT(other) > 0 &&
+			compareJsonbContainers(&other->root, &sent->custom_data->root) != 0)
+			report_difference(*held, spelling);
+		return;
+	}
+	sent->custom_data = other;
+	*held = spelling;
+}
+
+/* Put a company's name in its place.  False if it has none. */
+static bool
+find_company_name(JsonbValue *value)
+{
+	JsonbValue	name;
+
+	if (value->type != jbvBinary ||
+		!JsonContainerIsObject(value->val.binary.data))
+		return true;
+	if (getKeyJsonValueFromContainer(value->val.binary.data, "name",
+									 strlen("name"), &name) == NULL ||
+		name.type == jbvNull)
+		return false;
+	*value = name;
+	return true;
+}
+
+/*
  * idv_claim_read
  *		Read a claim; NULL is an empty one.
  *
- * 22023 if it is no object or a field is of a wrong type, 54000 if a field is
- * too large.  Each message names the field.
+ * A field may be sent in several spellings.  Where one of them is blank the
+ * other counts.
+ *
+ * 22023 if the claim is no object, a field is of a wrong type, or two spellings
+ * of one differ; 54000 if a field is too large.  Each message names the field
+ * as it was sent.
+ *
+ * Members and spellings are in the same order, so one pass over both finds all
+ * that there is.  Members with longer names than any spelling are not looked at.
  */
 void
 idv_claim_read(IdvClaimJson *sent, Jsonb *claim)
 {
+	const Spelling *held[IDV_CLAIM_FIELDS] = {NULL};
+	const Spelling *spelling;
+	const Spelling *end;
+	JsonbIterator *members;
+	JsonbIteratorToken token;
 	JsonbValue	value;
+	bool		known = false;
 
 	sent->custom_data = NULL;
 	for (int i = 0; i < IDV_CLAIM_FIELDS; i++)
@@ -179,23 +302,55 @@ idv_claim_read(IdvClaimJson *sent, Jsonb *claim)
 				 errmsg("claim must be a JSON object"),
 				 errhint("Pass what the widget sent, with fields such as external_id and user_hash.")));
 
-	for (int i = 0; i < IDV_CLAIM_FIELDS; i++)
-		if (find_field(&value, claim, i))
-		{
-			sent->field[i].value = field_text(&value, i);
-			sent->field[i].isnull = false;
-		}
+	if (num_spellings == 0)
+		make_spellings();
+	spelling = spellings;
+	end = spellings + num_spellings;
 
-	if (find_member(&value, claim, "custom_data") ||
-		find_member(&value, claim, "customData"))
+	members = JsonbIteratorInit(&claim->root);
+	while ((token = JsonbIteratorNext(&members, &value, true)) != WJB_DONE)
 	{
-		if (value.type != jbvBinary ||
-			!JsonContainerIsObject(value.val.binary.data))
-			report_type("custom_data", "an object");
-		if (value.val.binary.len > IDV_CUSTOM_DATA_MAX)
-			report_size("custom_data", IDV_CUSTOM_DATA_MAX);
-		sent->custom_data = JsonbValueToJsonb(&value);
+		if (token == WJB_KEY)
+		{
+			int			order = 1;
+
+			while (spelling < end &&
+				   (order = compare_names(spelling->name, spelling->len,
+										  value.val.string.val,
+										  value.val.string.len)) < 0)
+				spelling++;
+			if (spelling == end)
+				break;
+			known = order == 0;
+			continue;
+		}
+		if (token != WJB_VALUE || !known || value.type == jbvNull)
+			continue;
+
+		if (spelling->field == IDV_CONTACT_CUSTOM_DATA)
+			read_custom_data(sent, &value, spelling, &held[spelling->field]);
+		else if (spelling->field != IDV_CONTACT_COMPANY ||
+				 find_company_name(&value))
+			read_text(sent, &value, spelling, &held[spelling->field]);
 	}
+}
+
+/*
+ * idv_field_is_same
+ *		Are both the same text?  NULL is the same as NULL alone.
+ */
+bool
+idv_field_is_same(NullableDatum a, NullableDatum b)
+{
+	IdvText		left;
+	IdvText		right;
+
+	if (a.isnull || b.isnull)
+		return a.isnull && b.isnull;
+	left = idv_text(a.value);
+	right = idv_text(b.value);
+	return left.len == right.len &&
+		memcmp(left.bytes, right.bytes, left.len) == 0;
 }
 
 /*

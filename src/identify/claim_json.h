@@ -36,8 +36,8 @@ typedef struct IdvClaimJson
 	Jsonb	   *custom_data;	/* NULL if not sent */
 } IdvClaimJson;
 
-extern const char *idv_claim_field_name(int field);
 extern void idv_claim_read(IdvClaimJson *sent, Jsonb *claim);
+extern bool idv_field_is_same(NullableDatum a, NullableDatum b);
 extern bool idv_field_is_blank(NullableDatum field);
 
 #endif							/* IDV_CLAIM_JSON_H */

@@ -29,21 +29,6 @@ idv_blank_contact(IdvContactRow *contact, TimestampTz now)
 	idv_contact_set(contact, IDV_CONTACT_LAST_SEEN_AT, TimestampTzGetDatum(now));
 }
 
-/* Are both the same text? */
-static bool
-same_text(NullableDatum a, NullableDatum b)
-{
-	IdvText		left;
-	IdvText		right;
-
-	if (a.isnull || b.isnull)
-		return a.isnull && b.isnull;
-	left = idv_text(a.value);
-	right = idv_text(b.value);
-	return left.len == right.len &&
-		memcmp(left.bytes, right.bytes, left.len) == 0;
-}
-
 /*
  * Let a column of a contact have a value.  Returns whether it changed.
  *
@@ -52,7 +37,7 @@ same_text(NullableDatum a, NullableDatum b)
 static bool
 set_column(IdvContactRow *contact, IdvContactColumn column, NullableDatum value)
 {
-	if (same_text(contact->column[column], value) || idv_field_is_blank(value))
+	if (idv_field_is_same(contact->column[column], value) || idv_field_is_blank(value))
 		return false;
 	contact->column[column] = value;
 	return true;

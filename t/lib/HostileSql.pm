@@ -110,7 +110,9 @@ sub by_name
 	return;
 }
 
-my @claim_fields = qw(external_id externalId userId user_id email userEmail
+my @claim_fields = qw(external_id externalId userId user_id identifier sub
+  distinct_id identity_distinct_id email userEmail identifier_hash hash
+  identifierHash identity_hash signature custom_attributes customAttributes
   user_email name userName user_name company phone avatar_url avatarUrl shop
   user_hash userHash email_hash emailHash shop_hash shopHash custom_data
   customData is_verified contact_id id app_id visitor verdict);

@@ -45,6 +45,33 @@ typedef struct Recipe
 
 static MemoryContext per_input = NULL;
 
+/* What the fields of a claim may be called, and what they have to be. */
+#define TEXT	"a string"
+#define ID		"a string or a number"
+#define COMPANY	"a string, or an object whose name is one"
+#define OBJECT	"an object"
+
+static const struct
+{
+	const char *name;
+	const char *wanted;
+}			fields[] = {
+	{"external_id", ID}, {"externalId", ID}, {"userId", ID}, {"user_id", ID},
+	{"identifier", ID}, {"distinct_id", ID}, {"identity_distinct_id", ID},
+	{"sub", ID}, {"id", ID},
+	{"email", TEXT}, {"userEmail", TEXT}, {"user_email", TEXT},
+	{"name", TEXT}, {"userName", TEXT}, {"user_name", TEXT},
+	{"company", COMPANY}, {"phone", TEXT},
+	{"avatar_url", TEXT}, {"avatarUrl", TEXT}, {"shop", TEXT},
+	{"user_hash", TEXT}, {"userHash", TEXT}, {"identifier_hash", TEXT},
+	{"identifierHash", TEXT}, {"identity_hash", TEXT}, {"signature", TEXT},
+	{"hash", TEXT},
+	{"email_hash", TEXT}, {"emailHash", TEXT},
+	{"shop_hash", TEXT}, {"shopHash", TEXT},
+	{"custom_data", OBJECT}, {"customData", OBJECT},
+	{"custom_attributes", OBJECT}, {"customAttributes", OBJECT},
+};
+
 /* The next byte of a recipe; an exhausted one goes on in zeros. */
 static uint8
 next(Recipe *recipe)
@@ -76,19 +103,12 @@ add_string(Recipe *recipe)
 static void
 add_name(Recipe *recipe)
 {
-	static const char *const others[] = {
-		"externalId", "userId", "user_id", "userEmail", "user_email",
-		"userName", "user_name", "avatarUrl", "userHash", "emailHash",
-		"shopHash", "custom_data", "customData", "a", "b", "c", ""
-	};
-	int			choice = next(recipe) % (IDV_CLAIM_FIELDS + lengthof(others));
+	static const char *const others[] = {"a", "b", "c", "", "is_verified"};
+	int			choice = next(recipe) % (lengthof(fields) + lengthof(others));
 
-	const char *name = choice < IDV_CLAIM_FIELDS ?
-	idv_claim_field_name(choice) : others[choice - IDV_CLAIM_FIELDS];
-
-	/* A column that no claim names is a member like any other. */
 	appendStringInfo(&recipe->text, "\"%s\"",
-					 name != NULL ? name : idv_contact_columns[choice].name);
+					 choice < (int) lengthof(fields) ? fields[choice].name :
+					 others[choice - lengthof(fields)]);
 }
 
 static void
@@ -182,30 +202,26 @@ check_error(const ErrorData *error)
 	{
 		if (strcmp(error->message, "claim must be a JSON object") == 0)
 			return;
-		for (int i = 0; i <= IDV_CLAIM_FIELDS; i++)
+		for (size_t i = 0; i < lengthof(fields); i++)
 		{
-			const char *name = i < IDV_CLAIM_FIELDS ? idv_claim_field_name(i) : "custom_data";
-			const char *wanted = i == IDV_CLAIM_FIELDS ? "an object" :
-			i == IDV_CONTACT_EXTERNAL_ID ? "a string or a number" : "a string";
-
-			if (name != NULL &&
-				strcmp(error->message,
+			if (strcmp(error->message,
 					   psprintf("field \"%s\" of the claim must be %s",
-								name, wanted)) == 0)
+								fields[i].name, fields[i].wanted)) == 0)
 				return;
+			for (size_t j = 0; j < lengthof(fields); j++)
+				if (i != j &&
+					strcmp(error->message,
+						   psprintf("fields \"%s\" and \"%s\" of the claim differ",
+									fields[i].name, fields[j].name)) == 0)
+					return;
 		}
 	}
 	if (error->sqlerrcode == ERRCODE_PROGRAM_LIMIT_EXCEEDED)
-		for (int i = 0; i <= IDV_CLAIM_FIELDS; i++)
-		{
-			const char *name = i < IDV_CLAIM_FIELDS ? idv_claim_field_name(i) : "custom_data";
-
-			if (name != NULL &&
-				strcmp(error->message,
+		for (size_t i = 0; i < lengthof(fields); i++)
+			if (strcmp(error->message,
 					   psprintf("field \"%s\" of the claim is too large",
-								name)) == 0)
+								fields[i].name)) == 0)
 				return;
-		}
 
 	fprintf(stderr, "unexpected error: %s\n", error->message);
 	abort();
