@@ -56,21 +56,23 @@ CREATE TABLE idverify.apps (
 	name				text NOT NULL,
 	on_unverified		idverify.claim_policy NOT NULL DEFAULT 'drop',
 	signed_field		idverify.signed_field NOT NULL DEFAULT 'either',
+	on_wrong_hash		idverify.claim_policy,
 	grace				interval NOT NULL DEFAULT '24 hours'
 						CHECK (grace >= '0' AND grace <= '30 days'),
 	revealable			boolean NOT NULL DEFAULT false,
 	confirm_rotation	boolean NOT NULL DEFAULT false,
-	last_rotated_at		timestamptz
+	last_generation		integer NOT NULL DEFAULT 0
 );
 
 COMMENT ON TABLE idverify.apps IS 'widgets whose visitors are verified, and their policy';
 COMMENT ON COLUMN idverify.apps.app_key IS 'public name of the app, which its widget sends';
 COMMENT ON COLUMN idverify.apps.on_unverified IS 'what becomes of a claim that does not verify';
+COMMENT ON COLUMN idverify.apps.on_wrong_hash IS 'the same where a user_hash was presented and is wrong; null: as on_unverified';
 COMMENT ON COLUMN idverify.apps.signed_field IS 'which field the app''s servers sign';
 COMMENT ON COLUMN idverify.apps.grace IS 'how long a replaced secret keeps verifying, at most 30 days';
 COMMENT ON COLUMN idverify.apps.revealable IS 'may idverify_reveal show the secret again';
 COMMENT ON COLUMN idverify.apps.confirm_rotation IS 'must idverify_rotate be told confirm => ''ROTATE''';
-COMMENT ON COLUMN idverify.apps.last_rotated_at IS 'when another secret last became current; null until then';
+COMMENT ON COLUMN idverify.apps.last_generation IS 'number of the newest secret that it ever had: none is numbered twice';
 
 REVOKE ALL ON TABLE idverify.apps FROM PUBLIC;
 
@@ -84,26 +86,31 @@ REVOKE ALL ON TABLE idverify.apps FROM PUBLIC;
 CREATE TABLE idverify.secrets (
 	app_id		integer NOT NULL,
 	generation	integer NOT NULL CHECK (generation > 0),
+	signer		text COLLATE "C" NOT NULL DEFAULT 'main'
+				CHECK (signer <> '' AND char_length(signer) <= 64),
 	state		idverify.secret_state NOT NULL,
 	sealed		bytea NOT NULL,
 	key_id		integer NOT NULL,
 	hint		text NOT NULL CHECK (char_length(hint) <= 4),
 	created_at	timestamptz NOT NULL DEFAULT now(),
+	rotated_at	timestamptz,
 	expires_at	timestamptz,
 	PRIMARY KEY (app_id, generation),
 	CHECK ((state = 'previous') = (expires_at IS NOT NULL))
 );
 
-CREATE UNIQUE INDEX secrets_one_current ON idverify.secrets (app_id)
+CREATE UNIQUE INDEX secrets_one_current ON idverify.secrets (app_id, signer)
 	WHERE state = 'current';
-CREATE UNIQUE INDEX secrets_one_staged ON idverify.secrets (app_id)
+CREATE UNIQUE INDEX secrets_one_staged ON idverify.secrets (app_id, signer)
 	WHERE state = 'staged';
 
 COMMENT ON TABLE idverify.secrets IS 'identity secrets, sealed under a master key that is not in the database';
 COMMENT ON COLUMN idverify.secrets.generation IS '1, 2, 3 ... for each app';
+COMMENT ON COLUMN idverify.secrets.signer IS 'who signs with it: a site, an app for telephones, a server; a claim is right if any of them signed it';
 COMMENT ON COLUMN idverify.secrets.sealed IS 'the secret, by AES-256-GCM, bound to its app and generation';
 COMMENT ON COLUMN idverify.secrets.key_id IS 'id of the master key that sealed it';
 COMMENT ON COLUMN idverify.secrets.hint IS 'its last four characters';
+COMMENT ON COLUMN idverify.secrets.rotated_at IS 'when it became current in place of another; null for a signer''s first';
 COMMENT ON COLUMN idverify.secrets.expires_at IS 'until when a previous secret verifies';
 
 REVOKE ALL ON TABLE idverify.secrets FROM PUBLIC;
@@ -421,38 +428,38 @@ COMMENT ON FUNCTION @extschema@.idverify_verdict(text, text, text, text)
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_verdict(text, text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION @extschema@.idverify_mask(app_key text)
+CREATE FUNCTION @extschema@.idverify_mask(app_key text, signer text DEFAULT NULL)
 	RETURNS text
 	LANGUAGE C
 	STABLE CALLED ON NULL INPUT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'idverify_mask';
 
-COMMENT ON FUNCTION @extschema@.idverify_mask(text)
+COMMENT ON FUNCTION @extschema@.idverify_mask(text, text)
 	IS 'the app''s current secret, masked but for its last four characters';
 
-REVOKE ALL ON FUNCTION @extschema@.idverify_mask(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idverify_mask(text, text) FROM PUBLIC;
 
-CREATE FUNCTION @extschema@.idverify_sign(app_key text, value text)
+CREATE FUNCTION @extschema@.idverify_sign(app_key text, value text, signer text DEFAULT NULL)
 	RETURNS text
 	LANGUAGE C
 	STABLE CALLED ON NULL INPUT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'idverify_sign';
 
-COMMENT ON FUNCTION @extschema@.idverify_sign(text, text)
+COMMENT ON FUNCTION @extschema@.idverify_sign(text, text, text)
 	IS 'the user_hash of value by the app''s current secret';
 
-REVOKE ALL ON FUNCTION @extschema@.idverify_sign(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idverify_sign(text, text, text) FROM PUBLIC;
 
-CREATE FUNCTION @extschema@.idverify_reveal(app_key text)
+CREATE FUNCTION @extschema@.idverify_reveal(app_key text, signer text DEFAULT NULL)
 	RETURNS text
 	LANGUAGE C
 	STABLE CALLED ON NULL INPUT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'idverify_reveal';
 
-COMMENT ON FUNCTION @extschema@.idverify_reveal(text)
+COMMENT ON FUNCTION @extschema@.idverify_reveal(text, text)
 	IS 'the app''s current secret, where the app is revealable';
 
-REVOKE ALL ON FUNCTION @extschema@.idverify_reveal(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idverify_reveal(text, text) FROM PUBLIC;
 
 
 --
@@ -468,6 +475,7 @@ CREATE FUNCTION @extschema@.idverify_create_app(
 	grace interval DEFAULT '24 hours',
 	revealable boolean DEFAULT false,
 	confirm_rotation boolean DEFAULT false,
+	on_wrong_hash idverify.claim_policy DEFAULT NULL,
 	OUT identity_secret text)
 	RETURNS record
 	LANGUAGE C
@@ -475,61 +483,92 @@ CREATE FUNCTION @extschema@.idverify_create_app(
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'idverify_create_app';
 
-COMMENT ON FUNCTION @extschema@.idverify_create_app(text, text, text, idverify.claim_policy, idverify.signed_field, interval, boolean, boolean)
+COMMENT ON FUNCTION @extschema@.idverify_create_app(text, text, text, idverify.claim_policy, idverify.signed_field, interval, boolean, boolean, idverify.claim_policy)
 	IS 'make an app and its first secret, which is shown this once; or import the secret of another product';
 
-REVOKE ALL ON FUNCTION @extschema@.idverify_create_app(text, text, text, idverify.claim_policy, idverify.signed_field, interval, boolean, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idverify_create_app(text, text, text, idverify.claim_policy, idverify.signed_field, interval, boolean, boolean, idverify.claim_policy) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.idverify_rotate(
 	app_key text DEFAULT NULL,
 	confirm text DEFAULT NULL,
-	grace interval DEFAULT NULL)
+	grace interval DEFAULT NULL,
+	signer text DEFAULT NULL)
 	RETURNS text
 	LANGUAGE C
 	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'idverify_rotate';
 
-COMMENT ON FUNCTION @extschema@.idverify_rotate(text, text, interval)
+COMMENT ON FUNCTION @extschema@.idverify_rotate(text, text, interval, text)
 	IS 'mint a new current secret, shown this once; the one it replaces verifies until grace is over';
 
-REVOKE ALL ON FUNCTION @extschema@.idverify_rotate(text, text, interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idverify_rotate(text, text, interval, text) FROM PUBLIC;
 
-CREATE FUNCTION @extschema@.idverify_stage(app_key text)
+CREATE FUNCTION @extschema@.idverify_stage(app_key text, signer text DEFAULT NULL)
 	RETURNS text
 	LANGUAGE C
 	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'idverify_stage';
 
-COMMENT ON FUNCTION @extschema@.idverify_stage(text)
+COMMENT ON FUNCTION @extschema@.idverify_stage(text, text)
 	IS 'mint the next secret, shown this once; it verifies beside the current one';
 
-REVOKE ALL ON FUNCTION @extschema@.idverify_stage(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idverify_stage(text, text) FROM PUBLIC;
 
-CREATE FUNCTION @extschema@.idverify_promote(app_key text, grace interval DEFAULT NULL)
+CREATE FUNCTION @extschema@.idverify_promote(
+	app_key text,
+	grace interval DEFAULT NULL,
+	signer text DEFAULT NULL)
 	RETURNS void
 	LANGUAGE C
 	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'idverify_promote';
 
-COMMENT ON FUNCTION @extschema@.idverify_promote(text, interval)
+COMMENT ON FUNCTION @extschema@.idverify_promote(text, interval, text)
 	IS 'make the staged secret the current one';
 
-REVOKE ALL ON FUNCTION @extschema@.idverify_promote(text, interval) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idverify_promote(text, interval, text) FROM PUBLIC;
 
-CREATE FUNCTION @extschema@.idverify_revoke(app_key text)
+CREATE FUNCTION @extschema@.idverify_revoke(app_key text, signer text DEFAULT NULL)
 	RETURNS integer
 	LANGUAGE C
 	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'idverify_revoke';
 
-COMMENT ON FUNCTION @extschema@.idverify_revoke(text)
+COMMENT ON FUNCTION @extschema@.idverify_revoke(text, text)
 	IS 'end every grace window, and a staged secret, now; how many secrets stopped verifying';
 
-REVOKE ALL ON FUNCTION @extschema@.idverify_revoke(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idverify_revoke(text, text) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.idverify_add_signer(
+	app_key text,
+	signer text,
+	secret text DEFAULT NULL)
+	RETURNS text
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_add_signer';
+
+COMMENT ON FUNCTION @extschema@.idverify_add_signer(text, text, text)
+	IS 'one more signer of the app, with a secret of its own, which is shown this once; or with the secret of another product';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_add_signer(text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.idverify_drop_signer(app_key text, signer text)
+	RETURNS integer
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_drop_signer';
+
+COMMENT ON FUNCTION @extschema@.idverify_drop_signer(text, text)
+	IS 'delete a signer of the app, whose secrets stop verifying now; how many they were';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_drop_signer(text, text) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.idverify_purge()
 	RETURNS integer
@@ -539,7 +578,7 @@ CREATE FUNCTION @extschema@.idverify_purge()
 	AS 'MODULE_PATHNAME', 'idverify_purge';
 
 COMMENT ON FUNCTION @extschema@.idverify_purge()
-	IS 'delete secrets whose grace is over, if newer ones follow; how many';
+	IS 'delete secrets whose grace is over; how many';
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_purge() FROM PUBLIC;
 
@@ -746,21 +785,27 @@ CREATE VIEW idverify.app_status AS
 			THEN convert_from(decode('e280a2e280a2e280a2e280a220e280a2e280a2e280a2e280a220', 'hex'), 'UTF8')
 			ELSE '**** **** '
 		END || c.hint AS masked_secret,
-		c.generation, a.last_rotated_at,
+		c.generation, c.rotated_at AS last_rotated_at,
 		p.previous_valid_until, p.previous_secrets,
 		EXISTS (SELECT FROM idverify.secrets s
-				WHERE s.app_id = a.id AND s.state = 'staged') AS staged,
-		c.key_id
+				WHERE s.app_id = a.id AND s.signer = n.signer AND s.state = 'staged') AS staged,
+		c.key_id, n.signer
 	FROM idverify.apps a
-		LEFT JOIN idverify.secrets c ON c.app_id = a.id AND c.state = 'current'
+		LEFT JOIN LATERAL (
+			SELECT DISTINCT s.signer
+			FROM idverify.secrets s
+			WHERE s.app_id = a.id) n ON true
+		LEFT JOIN idverify.secrets c
+			ON c.app_id = a.id AND c.signer = n.signer AND c.state = 'current'
 		CROSS JOIN LATERAL (
 			SELECT max(s.expires_at) AS previous_valid_until,
 				count(*)::integer AS previous_secrets
 			FROM idverify.secrets s
-			WHERE s.app_id = a.id AND s.state = 'previous'
+			WHERE s.app_id = a.id AND s.signer = n.signer AND s.state = 'previous'
 				AND s.expires_at > clock_timestamp()) p;
 
-COMMENT ON VIEW idverify.app_status IS 'each app, its policy and the state of its secrets, for a settings page';
+COMMENT ON VIEW idverify.app_status IS 'each app, its policy, its signers and the state of their secrets, for a settings page';
+COMMENT ON COLUMN idverify.app_status.last_rotated_at IS 'when the current secret replaced another';
 COMMENT ON COLUMN idverify.app_status.previous_secrets IS 'how many previous secrets still verify';
 COMMENT ON COLUMN idverify.app_status.previous_valid_until IS 'when the last of them stops';
 

@@ -86,7 +86,22 @@ INSERT INTO situations (situation, statement) VALUES
 	('nothing staged',       $$SELECT idverify_promote('web')$$),
 	('no secret to sign with', $$SELECT idverify_sign('bare', 'alice')$$),
 	('no secret to reveal',  $$SELECT idverify_reveal('bare')$$),
-	('not revealable',       $$SELECT idverify_reveal('web')$$);
+	('not revealable',       $$SELECT idverify_reveal('web')$$),
+	('no such app',          $$SELECT idverify_add_signer('nobody', 'ios')$$),
+	('no such app',          $$SELECT idverify_drop_signer('nobody', 'ios')$$),
+	('no such signer',       $$SELECT idverify_rotate('web', signer => 'ios')$$),
+	('no such signer',       $$SELECT idverify_drop_signer('web', 'ios')$$),
+	('no such signer',       $$SELECT idverify_mask('web', E'ios\n')$$),
+	('several signers',      $$SELECT idverify_add_signer('web', 'ios'); SELECT idverify_rotate('web')$$),
+	('signer taken',         $$SELECT idverify_add_signer('web', 'main')$$),
+	('signer taken, import', $$SELECT idverify_add_signer('web', 'main', 'secret of another product')$$),
+	('secret too short',     $$SELECT idverify_add_signer('web', 'ios', 'fifteen letters')$$),
+	('signer empty',         $$SELECT idverify_add_signer('web', ' ')$$),
+	('signer too long',      $$SELECT idverify_add_signer('web', repeat('k', 65))$$),
+	('signer unprintable',   $$SELECT idverify_add_signer('web', E'new\n')$$),
+	('last signer',          $$SELECT idverify_drop_signer('web', 'main')$$),
+	('NULL signer',          $$SELECT idverify_add_signer('web', NULL)$$),
+	('NULL signer',          $$SELECT idverify_drop_signer('web', NULL)$$);
 
 -- The row of the secret was changed.  Byte 1 to 4 of a sealed secret are the id
 -- of the master key, byte 5 to 12 are known to the right one.
@@ -154,6 +169,8 @@ SELECT situation, code
 	( 8, 'no EXECUTE, check',     $$SET LOCAL ROLE regress_idverify_nobody; SELECT idverify_check('web', 'alice', NULL)$$),
 	( 9, 'no EXECUTE, rotate',    $$SET LOCAL ROLE regress_idverify_nobody; SELECT idverify_rotate('web')$$),
 	(10, 'secrets read',          $$SET LOCAL ROLE regress_idverify_nobody; SELECT * FROM idverify.secrets$$),
+	(14, 'read-only, add_signer', $$SET TRANSACTION READ ONLY; SELECT idverify_add_signer('web', 'ios')$$),
+	(15, 'read-only, drop_signer', $$SET TRANSACTION READ ONLY; SELECT idverify_drop_signer('web', 'main')$$),
 	(11, 'not a trigger',         $$SELECT idverify.note_change()$$),
 	(12, 'not a trigger',         $$SELECT idverify.drop_secrets()$$)
   ) AS t(n, situation, statement), pg_temp.report(statement)

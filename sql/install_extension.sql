@@ -50,7 +50,7 @@ DROP SCHEMA idverify;
 -- Functions that somebody has made of our library, without the extension, find
 -- nothing to work on, and say what is missing
 --
-CREATE FUNCTION test.no_mask(text) RETURNS text LANGUAGE C AS '$libdir/idverify', 'idverify_mask';
+CREATE FUNCTION test.no_mask(text, text DEFAULT NULL) RETURNS text LANGUAGE C AS '$libdir/idverify', 'idverify_mask';
 CREATE FUNCTION test.no_fold(anyelement, anyelement, regclass, boolean, boolean)
 	RETURNS TABLE (fold_id bigint, relation regclass, column_name name, moved bigint, dropped bigint)
 	LANGUAGE C AS '$libdir/idverify', 'idverify_fold';

@@ -19,7 +19,7 @@ CREATE ROLE regress_path_admin LOGIN;
 GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text), idverify_mask
 	TO regress_path_ask;
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
-	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_purge,
+	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_purge, idverify_add_signer, idverify_drop_signer,
 	idverify_rekey, idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass), idverify_add_reference, idverify_set_contacts
 	TO regress_path_admin;
 GRANT USAGE ON SCHEMA idverify TO regress_path_ask, regress_path_admin;
@@ -86,6 +86,9 @@ INSERT INTO calls.calls (who, of, call) VALUES
 	('admin', 'idverify_rotate', $$SELECT public.idverify_rotate('life') IS NOT NULL AS rotated$$),
 	('admin', 'idverify_stage', $$SELECT public.idverify_stage('life') IS NOT NULL AS staged$$),
 	('admin', 'idverify_promote', $$SELECT public.idverify_promote('life', '1 minute') IS NOT NULL AS promoted$$),
+	('admin', 'idverify_add_signer', $$SELECT public.idverify_add_signer('life', 'ios') IS NOT NULL AS added,
+		public.idverify_rotate('life', signer => 'ios') IS NOT NULL AS rotated$$),
+	('admin', 'idverify_drop_signer', $$SELECT public.idverify_drop_signer('life', 'ios') AS dropped$$),
 	('admin', 'idverify_revoke', $$SELECT public.idverify_revoke('life') AS revoked$$),
 	('admin', 'idverify_purge', $$SELECT public.idverify_purge() AS purged$$),
 	('admin', 'idverify_rekey', $$SELECT public.idverify_rekey() AS rekeyed$$),

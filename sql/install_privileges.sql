@@ -15,7 +15,7 @@ CREATE ROLE regress_idverify_nobody LOGIN;
 GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text), idverify_mask
 	TO regress_idverify_ask;
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
-	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign,
+	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_add_signer, idverify_drop_signer,
 	idverify_purge, idverify_rekey, idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass),
 	idverify_add_reference, idverify_set_contacts
 	TO regress_idverify_admin;
@@ -54,7 +54,9 @@ INSERT INTO regress_idverify.calls VALUES
 	(24, 'count(*) FROM idverify.app_status'),
 	(25, 'nextval(''idverify.apps_id_seq'')'),
 	(26, '''verified''::idverify.verdict'),
-	(27, 'idverify_set_contacts(''idverify.contacts'')');
+	(27, 'idverify_set_contacts(''idverify.contacts'')'),
+	(28, 'idverify_add_signer(''web'', ''ios'')'),
+	(29, 'idverify_drop_signer(''web'', ''ios'')');
 GRANT SELECT ON regress_idverify.calls TO PUBLIC;
 SELECT p.proname AS not_called
   FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid JOIN pg_proc p ON p.oid = d.objid
@@ -227,7 +229,8 @@ SELECT * FROM pg_temp.whole_life('settings', $$it's \x41 "secret" \\ 100 %$$);
 
 \c - :superuser
 SELECT generation, state,
-	   extract(epoch FROM expires_at) - extract(epoch FROM last_rotated_at) AS seconds
+	   extract(epoch FROM expires_at) - extract(epoch FROM (
+		SELECT last_rotated_at FROM idverify.app_status WHERE app_key = 'settings')) AS seconds
   FROM idverify.apps JOIN idverify.secrets ON app_id = id
  WHERE app_key = 'settings' AND generation = 2;
 

@@ -28,6 +28,10 @@ CREATE FUNCTION pg_temp.states(app text) RETURNS text LANGUAGE sql
 CREATE FUNCTION pg_temp.secret(app text, name text) RETURNS text LANGUAGE sql
 	RETURN (SELECT secret FROM known WHERE app_key = app AND label = name);
 
+-- when the current secret replaced another
+CREATE FUNCTION pg_temp.rotated(app text) RETURNS timestamptz LANGUAGE sql
+	RETURN (SELECT last_rotated_at FROM idverify.app_status WHERE app_key = app);
+
 --
 -- Stage: the next secret verifies at once, beside the current one
 --
@@ -37,7 +41,7 @@ INSERT INTO known (app_key, label, secret)
 INSERT INTO known (app_key, label, secret) SELECT 'web', 'second', idverify_stage('web');
 SELECT pg_temp.secret('web', 'second') ~ '^[0-9a-f]{64}$' AS secret;
 SELECT pg_temp.live('web'), pg_temp.states('web');
-SELECT expires_at, last_rotated_at
+SELECT expires_at, rotated_at
   FROM idverify.secrets JOIN idverify.apps ON id = app_id
  WHERE app_key = 'web' AND state = 'staged';
 
@@ -53,7 +57,7 @@ SELECT pg_temp.live('web'), pg_temp.states('web');
 --
 SELECT idverify_promote('web');
 SELECT pg_temp.live('web'), pg_temp.states('web');
-SELECT expires_at = last_rotated_at + '24 hours' AS by_default
+SELECT expires_at = pg_temp.rotated('web') + '24 hours' AS by_default
   FROM idverify.secrets JOIN idverify.apps ON id = app_id
  WHERE app_key = 'web' AND generation = 1;
 SELECT idverify_sign('web', 'alice') = pg_temp.user_hash(pg_temp.secret('web', 'second'), 'alice') AS sign,
@@ -74,8 +78,8 @@ BEGIN;
 SELECT pg_sleep(0.01);
 SELECT idverify_promote('web', grace => '48 hours');
 SELECT generation, expires_at = :'first_ends' AS own_countdown,
-	   expires_at = last_rotated_at + '48 hours' AS given,
-	   last_rotated_at > now() AS after_transaction_start
+	   expires_at = pg_temp.rotated('web') + '48 hours' AS given,
+	   pg_temp.rotated('web') > now() AS after_transaction_start
   FROM idverify.secrets JOIN idverify.apps ON id = app_id
  WHERE app_key = 'web' AND state = 'previous' ORDER BY generation;
 COMMIT;
@@ -84,7 +88,7 @@ SELECT pg_temp.live('web'), pg_temp.states('web');
 -- a shorter grace shortens every countdown, '0' ends everything older
 INSERT INTO known (app_key, label, secret) SELECT 'web', 'fourth', idverify_stage('web');
 SELECT idverify_promote('web', '1 hour');
-SELECT generation, expires_at = last_rotated_at + '1 hour' AS in_an_hour
+SELECT generation, expires_at = pg_temp.rotated('web') + '1 hour' AS in_an_hour
   FROM idverify.secrets JOIN idverify.apps ON id = app_id
  WHERE app_key = 'web' AND state = 'previous' ORDER BY generation;
 INSERT INTO known (app_key, label, secret) SELECT 'web', 'fifth', idverify_stage('web');
@@ -164,7 +168,7 @@ INSERT INTO known (app_key, label, secret) SELECT 'shop', 'fifth', idverify_rota
 SELECT pg_temp.states('shop');
 
 -- No generation is numbered twice, not even that of a staged secret which was
--- given up and purged: what was sealed for it would open in the other's place.
+-- given up and purged, the newest that there was: what was sealed for it would open in the other's place.
 INSERT INTO known (app_key, label, secret) SELECT 'shop', 'given up', idverify_stage('shop');
 SELECT generation AS given_up, sealed FROM idverify.secrets
  WHERE state = 'staged' AND app_id = (SELECT id FROM idverify.apps WHERE app_key = 'shop') \gset

@@ -59,7 +59,7 @@ SELECT pg_temp.states('web'), pg_temp.states('shop');
 --
 SELECT pg_temp.ends('web', 1) = pg_temp.made('web', 2) + '24 hours' AS by_default,
 	   last_rotated_at = pg_temp.made('web', 2) AS last_rotated_at
-  FROM idverify.apps WHERE app_key = 'web';
+  FROM idverify.app_status WHERE app_key = 'web';
 SELECT app_key FROM idverify_create_app('Grace', 'grace', grace => '90 minutes');
 SELECT idverify_rotate('grace') AS second \gset
 SELECT idverify_rotate('grace', NULL, '2 hours') AS third \gset

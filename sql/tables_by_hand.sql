@@ -54,6 +54,7 @@ SELECT * FROM pg_temp.altered('SELECT 1');
 -- NULL
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets ALTER sealed DROP NOT NULL; UPDATE idverify.secrets SET sealed = NULL');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets ALTER hint DROP NOT NULL; UPDATE idverify.secrets SET hint = NULL');
+SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets ALTER signer DROP NOT NULL; UPDATE idverify.secrets SET signer = NULL');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets ALTER state DROP NOT NULL; UPDATE idverify.secrets SET state = NULL');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps ALTER signed_field DROP NOT NULL; UPDATE idverify.apps SET signed_field = NULL');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps ALTER grace DROP NOT NULL; UPDATE idverify.apps SET grace = NULL');

@@ -26,6 +26,8 @@ SELECT statement, pg_temp.tried(statement)
 	$$UPDATE idverify.apps SET grace = '-1 microsecond'$$,
 	$$UPDATE idverify.apps SET grace = NULL$$,
 	$$UPDATE idverify.apps SET on_unverified = NULL$$,
+	$$UPDATE idverify.apps SET on_wrong_hash = NULL$$,
+	$$UPDATE idverify.apps SET on_wrong_hash = 'ignore'$$,
 	$$UPDATE idverify.apps SET signed_field = NULL$$,
 	$$UPDATE idverify.apps SET revealable = NULL$$,
 	$$UPDATE idverify.apps SET confirm_rotation = NULL$$,
@@ -46,6 +48,13 @@ SELECT statement, pg_temp.tried(statement)
 	$$UPDATE idverify.secrets SET state = 'revoked'$$,
 	$$UPDATE idverify.secrets SET generation = 1$$,
 	$$UPDATE idverify.secrets SET generation = 0 WHERE generation = 1$$,
+	$$UPDATE idverify.secrets SET signer = 'web'$$,
+	$$UPDATE idverify.secrets SET signer = NULL$$,
+	$$UPDATE idverify.secrets SET signer = ''$$,
+	$$UPDATE idverify.secrets SET signer = repeat('s', 64)$$,
+	$$UPDATE idverify.secrets SET signer = repeat('s', 65)$$,
+	$$UPDATE idverify.secrets SET signer = 'of ' || generation, state = 'current', expires_at = NULL$$,
+	$$UPDATE idverify.secrets SET signer = 'of ' || generation, state = 'staged', expires_at = NULL$$,
 	$$UPDATE idverify.secrets SET sealed = NULL$$,
 	$$UPDATE idverify.secrets SET hint = 'five5'$$
   ]) WITH ORDINALITY AS t(statement, n)

@@ -51,8 +51,8 @@ append_to_file("$folder/new$share/extension/idverify--1.0--1.1.sql", q{
 	ALTER TYPE idverify.claim_policy ADD VALUE 'ask' BEFORE 'drop';
 	ALTER TYPE idverify.secret_state ADD VALUE 'lost' BEFORE 'current';
 	ALTER TYPE idverify.verdict ADD VALUE 'later' BEFORE 'verified';
-	DROP FUNCTION @extschema@.idverify_mask(text);
-	CREATE FUNCTION @extschema@.idverify_mask(app_key text, later text DEFAULT NULL)
+	DROP FUNCTION @extschema@.idverify_mask(text, text);
+	CREATE FUNCTION @extschema@.idverify_mask(app_key text, signer text DEFAULT NULL, later text DEFAULT NULL)
 		RETURNS text LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL SAFE
 		AS 'MODULE_PATHNAME', 'idverify_mask';
 });
@@ -106,7 +106,7 @@ is(scalar ask($warm, "SELECT idverify_mask('web') IS NOT NULL"), 't', 'mask');
 $node->safe_psql('postgres', "ALTER EXTENSION idverify UPDATE TO '1.1'");
 all_work('tables of the next version');
 says('a function with another argument', "SELECT idverify_mask('web')",
-	qr/function idverify_mask\(\) has 2 arguments/);
+	qr/function idverify_mask\(\) has 3 arguments/);
 $node->safe_psql('postgres', "UPDATE idverify.apps SET on_unverified = 'ask'");
 says('a label that this library does not know', $calls{check}[0],
 	qr/this release of idverify does not know "ask", a value of type idverify\.claim_policy/);

@@ -51,14 +51,18 @@ app_key_of(const IdvColumns *columns, const IdvGuardedRow *row)
 	return app_key.isnull ? none : idv_text(app_key.value);
 }
 
-/*
- * The policy of an app.  What does not exist has none: the default stands in.
- */
-static IdvPolicy
-policy_of(const IdvApp *app)
+/* What stands in for the settings of an app that does not exist. */
+#define DEFAULT_SETTINGS \
+	{.on_unverified = IDV_POLICY_DROP,.on_wrong_hash = IDV_POLICY_DROP, \
+		.signed_field = IDV_SIGNED_EITHER}
+
+/* The settings of an app. */
+static IdvAppRow
+settings_of(const IdvApp *app)
 {
-	return idv_app_is_known(app) ?
-		idv_app_row(app)->on_unverified : IDV_POLICY_DROP;
+	IdvAppRow	none = DEFAULT_SETTINGS;
+
+	return idv_app_is_known(app) ? *idv_app_row(app) : none;
 }
 
 /*
@@ -83,25 +87,31 @@ judge(const IdvColumns *columns, const IdvGuardedRow *row)
 	error_context_stack = NULL;
 	app = idv_app_get(app_key_of(columns, row));
 	judgement.verdict = idv_judge(app, &claim);
-	judgement.policy = policy_of(app);
-	judgement.signed_field = idv_app_row(app)->signed_field;
+	judgement.app = settings_of(app);
 	error_context_stack = context;
 
 	return judgement;
 }
 
-/* The policy of the app that a row belongs to.  Errors: see judge(). */
-static IdvPolicy
-policy_over(const IdvColumns *columns, const IdvGuardedRow *row)
+/* The settings of the app that a row belongs to.  Errors: see judge(). */
+static IdvAppRow
+settings_over(const IdvColumns *columns, const IdvGuardedRow *row)
 {
 	ErrorContextCallback *context = error_context_stack;
-	IdvPolicy	policy;
+	IdvAppRow	settings;
 
 	error_context_stack = NULL;
-	policy = policy_of(idv_app_get(app_key_of(columns, row)));
+	settings = settings_of(idv_app_get(app_key_of(columns, row)));
 	error_context_stack = context;
 
-	return policy;
+	return settings;
+}
+
+/* What the app says about a claim that fails. */
+static IdvPolicy
+policy_of(const IdvJudgement *judgement)
+{
+	return idv_policy(&judgement->app, judgement->verdict);
 }
 
 /*
@@ -176,7 +186,7 @@ void
 idv_guard_insert(IdvColumns *columns, const TriggerData *trigger,
 				 IdvGuardedRow *row)
 {
-	IdvJudgement judgement = {IDV_ANONYMOUS, IDV_POLICY_DROP, IDV_SIGNED_EITHER};
+	IdvJudgement judgement = {.verdict = IDV_ANONYMOUS,.app = DEFAULT_SETTINGS};
 
 	set_verified(row, false);
 	if (!idv_columns_claim_nothing(columns, row))
@@ -187,7 +197,7 @@ idv_guard_insert(IdvColumns *columns, const TriggerData *trigger,
 		return;
 	if (judgement.verdict == IDV_VERIFIED)
 	{
-		if (judgement.signed_field == IDV_SIGNED_EMAIL)
+		if (judgement.app.signed_field == IDV_SIGNED_EMAIL)
 			keep_external_id(columns, row, NULL);
 		set_verified(row, true);
 		return;
@@ -199,12 +209,12 @@ idv_guard_insert(IdvColumns *columns, const TriggerData *trigger,
 	 * forgotten before the UPDATE tells what it changes.
 	 */
 	if (!idv_columns_present_hash(columns, row, NULL) &&
-		judgement.policy != IDV_POLICY_ACCEPT &&
+		policy_of(&judgement) != IDV_POLICY_ACCEPT &&
 		idv_proposed_row_exists(columns, trigger))
 		return;
 
 	note_unverified(columns, row, judgement.verdict);
-	switch (judgement.policy)
+	switch (policy_of(&judgement))
 	{
 		case IDV_POLICY_ACCEPT:
 			break;
@@ -246,8 +256,9 @@ apply_policy(const IdvColumns *columns, const IdvJudgement *judgement,
 			 IdvGuardedRow *row, const IdvGuardedRow *old, IdvOutcome verified)
 {
 	bool		was_verified = is_verified(old);
-	IdvPolicy	policy = was_verified ?
-	policy_over(columns, old) : judgement->policy;
+	IdvAppRow	app = was_verified ?
+	settings_over(columns, old) : judgement->app;
+	IdvPolicy	policy = idv_policy(&app, judgement->verdict);
 
 	note_unverified(columns, row, judgement->verdict);
 	if (policy == IDV_POLICY_REJECT)
@@ -312,7 +323,7 @@ idv_guard_update(const IdvColumns *columns, IdvGuardedRow *row,
 	judgement = judge(columns, row);
 	if (judgement.verdict == IDV_VERIFIED)
 	{
-		if (judgement.signed_field == IDV_SIGNED_EMAIL)
+		if (judgement.app.signed_field == IDV_SIGNED_EMAIL)
 			keep_external_id(columns, row,
 							 is_verified(old) && !app && !email ? old : NULL);
 		set_verified(row, true);
@@ -323,7 +334,7 @@ idv_guard_update(const IdvColumns *columns, IdvGuardedRow *row,
 	if (hash && is_verified(old))
 		return apply_policy(columns, &judgement, row, old, IDV_OUTCOME_KEEP);
 
-	identity = changes_identity(columns, judgement.signed_field, row, old);
+	identity = changes_identity(columns, judgement.app.signed_field, row, old);
 
 	/*
 	 * Whoever only takes away claims nothing.  A person must be able to be
@@ -405,7 +416,7 @@ update_unnamed(const IdvColumns *columns, IdvGuardedRow *row,
 	{
 		IdvJudgement judgement = judge(columns, row);
 
-		if (changes_identity(columns, judgement.signed_field, row, old))
+		if (changes_identity(columns, judgement.app.signed_field, row, old))
 		{
 			judgement.verdict = row->of[IDV_ROLE_USER_HASH].isnull ?
 				IDV_UNSIGNED : IDV_MISMATCH;
@@ -456,15 +467,15 @@ idv_guard_conflict(IdvColumns *columns, const TriggerData *trigger,
 	if (judgement.verdict == IDV_VERIFIED)
 	{
 		if (is_what_was_signed(columns, trigger, proposed,
-							   judgement.signed_field, &claimed, row, old))
+							   judgement.app.signed_field, &claimed, row, old))
 		{
 			bool		same = !is_changed(columns, IDV_ROLE_APP_KEY, row, old) &&
 			!is_changed(columns, IDV_ROLE_EMAIL, row, old);
 
 			/* The signature counts for the spelling that was signed. */
-			if (signed_role(columns, judgement.signed_field, row) == IDV_ROLE_EMAIL)
+			if (signed_role(columns, judgement.app.signed_field, row) == IDV_ROLE_EMAIL)
 				row->of[IDV_ROLE_EMAIL] = claimed.of[IDV_ROLE_EMAIL];
-			if (judgement.signed_field == IDV_SIGNED_EMAIL)
+			if (judgement.app.signed_field == IDV_SIGNED_EMAIL)
 				keep_external_id(columns, row,
 								 is_verified(old) && same ? old : NULL);
 			set_verified(row, true);

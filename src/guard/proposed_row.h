@@ -13,12 +13,11 @@
 #include "guard/guard_columns.h"
 #include "verdict/verdict.h"
 
-/* What the claim of a row is worth, and what the app says about it. */
+/* What the claim of a row is worth, and to which app. */
 typedef struct IdvJudgement
 {
 	IdvVerdict	verdict;
-	IdvPolicy	policy;			/* for a claim that fails */
-	IdvSignedField signed_field;
+	IdvAppRow	app;			/* the defaults if there is no such app */
 } IdvJudgement;
 
 /* The row that the guard judged last as an INSERT. */

@@ -443,7 +443,7 @@ identify(FunctionCallInfo fcinfo, const pg_uuid_t *visitor)
 	if (call.verdict == IDV_VERIFIED)
 		identify_verified(&call);
 	else if (call.verdict == IDV_ANONYMOUS ||
-			 call.app.on_unverified != IDV_POLICY_REJECT)
+			 idv_policy(&call.app, call.verdict) != IDV_POLICY_REJECT)
 		identify_visitor(&call);
 	else
 		identify_refused(&call);

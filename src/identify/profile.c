@@ -167,7 +167,7 @@ bool
 idv_set_visitor_claim(IdvContactRow *contact, const IdvIdentification *call)
 {
 	bool		anonymous = call->verdict == IDV_ANONYMOUS;
-	bool		accepted = call->app.on_unverified == IDV_POLICY_ACCEPT;
+	bool		accepted = idv_policy(&call->app, call->verdict) == IDV_POLICY_ACCEPT;
 	bool		changed = false;
 
 	if (accepted && !anonymous)

@@ -37,6 +37,7 @@
 
 #include "secrets/keyring.h"
 #include "secrets/sealed_secret.h"
+#include "secrets/signer.h"
 #include "server/hide_statement.h"
 #include "tables/changes.h"
 
@@ -61,6 +62,7 @@ typedef struct CachedSecret
 	IdvHmac    *ready;			/* NULL unless opening is IDV_OPENED */
 	IdvOpening	opening;
 	IdvSecretState state;
+	IdvText		signer;			/* its bytes follow those of the app key */
 	TimestampTz expires_at;		/* DT_NOEND unless state is previous */
 	int32		generation;
 	int32		key_id;
@@ -179,6 +181,7 @@ open_secret(CachedSecret *secret, int32 app_id, const IdvSecretRow *row)
 	size_t		plain_len;
 
 	secret->state = row->state;
+	secret->signer = row->signer;
 	secret->generation = row->generation;
 	secret->key_id = row->key_id;
 	secret->expires_at = row->expires_at;
@@ -249,6 +252,8 @@ load_app(IdvText app_key)
 	bool		found;
 	IdvApp	   *app;
 	AppSlot    *slot;
+	Size		signers = 0;
+	char	   *end;
 	ListCell   *cell;
 
 	/* Here locks are waited for, which may be logged; a guard's INSERT, too. */
@@ -269,15 +274,19 @@ load_app(IdvText app_key)
 		}
 	}
 	rows = without_untried(rows);
+	foreach(cell, rows)
+		signers += ((IdvSecretRow *) lfirst(cell))->signer.len;
 
 	app = MemoryContextAllocZero(cache_context,
 								 offsetof(IdvApp, secrets) +
 								 list_length(rows) * sizeof(CachedSecret) +
-								 app_key.len);
+								 app_key.len + signers);
 	app->hash = hash_app_key(app_key);
 	app->app_key.bytes = (char *) &app->secrets[list_length(rows)];
 	app->app_key.len = app_key.len;
-	memcpy(unconstify(char *, app->app_key.bytes), app_key.bytes, app_key.len);
+	end = unconstify(char *, app->app_key.bytes);
+	memcpy(end, app_key.bytes, app_key.len);
+	end += app_key.len;
 	app->known = known;
 	app->fleeting = !watched;
 	app->row = row;
@@ -294,6 +303,9 @@ load_app(IdvText app_key)
 
 		cache_weight++;
 		open_secret(secret, row.id, lfirst(cell));
+		memcpy(end, secret->signer.bytes, secret->signer.len);
+		secret->signer.bytes = end;
+		end += secret->signer.len;
 
 		/* The ring may be mended any time, without anybody telling us. */
 		if (secret->opening != IDV_OPENED &&
@@ -458,19 +470,30 @@ idv_app_match(const IdvApp *app, IdvText value,
 
 /*
  * idv_app_sign
- *		Make the user_hash of value with the app's current secret.
+ *		Make the user_hash of value with a signer's current secret.
  *
  * value		in UTF-8
+ * signer		NULL for the only one there is
  *
- * Returns false if the app has no current secret; raises its error if it does
- * not open.
+ * Returns false if the signer has no current secret; raises its error if it does
+ * not open.  Other errors: see idv_signer_choose().
  */
 bool
-idv_app_sign(uint8 user_hash[IDV_HMAC_LEN], const IdvApp *app, IdvText value)
+idv_app_sign(uint8 user_hash[IDV_HMAC_LEN], const IdvApp *app, IdvText value,
+			 NullableDatum signer)
 {
-	const CachedSecret *current = &app->secrets[0];
+	const CachedSecret *current = NULL;
+	List	   *signers = NIL;
+	IdvText		chosen;
 
-	if (app->nsecrets == 0 || current->state != IDV_STATE_CURRENT)
+	for (int i = 0; i < app->nsecrets; i++)
+		signers = lappend(signers, unconstify(IdvText *, &app->secrets[i].signer));
+	chosen = idv_signer_choose(signers, signer);
+	for (int i = 0; i < app->nsecrets; i++)
+		if (app->secrets[i].state == IDV_STATE_CURRENT &&
+			idv_text_is_same(app->secrets[i].signer, chosen))
+			current = &app->secrets[i];
+	if (current == NULL)
 		return false;
 
 	if (current->ready == NULL)

@@ -34,6 +34,7 @@ extern IdvMatch idv_app_match(const IdvApp *app, IdvText value,
 							  const uint8 user_hash[IDV_HMAC_LEN],
 							  bool try_expired);
 extern bool idv_app_sign(uint8 user_hash[IDV_HMAC_LEN],
-						 const IdvApp *app, IdvText value);
+						 const IdvApp *app, IdvText value,
+						 NullableDatum signer);
 
 #endif							/* IDV_APP_CACHE_H */

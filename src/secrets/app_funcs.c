@@ -30,6 +30,7 @@
 #include "secrets/app_cache.h"
 #include "secrets/new_secret.h"
 #include "secrets/sealed_secret.h"
+#include "secrets/signer.h"
 #include "server/query.h"
 #include "server/sqlfunc.h"
 #include "tables/apps.h"
@@ -43,28 +44,6 @@ IDV_ENTRY(idverify_create_app);
 IDV_ENTRY(idverify_sign);
 IDV_ENTRY(idverify_mask);
 IDV_ENTRY(idverify_reveal);
-
-/*
- * Refuse an app key that is empty, too long or not printable.  22023.
- *
- * It is quoted in log lines, so it must not be able to break one.
- */
-static void
-check_app_key(IdvText key)
-{
-	bool		printable = idv_text_is_printable(key);
-	bool		blank = idv_is_blank(key.bytes, key.len);
-
-	if (blank || !printable ||
-		pg_mbstrlen_with_len(key.bytes, (int) key.len) > IDV_APP_KEY_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 blank ? errmsg("app_key must not be empty") :
-				 !printable ? errmsg("app_key has characters that cannot be printed") :
-				 errmsg("app_key is too long"),
-				 errhint("An app_key has 1 to %d printable characters; leave it out to have one generated.",
-						 IDV_APP_KEY_MAX)));
-}
 
 /* Make an app key: app_ and 32 hex digits. */
 static Datum
@@ -81,37 +60,15 @@ generate_app_key(void)
 	return PointerGetDatum(cstring_to_text_with_len(key, sizeof(key)));
 }
 
-/* Read a secret that another product made: the bytes it is.  22023. */
-static IdvText
-imported_secret(Datum secret)
-{
-	IdvText		bytes;
-	IdvTextStatus status = idv_text_utf8(&bytes, secret, IDV_SECRET_MAX);
-
-	if (status == IDV_TEXT_NOT_UTF8)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the secret has no equivalent in UTF-8"),
-				 errhint("Leave it out to have one generated.")));
-	if (status == IDV_TEXT_TOO_LONG || bytes.len < IDV_SECRET_MIN)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the secret is too %s",
-						status == IDV_TEXT_TOO_LONG ? "long" : "short"),
-				 errdetail("A secret has %d to %d bytes in UTF-8.",
-						   IDV_SECRET_MIN, IDV_SECRET_MAX),
-				 errhint("Pass it as the other product shows it, or leave it out to have one generated.")));
-	return bytes;
-}
-
 /*
  * idverify_create_app(name text, INOUT app_key text, secret text,
  *		on_unverified idverify.claim_policy, signed_field idverify.signed_field,
  *		grace interval, revealable boolean, confirm_rotation boolean,
- *		OUT identity_secret text)
+ *		on_wrong_hash idverify.claim_policy, OUT identity_secret text)
  *
  * Makes an app and its first secret, which is returned this once; null where
- * the secret was imported.  22004 for a null name or policy, 22023 for a bad
+ * the secret was imported.  on_wrong_hash may be null, for the same as
+ * on_unverified.  22004 for another null but that of app_key or secret, 22023 for a bad
  * app_key, grace or secret, 23505 for an app_key that is taken, F0000 without
  * a key ring.
  */
@@ -123,18 +80,17 @@ idverify_create_app(PG_FUNCTION_ARGS)
 		"grace", "revealable", "confirm_rotation"
 	};
 	Oid			types[] = {TEXTOID, TEXTOID, InvalidOid, InvalidOid,
-	INTERVALOID, BOOLOID, BOOLOID};
+	INTERVALOID, BOOLOID, BOOLOID, InvalidOid};
 	Datum		values[lengthof(types)];
 	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
 	bool		imports = !PG_ARGISNULL(2);
 	TupleDesc	desc;
 	Datum		result[2];
 	bool		nulls[2] = {false, imports};
-	int32		app_id;
-	TimestampTz now;
+	IdvSecretPlace place = {.signer = {IDV_MAIN_SIGNER, strlen(IDV_MAIN_SIGNER)},.state = "current"};
 	IdvNewSecret minted;
 
-	idv_expect_arguments(fcinfo, 8);
+	idv_expect_arguments(fcinfo, 9);
 	if (imports)
 		error_context_stack = &hide;
 
@@ -142,7 +98,7 @@ idverify_create_app(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
-	for (int i = 0; i < PG_NARGS(); i++)
+	for (int i = 0; i < (int) lengthof(names); i++)
 		if (i != 1 && i != 2)
 			(void) idv_argument(fcinfo->args[i], names[i], i == 0 ?
 								"Say what the app is called." :
@@ -151,33 +107,34 @@ idverify_create_app(PG_FUNCTION_ARGS)
 
 	values[0] = PG_GETARG_DATUM(0);
 	if (!PG_ARGISNULL(1))
-		check_app_key(idv_text(PG_GETARG_DATUM(1)));
+		idv_check_name("app_key", idv_text(PG_GETARG_DATUM(1)), IDV_APP_KEY_MAX);
 	values[1] = PG_ARGISNULL(1) ? generate_app_key() : PG_GETARG_DATUM(1);
 	for (int i = 2; i < (int) lengthof(values); i++)
 		values[i] = PG_GETARG_DATUM(i + 1);
 	types[2] = get_fn_expr_argtype(fcinfo->flinfo, 3);
 	types[3] = get_fn_expr_argtype(fcinfo->flinfo, 4);
+	types[7] = get_fn_expr_argtype(fcinfo->flinfo, 8);
 	result[0] = values[1];
 
 	SPI_connect();
 	if (idv_query("INSERT INTO idverify.apps (name, app_key, on_unverified,"
-				  " signed_field, grace, revealable, confirm_rotation)"
-				  " VALUES ($1, $2, $3, $4, $5, $6, $7)"
+				  " signed_field, grace, revealable, confirm_rotation, on_wrong_hash)"
+				  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 				  " ON CONFLICT (app_key) DO NOTHING RETURNING id",
-				  lengthof(types), types, values, NULL) == 0)
+				  lengthof(types), types, values,
+				  PG_ARGISNULL(8) ? "       n" : NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("app \"%s\" already exists",
 						TextDatumGetCString(values[1])),
 				 errhint("Choose another app_key, or give that app a new secret with idverify_rotate.")));
-	app_id = DatumGetInt32(idv_query_value(SPI_tuptable, 0, 1, INT4OID));
-	now = GetCurrentTimestamp();
+	place.app_id = DatumGetInt32(idv_query_value(SPI_tuptable, 0, 1, INT4OID));
+	place.now = GetCurrentTimestamp();
 
 	if (imports)
-		idv_secret_add(app_id, "current", imported_secret(PG_GETARG_DATUM(2)),
-					   idv_text_hint(PG_GETARG_TEXT_PP(2)), now);
+		idv_secret_import(&place, PG_GETARG_DATUM(2));
 	else
-		idv_secret_mint(&minted, app_id, "current", now);
+		idv_secret_mint(&minted, &place);
 	SPI_finish();
 
 	result[1] = imports ? (Datum) 0 : idv_secret_hand_out(&minted);
@@ -198,34 +155,49 @@ app_argument(NullableDatum app_key)
 	return app;
 }
 
-/* The row of an app's current secret, or NULL. */
+/* The row of a signer's current secret, or NULL. */
 static const IdvSecretRow *
-current_secret(int32 app_id)
+current_secret(int32 app_id, NullableDatum signer)
 {
 	List	   *secrets = idv_secrets_read(app_id);
-	const IdvSecretRow *first = secrets == NIL ? NULL : linitial(secrets);
+	List	   *signers = NIL;
+	IdvText		chosen;
+	ListCell   *cell;
 
-	return first && first->state == IDV_STATE_CURRENT ? first : NULL;
+	foreach(cell, secrets)
+		signers = lappend(signers, &((IdvSecretRow *) lfirst(cell))->signer);
+	chosen = idv_signer_choose(signers, signer);
+	foreach(cell, secrets)
+	{
+		const IdvSecretRow *secret = lfirst(cell);
+
+		if (secret->state == IDV_STATE_CURRENT &&
+			idv_text_is_same(secret->signer, chosen))
+			return secret;
+	}
+	return NULL;
 }
 
 /*
- * idverify_sign(app_key text, value text) returns text
+ * idverify_sign(app_key text, value text, signer text) returns text
  *
- * The user_hash of value by the app's current secret: 64 lower-case hex
- * digits.  42704 for an unknown app, 22004 for a null, 22023 for a value that
- * is empty, too long or not representable in UTF-8, 55000 where there is no
+ * The user_hash of value by a signer's current secret: 64 lower-case hex
+ * digits.  42704 for an unknown app or signer, 22004 for another null than that
+ * of signer, 22023 for a value that is empty, too long or not representable in
+ * UTF-8, or for a null signer where there are several, 55000 where there is no
  * current secret.
  */
 Datum
 idverify_sign(PG_FUNCTION_ARGS)
 {
-	IdvText		app_key = idv_app_key_argument(fcinfo->args[0]);
+	IdvText		app_key;
 	const IdvApp *app;
 	IdvText		value;
 	uint8		user_hash[IDV_HMAC_LEN];
 	char		digits[2 * IDV_HMAC_LEN];
 
-	idv_expect_arguments(fcinfo, 2);
+	idv_expect_arguments(fcinfo, 3);
+	app_key = idv_app_key_argument(fcinfo->args[0]);
 	switch (idv_text_utf8(&value, idv_argument(fcinfo->args[1], "value", SIGN_HINT),
 						  IDV_IDENTITY_MAX))
 	{
@@ -255,7 +227,7 @@ idverify_sign(PG_FUNCTION_ARGS)
 	app = idv_app_get(app_key);
 	if (!idv_app_is_known(app))
 		idv_report_unknown_app(app_key);
-	if (!idv_app_sign(user_hash, app, value))
+	if (!idv_app_sign(user_hash, app, value, fcinfo->args[2]))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the app has no secret to sign with"),
@@ -266,46 +238,51 @@ idverify_sign(PG_FUNCTION_ARGS)
 }
 
 /*
- * idverify_mask(app_key text) returns text
+ * idverify_mask(app_key text, signer text) returns text
  *
- * The app's current secret, masked but for its last four characters; null if
- * it has none.  Needs no master key.  42704 for an unknown app, 22004 for a
- * null.
+ * A signer's current secret, masked but for its last four characters; null if
+ * it has none.  Needs no master key.  42704 for an unknown app or signer, 22004
+ * for a null app_key, 22023 for a null signer where there are several.
  */
 Datum
 idverify_mask(PG_FUNCTION_ARGS)
 {
-	IdvAppRow	app = app_argument(fcinfo->args[0]);
-	const IdvSecretRow *current = current_secret(app.id);
+	IdvAppRow	app;
+	const IdvSecretRow *current;
 
-	idv_expect_arguments(fcinfo, 1);
+	idv_expect_arguments(fcinfo, 2);
+	app = app_argument(fcinfo->args[0]);
+	current = current_secret(app.id, fcinfo->args[1]);
 	if (current == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(idv_text_mask(current->hint));
 }
 
 /*
- * idverify_reveal(app_key text) returns text
+ * idverify_reveal(app_key text, signer text) returns text
  *
- * The app's current secret, where the app is revealable.  42704 for an unknown
- * app, 22004 for a null, 55000 if the app is not revealable or has no secret.
+ * A signer's current secret, where the app is revealable.  42704 for an unknown
+ * app or signer, 22004 for a null app_key, 22023 for a null signer where there
+ * are several, 55000 if the app is not revealable or the signer has no secret.
  */
 Datum
 idverify_reveal(PG_FUNCTION_ARGS)
 {
-	IdvAppRow	app = app_argument(fcinfo->args[0]);
-	const IdvSecretRow *current = current_secret(app.id);
+	IdvAppRow	app;
+	const IdvSecretRow *current;
 	uint8		secret[IDV_SECRET_MAX];
 	size_t		secret_len;
 	IdvOpening	opening;
 	text	   *result;
 
-	idv_expect_arguments(fcinfo, 1);
+	idv_expect_arguments(fcinfo, 2);
+	app = app_argument(fcinfo->args[0]);
 	if (!app.revealable)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the secret of this app cannot be revealed"),
 				 errhint("Make a new one with idverify_rotate: the old one goes on verifying for the grace window.")));
+	current = current_secret(app.id, fcinfo->args[1]);
 	if (current == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -77,48 +77,97 @@ check_number(int32 app_id, TimestampTz now)
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("too many secrets of this app verify"),
-			 errdetail("An app can have %d: one current, one staged, and previous ones whose grace is not over.",
+			 errdetail("An app can have %d: one current and one staged of each signer, and previous ones whose grace is not over.",
 					   IDV_LIVE_MAX),
-			 errhint("End the grace windows with idverify_revoke, or rotate with grace => '0'.")));
+			 errhint("End grace windows with idverify_revoke, rotate with grace => '0', or drop a signer with idverify_drop_signer.")));
 }
 
 /*
- * idv_secret_add
- *		Seal a secret and add it to its app as a new generation.
+ * The number of an app's next secret.
+ *
+ * The app keeps count, since its newest secret may have been deleted: no
+ * generation may be numbered twice, or a sealed secret would open in the place
+ * of another.  Rows that somebody has put there by hand count, too.
+ */
+static int32
+next_generation(int32 app_id)
+{
+	Oid			types[] = {INT4OID};
+	Datum		values[] = {Int32GetDatum(app_id)};
+
+	if (idv_query("UPDATE idverify.apps SET last_generation = 1 + greatest(last_generation,"
+				  " (SELECT max(generation) FROM idverify.secrets WHERE app_id = $1))"
+				  " WHERE id = $1 RETURNING last_generation",
+				  lengthof(types), types, values, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("app %d was not updated", app_id),
+				 errhint("Look for a trigger on idverify.apps.")));
+	return DatumGetInt32(idv_query_value(SPI_tuptable, 0, 1, INT4OID));
+}
+
+/*
+ * Seal a secret and add it to its app as a new generation.
  *
  * The caller has locked the app.  F0000 if there is no key ring, 54000 if the app
  * has as many secrets that verify as it may have.
  */
-void
-idv_secret_add(int32 app_id, const char *state, IdvText secret,
-			   const text *hint, TimestampTz now)
+static void
+add_secret(const IdvSecretPlace *place, IdvText secret, const text *hint)
 {
-	Oid			max_types[] = {INT4OID};
-	Oid			types[] = {INT4OID, INT4OID, TEXTOID, BYTEAOID, INT4OID,
-	TEXTOID, TIMESTAMPTZOID};
+	Oid			types[] = {INT4OID, INT4OID, TEXTOID, TEXTOID, BYTEAOID,
+	INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
 	Datum		values[lengthof(types)];
 	int32		generation;
 	int32		key_id;
 
-	check_number(app_id, now);
-	values[0] = Int32GetDatum(app_id);
-	idv_query("SELECT coalesce(max(generation), 0) + 1 FROM idverify.secrets"
-			  " WHERE app_id = $1",
-			  1, max_types, values, NULL);
-	generation = DatumGetInt32(idv_query_value(SPI_tuptable, 0, 1, INT4OID));
+	check_number(place->app_id, place->now);
+	generation = next_generation(place->app_id);
 
+	values[0] = Int32GetDatum(place->app_id);
 	values[1] = Int32GetDatum(generation);
-	values[2] = CStringGetTextDatum(state);
-	values[3] = PointerGetDatum(idv_sealed_make(app_id, generation,
+	values[2] = idv_text_datum(place->signer);
+	values[3] = CStringGetTextDatum(place->state);
+	values[4] = PointerGetDatum(idv_sealed_make(place->app_id, generation,
 												(const uint8 *) secret.bytes,
 												secret.len, &key_id));
-	values[4] = Int32GetDatum(key_id);
-	values[5] = PointerGetDatum(hint);
-	values[6] = TimestampTzGetDatum(now);
+	values[5] = Int32GetDatum(key_id);
+	values[6] = PointerGetDatum(hint);
+	values[7] = TimestampTzGetDatum(place->now);
+	values[8] = values[7];
 	idv_query("INSERT INTO idverify.secrets"
-			  " (app_id, generation, state, sealed, key_id, hint, created_at)"
-			  " VALUES ($1, $2, $3::idverify.secret_state, $4, $5, $6, $7)",
-			  lengthof(types), types, values, NULL);
+			  " (app_id, generation, signer, state, sealed, key_id, hint, created_at, rotated_at)"
+			  " VALUES ($1, $2, $3, $4::idverify.secret_state, $5, $6, $7, $8, $9)",
+			  lengthof(types), types, values,
+			  place->rotated ? NULL : "        n");
+}
+
+/*
+ * idv_secret_import
+ *		Add a secret that another product made: the bytes it is, in UTF-8.
+ *
+ * 22023 for one that cannot be.  Other errors: see add_secret().
+ */
+void
+idv_secret_import(const IdvSecretPlace *place, Datum secret)
+{
+	IdvText		bytes;
+	IdvTextStatus status = idv_text_utf8(&bytes, secret, IDV_SECRET_MAX);
+
+	if (status == IDV_TEXT_NOT_UTF8)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the secret has no equivalent in UTF-8"),
+				 errhint("Leave it out to have one generated.")));
+	if (status == IDV_TEXT_TOO_LONG || bytes.len < IDV_SECRET_MIN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the secret is too %s",
+						status == IDV_TEXT_TOO_LONG ? "long" : "short"),
+				 errdetail("A secret has %d to %d bytes in UTF-8.",
+						   IDV_SECRET_MIN, IDV_SECRET_MAX),
+				 errhint("Pass it as the other product shows it, or leave it out to have one generated.")));
+	add_secret(place, bytes, idv_text_hint(DatumGetTextPP(secret)));
 }
 
 /*
@@ -126,7 +175,7 @@ idv_secret_add(int32 app_id, const char *state, IdvText secret,
  *		Mint a secret and add it to its app: 64 hex digits, which are the key.
  */
 void
-idv_secret_mint(IdvNewSecret *minted, int32 app_id, const char *state, TimestampTz now)
+idv_secret_mint(IdvNewSecret *minted, const IdvSecretPlace *place)
 {
 	IdvText		secret = {minted->digits, IDV_MINTED_LEN};
 	uint8		random[IDV_MINTED_BYTES];
@@ -140,7 +189,7 @@ idv_secret_mint(IdvNewSecret *minted, int32 app_id, const char *state, Timestamp
 	OPENSSL_cleanse(random, sizeof(random));
 
 	digits = cstring_to_text_with_len(minted->digits, IDV_MINTED_LEN);
-	idv_secret_add(app_id, state, secret, idv_text_hint(digits), now);
+	add_secret(place, secret, idv_text_hint(digits));
 	OPENSSL_cleanse(VARDATA(digits), IDV_MINTED_LEN);
 }
 

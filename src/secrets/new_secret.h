@@ -17,6 +17,16 @@
 #define IDV_MINTED_BYTES	32	/* of randomness in a secret of ours */
 #define IDV_MINTED_LEN		(2 * IDV_MINTED_BYTES)
 
+/* Where a secret goes. */
+typedef struct IdvSecretPlace
+{
+	int32		app_id;
+	IdvText		signer;
+	const char *state;
+	bool		rotated;		/* it is current in place of another */
+	TimestampTz now;
+} IdvSecretPlace;
+
 /* The fresh secret of one function call.  Wiped when it is handed out. */
 typedef struct IdvNewSecret
 {
@@ -25,10 +35,8 @@ typedef struct IdvNewSecret
 
 extern bool idv_grace_read(int64 *usecs, const Interval *grace);
 extern int64 idv_grace_argument(const Interval *grace);
-extern void idv_secret_add(int32 app_id, const char *state, IdvText secret,
-						   const text *hint, TimestampTz now);
-extern void idv_secret_mint(IdvNewSecret *minted, int32 app_id, const char *state,
-							TimestampTz now);
+extern void idv_secret_import(const IdvSecretPlace *place, Datum secret);
+extern void idv_secret_mint(IdvNewSecret *minted, const IdvSecretPlace *place);
 extern Datum idv_secret_hand_out(IdvNewSecret *minted);
 
 #endif							/* IDV_NEW_SECRET_H */

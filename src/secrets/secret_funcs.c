@@ -29,13 +29,14 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "server/as_installed.h"
+#include "secrets/keyring.h"
+#include "secrets/locked_app.h"
+#include "secrets/new_secret.h"
+#include "secrets/sealed_secret.h"
+#include "secrets/signer.h"
 #include "server/query.h"
 #include "server/sqlfunc.h"
-#include "secrets/keyring.h"
-#include "secrets/new_secret.h"
 #include "tables/apps.h"
-#include "secrets/sealed_secret.h"
 
 /* How many rows idverify_rekey() reads at a time. */
 #define REKEY_BATCH			100
@@ -46,36 +47,6 @@ IDV_ENTRY(idverify_promote);
 IDV_ENTRY(idverify_revoke);
 IDV_ENTRY(idverify_purge);
 IDV_ENTRY(idverify_rekey);
-
-/* An app whose row we have locked. */
-typedef struct LockedApp
-{
-	int32		id;
-	TimestampTz now;			/* read after the lock was had */
-	int64		grace;			/* microseconds */
-	bool		confirm_rotation;
-} LockedApp;
-
-/* Find and lock an app, so that nobody else changes its secrets. */
-static LockedApp
-lock_app(NullableDatum app_key)
-{
-	Oid			types[] = {TEXTOID};
-	IdvText		key = idv_app_key_argument(app_key);
-	LockedApp	app;
-
-	if (idv_query("SELECT id, grace, confirm_rotation FROM idverify.apps"
-				  " WHERE app_key = $1 FOR NO KEY UPDATE",
-				  1, types, &app_key.value, NULL) == 0)
-		idv_report_unknown_app(key);
-
-	app.id = DatumGetInt32(idv_query_value(SPI_tuptable, 0, 1, INT4OID));
-	if (!idv_grace_read(&app.grace, DatumGetIntervalP(idv_query_value(SPI_tuptable, 0, 2, INTERVALOID))))
-		idv_report_not_as_installed("grace of app %d in idverify.apps is out of range", app.id);
-	app.confirm_rotation = DatumGetBool(idv_query_value(SPI_tuptable, 0, 3, BOOLOID));
-	app.now = GetCurrentTimestamp();
-	return app;
-}
 
 /* The key of the only app there is.  22023 if there is not exactly one. */
 static NullableDatum
@@ -96,16 +67,16 @@ only_app_key(void)
 	return app_key;
 }
 
-/* Does the app have a staged secret? */
+/* Does the signer have a staged secret? */
 static bool
-has_staged(const LockedApp *app)
+has_staged(const IdvLockedApp *app, IdvText signer)
 {
-	Oid			types[] = {INT4OID};
-	Datum		values[] = {Int32GetDatum(app->id)};
+	Oid			types[] = {INT4OID, TEXTOID};
+	Datum		values[] = {Int32GetDatum(app->id), idv_text_datum(signer)};
 
 	return idv_query("SELECT FROM idverify.secrets"
-					 " WHERE app_id = $1 AND state = 'staged'",
-					 1, types, values, NULL) > 0;
+					 " WHERE app_id = $1 AND signer = $2 AND state = 'staged'",
+					 lengthof(types), types, values, NULL) > 0;
 }
 
 /*
@@ -114,67 +85,64 @@ has_staged(const LockedApp *app)
  * Ended at once is ended on every clock: that of a standby may be behind.
  */
 static TimestampTz
-end_of_grace(const LockedApp *app, int64 grace)
+end_of_grace(const IdvLockedApp *app, int64 grace)
 {
 	return grace == 0 ? DT_NOBEGIN : app->now + grace;
 }
 
 /*
- * End every grace window of the app by that time.
+ * End every grace window of the signer by that time.
  *
  * One that ends sooner anyway keeps its own countdown.  Returns how many that
  * were open end now.
  */
 static uint64
-end_grace_by(const LockedApp *app, TimestampTz until)
+end_grace_by(const IdvLockedApp *app, IdvText signer, TimestampTz until)
 {
-	Oid			types[] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
-	Datum		values[] = {Int32GetDatum(app->id), TimestampTzGetDatum(until),
-	TimestampTzGetDatum(Max(until, app->now))};
+	Oid			types[] = {INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum		values[] = {Int32GetDatum(app->id), idv_text_datum(signer),
+	TimestampTzGetDatum(until), TimestampTzGetDatum(Max(until, app->now))};
 	uint64		ended;
 
-	ended = idv_query("UPDATE idverify.secrets SET expires_at = $2"
-					  " WHERE app_id = $1 AND state = 'previous' AND expires_at > $3",
+	ended = idv_query("UPDATE idverify.secrets SET expires_at = $3"
+					  " WHERE app_id = $1 AND signer = $2"
+					  " AND state = 'previous' AND expires_at > $4",
 					  lengthof(types), types, values, NULL);
 
 	/* Those that are over here may be open where the clock is behind. */
 	if (TIMESTAMP_IS_NOBEGIN(until))
-		idv_query("UPDATE idverify.secrets SET expires_at = $2"
-				  " WHERE app_id = $1 AND state = 'previous' AND expires_at > $2",
-				  2, types, values, NULL);
+		idv_query("UPDATE idverify.secrets SET expires_at = $3"
+				  " WHERE app_id = $1 AND signer = $2"
+				  " AND state = 'previous' AND expires_at > $3",
+				  3, types, values, NULL);
 	return ended;
 }
 
-/* Let go of the app's secret in this state: it verifies until that time. */
+/* Let go of the signer's secret in this state: it verifies until that time. */
 static uint64
-retire(const LockedApp *app, const char *state, TimestampTz until)
+retire(const IdvLockedApp *app, IdvText signer, const char *state, TimestampTz until)
 {
-	Oid			types[] = {INT4OID, TEXTOID, TIMESTAMPTZOID};
-	Datum		values[] = {Int32GetDatum(app->id), CStringGetTextDatum(state),
-	TimestampTzGetDatum(until)};
+	Oid			types[] = {INT4OID, TEXTOID, TEXTOID, TIMESTAMPTZOID};
+	Datum		values[] = {Int32GetDatum(app->id), idv_text_datum(signer),
+	CStringGetTextDatum(state), TimestampTzGetDatum(until)};
 
-	return idv_query("UPDATE idverify.secrets SET state = 'previous', expires_at = $3"
-					 " WHERE app_id = $1 AND state = $2::idverify.secret_state",
-					 3, types, values, NULL);
+	return idv_query("UPDATE idverify.secrets SET state = 'previous', expires_at = $4"
+					 " WHERE app_id = $1 AND signer = $2"
+					 " AND state = $3::idverify.secret_state",
+					 lengthof(types), types, values, NULL);
 }
 
-/* Make way for another current secret. */
+/* Make way for another current secret of the signer. */
 static void
-replace_current(const LockedApp *app, int64 grace)
+replace_current(const IdvLockedApp *app, IdvText signer, int64 grace)
 {
-	Oid			types[] = {INT4OID, TIMESTAMPTZOID};
-	Datum		values[] = {Int32GetDatum(app->id),
-	TimestampTzGetDatum(app->now)};
-
-	end_grace_by(app, end_of_grace(app, grace));
-	retire(app, "current", end_of_grace(app, grace));
-	idv_query("UPDATE idverify.apps SET last_rotated_at = $2 WHERE id = $1",
-			  2, types, values, NULL);
+	end_grace_by(app, signer, end_of_grace(app, grace));
+	retire(app, signer, "current", end_of_grace(app, grace));
 }
 
 /* The grace window that a call asks for, or else the app's. */
 static int64
-grace_argument(NullableDatum grace, const LockedApp *app)
+grace_argument(NullableDatum grace, const IdvLockedApp *app)
 {
 	return grace.isnull ? app->grace :
 		idv_grace_argument(DatumGetIntervalP(grace.value));
@@ -182,7 +150,7 @@ grace_argument(NullableDatum grace, const LockedApp *app)
 
 /* Refuse a confirmation that is wrong, or missing where the app wants one. */
 static void
-check_confirmation(NullableDatum confirm, const LockedApp *app)
+check_confirmation(NullableDatum confirm, const IdvLockedApp *app)
 {
 	static const char wanted[] = "ROTATE";
 	IdvText		given = {NULL, 0};
@@ -204,130 +172,170 @@ check_confirmation(NullableDatum confirm, const LockedApp *app)
 }
 
 /*
- * idverify_rotate(app_key text, confirm text, grace interval) returns text
+ * idverify_rotate(app_key text, confirm text, grace interval, signer text)
+ *		returns text
  *
  * Mints a secret and returns it, this once.  The one that was current verifies
- * until grace is over, and so does any older one, unless its own time is over
- * before.  grace '0' ends them all, a staged one too.  42704 for an unknown
- * app, 22023 for a bad grace or confirmation or if there is not exactly one app
- * to be meant by null, 55000 while a secret is staged.
+ * until grace is over, and so does any older one of the signer, unless its own
+ * time is over before.  grace '0' ends them all, a staged one too.  42704 for an
+ * unknown app or signer, 22023 for a bad grace or confirmation or if there is not
+ * exactly one app, or signer, to be meant by null, 55000 while a secret is staged.
  */
 Datum
 idverify_rotate(PG_FUNCTION_ARGS)
 {
-	LockedApp	app;
+	IdvLockedApp app;
+	IdvText		signer;
 	int64		grace;
+	IdvSecretPlace place;
 	IdvNewSecret minted;
 
-	idv_expect_arguments(fcinfo, 3);
+	idv_expect_arguments(fcinfo, 4);
 	PreventCommandIfReadOnly("idverify_rotate()");
 	SPI_connect();
 
-	app = lock_app(PG_ARGISNULL(0) ? only_app_key() : fcinfo->args[0]);
+	app = idv_app_locked(PG_ARGISNULL(0) ? only_app_key() : fcinfo->args[0]);
 	check_confirmation(fcinfo->args[1], &app);
 	grace = grace_argument(fcinfo->args[2], &app);
+	signer = idv_signer_choose(app.signers, fcinfo->args[3]);
 
-	if (has_staged(&app))
+	if (has_staged(&app, signer))
 	{
 		if (PG_ARGISNULL(2) || grace > 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("a secret is staged for this app"),
+					 errmsg("a secret is staged for signer \"%s\"",
+							idv_text_shown(signer, IDV_SIGNER_MAX)),
 					 errhint("Make it the current one with idverify_promote, or give it up with idverify_revoke.")));
-		retire(&app, "staged", DT_NOBEGIN);
+		retire(&app, signer, "staged", DT_NOBEGIN);
 	}
 
-	replace_current(&app, grace);
-	idv_secret_mint(&minted, app.id, "current", app.now);
+	replace_current(&app, signer, grace);
+	place = (IdvSecretPlace)
+	{
+		.app_id = app.id,.signer = signer,.state = "current",
+			.rotated = true,.now = app.now
+	};
+	idv_secret_mint(&minted, &place);
 
 	SPI_finish();
 	PG_RETURN_DATUM(idv_secret_hand_out(&minted));
 }
 
 /*
- * idverify_stage(app_key text) returns text
+ * idverify_stage(app_key text, signer text) returns text
  *
  * Mints the next secret and returns it, this once.  It verifies from now on,
- * beside the current one.  42704 for an unknown app, 22004 for a null, 55000 if
- * one is staged already.
+ * beside the current one.  42704 for an unknown app or signer, 22004 for a null
+ * app_key, 22023 for a null signer where there are several, 55000 if one is
+ * staged already.
  */
 Datum
 idverify_stage(PG_FUNCTION_ARGS)
 {
-	LockedApp	app;
+	IdvLockedApp app;
+	IdvText		signer;
+	IdvSecretPlace place;
 	IdvNewSecret minted;
 
-	idv_expect_arguments(fcinfo, 1);
+	idv_expect_arguments(fcinfo, 2);
 	PreventCommandIfReadOnly("idverify_stage()");
 	SPI_connect();
 
-	app = lock_app(fcinfo->args[0]);
-	if (has_staged(&app))
+	app = idv_app_locked(fcinfo->args[0]);
+	signer = idv_signer_choose(app.signers, fcinfo->args[1]);
+	if (has_staged(&app, signer))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("a secret is already staged for this app"),
+				 errmsg("a secret is already staged for signer \"%s\"",
+						idv_text_shown(signer, IDV_SIGNER_MAX)),
 				 errhint("Make it the current one with idverify_promote, or give it up with idverify_revoke.")));
-	idv_secret_mint(&minted, app.id, "staged", app.now);
+	place = (IdvSecretPlace)
+	{
+		.app_id = app.id,.signer = signer,.state = "staged",.now = app.now
+	};
+	idv_secret_mint(&minted, &place);
 
 	SPI_finish();
 	PG_RETURN_DATUM(idv_secret_hand_out(&minted));
 }
 
 /*
- * idverify_promote(app_key text, grace interval) returns void
+ * idverify_promote(app_key text, grace interval, signer text) returns void
  *
- * Makes the staged secret the current one, and the current one previous.
- * 42704 for an unknown app, 22004 for a null, 22023 for a bad grace, 55000 if
- * nothing is staged.
+ * Makes the signer's staged secret the current one, and the current one
+ * previous.  42704 for an unknown app or signer, 22004 for a null app_key, 22023
+ * for a bad grace or a null signer where there are several, 55000 if nothing is
+ * staged.
  */
 Datum
 idverify_promote(PG_FUNCTION_ARGS)
 {
-	Oid			types[] = {INT4OID};
-	LockedApp	app;
-	Datum		values[1];
+	Oid			types[] = {INT4OID, TEXTOID, TIMESTAMPTZOID};
+	IdvLockedApp app;
+	IdvText		signer;
+	Datum		values[lengthof(types)];
 
-	idv_expect_arguments(fcinfo, 2);
+	idv_expect_arguments(fcinfo, 3);
 	PreventCommandIfReadOnly("idverify_promote()");
 	SPI_connect();
 
-	app = lock_app(fcinfo->args[0]);
-	if (!has_staged(&app))
+	app = idv_app_locked(fcinfo->args[0]);
+	signer = idv_signer_choose(app.signers, fcinfo->args[2]);
+	if (!has_staged(&app, signer))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("no secret is staged for this app"),
+				 errmsg("no secret is staged for signer \"%s\"",
+						idv_text_shown(signer, IDV_SIGNER_MAX)),
 				 errhint("Stage one with idverify_stage, or use idverify_rotate.")));
 
 	/* The index that allows one current secret checks row by row. */
-	replace_current(&app, grace_argument(fcinfo->args[1], &app));
+	replace_current(&app, signer, grace_argument(fcinfo->args[1], &app));
 	values[0] = Int32GetDatum(app.id);
-	idv_query("UPDATE idverify.secrets SET state = 'current'"
-			  " WHERE app_id = $1 AND state = 'staged'",
-			  1, types, values, NULL);
+	values[1] = idv_text_datum(signer);
+	values[2] = TimestampTzGetDatum(app.now);
+	idv_query("UPDATE idverify.secrets SET state = 'current', rotated_at = $3"
+			  " WHERE app_id = $1 AND signer = $2 AND state = 'staged'",
+			  lengthof(types), types, values, NULL);
 
 	SPI_finish();
 	PG_RETURN_VOID();
 }
 
 /*
- * idverify_revoke(app_key text) returns integer
+ * idverify_revoke(app_key text, signer text) returns integer
  *
- * Ends every grace window of the app, and its staged secret, now.  Returns how
- * many secrets stopped verifying.  42704 for an unknown app, 22004 for a null.
+ * Ends every grace window of a signer, and its staged secret, now; without one,
+ * those of all signers.  Returns how many secrets stopped verifying.  42704 for an
+ * unknown app or signer, 22004 for a null app_key.
  */
 Datum
 idverify_revoke(PG_FUNCTION_ARGS)
 {
-	LockedApp	app;
-	uint64		stopped;
+	IdvLockedApp app;
+	List	   *signers;
+	uint64		stopped = 0;
+	ListCell   *cell;
 
-	idv_expect_arguments(fcinfo, 1);
+	idv_expect_arguments(fcinfo, 2);
 	PreventCommandIfReadOnly("idverify_revoke()");
 	SPI_connect();
 
-	app = lock_app(fcinfo->args[0]);
-	stopped = end_grace_by(&app, DT_NOBEGIN);
-	stopped += retire(&app, "staged", DT_NOBEGIN);
+	app = idv_app_locked(fcinfo->args[0]);
+	signers = app.signers;
+	if (!PG_ARGISNULL(1))
+	{
+		IdvText		signer = idv_signer_choose(signers, fcinfo->args[1]);
+
+		signers = list_make1(memcpy(palloc(sizeof(signer)), &signer, sizeof(signer)));
+	}
+	foreach(cell, signers)
+	{
+		IdvText		signer = *(IdvText *) lfirst(cell);
+
+		stopped += end_grace_by(&app, signer, DT_NOBEGIN);
+		stopped += retire(&app, signer, "staged", DT_NOBEGIN);
+	}
 
 	SPI_finish();
 	PG_RETURN_INT32((int32) stopped);
@@ -337,9 +345,7 @@ idverify_revoke(PG_FUNCTION_ARGS)
  * idverify_purge() returns integer
  *
  * Deletes the secrets whose grace is over; how many.  Rows that somebody else
- * has locked are left for the next time.  So is an app's newest one, if it was
- * staged and given up: no generation may be numbered twice, or a sealed secret
- * would open in the place of another.
+ * has locked are left for the next time.
  */
 Datum
 idverify_purge(PG_FUNCTION_ARGS)
@@ -354,9 +360,6 @@ idverify_purge(PG_FUNCTION_ARGS)
 	purged = idv_query("DELETE FROM idverify.secrets WHERE (app_id, generation) IN"
 					   " (SELECT app_id, generation FROM idverify.secrets s"
 					   "  WHERE state = 'previous' AND expires_at <= $1"
-					   "  AND EXISTS (SELECT FROM idverify.secrets newer"
-					   "   WHERE newer.app_id = s.app_id"
-					   "   AND newer.generation > s.generation)"
 					   "  FOR UPDATE OF s SKIP LOCKED)",
 					   1, types, values, NULL);
 	SPI_finish();

@@ -9,8 +9,10 @@
 
 #include "server/sqlfunc.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/lsyscache.h"
 
+#include "core/bad_identity.h"
 #include "server/as_installed.h"
 
 /*
@@ -29,6 +31,31 @@ idv_argument(NullableDatum argument, const char *name, const char *hint)
 				 errmsg("%s must not be null", name),
 				 hint == NULL ? 0 : errhint("%s", hint)));
 	return argument.value;
+}
+
+/*
+ * idv_check_name
+ *		See that a new name is not empty, not too long, and printable.  22023.
+ *
+ * argument		as the SQL function names it
+ * name			in the server encoding
+ *
+ * It is quoted in log lines, so it must not be able to break one.
+ */
+void
+idv_check_name(const char *argument, IdvText name, int max_characters)
+{
+	bool		printable = idv_text_is_printable(name);
+	bool		blank = idv_is_blank(name.bytes, name.len);
+
+	if (blank || !printable ||
+		pg_mbstrlen_with_len(name.bytes, (int) name.len) > max_characters)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 blank ? errmsg("%s must not be empty", argument) :
+				 !printable ? errmsg("%s has characters that cannot be printed", argument) :
+				 errmsg("%s is too long", argument),
+				 errhint("It has 1 to %d printable characters.", max_characters)));
 }
 
 /*

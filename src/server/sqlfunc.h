@@ -16,6 +16,7 @@
 #include "fmgr.h"
 
 #include "server/hide_statement.h"
+#include "server/text.h"
 
 #define IDV_ENTRY(function) \
 	extern PGDLLEXPORT Datum function(PG_FUNCTION_ARGS); \
@@ -23,6 +24,8 @@
 
 extern Datum idv_argument(NullableDatum argument, const char *name,
 						  const char *hint);
+extern void idv_check_name(const char *argument, IdvText name,
+						   int max_characters);
 extern void idv_report_arguments(FunctionCallInfo fcinfo) __attribute__((noreturn));
 extern TriggerData *idv_trigger_data(FunctionCallInfo fcinfo);
 

@@ -90,6 +90,16 @@ idv_text(Datum value)
 }
 
 /*
+ * idv_text_datum
+ *		The same the other way round: a text value of these bytes.
+ */
+Datum
+idv_text_datum(IdvText text)
+{
+	return PointerGetDatum(cstring_to_text_with_len(text.bytes, (int) text.len));
+}
+
+/*
  * idv_text_utf8
  *		The bytes of a text value in UTF-8, at most max_len of them.
  *
@@ -207,6 +217,36 @@ idv_append_escaped(StringInfo line, const char *bytes, size_t len)
 		else
 			appendStringInfo(line, "\\x%02x", byte);
 	}
+}
+
+/*
+ * idv_text_shown
+ *		A name as a message shows it: cut off after so many characters, and
+ *		escaped if it has any that cannot be printed.
+ */
+char *
+idv_text_shown(IdvText name, int max_characters)
+{
+	IdvText		shown = {name.bytes, pg_mbcharcliplen(name.bytes, (int) name.len,
+													  max_characters)};
+	StringInfoData result;
+
+	initStringInfo(&result);
+	if (idv_text_is_printable(shown))
+		appendBinaryStringInfo(&result, shown.bytes, (int) shown.len);
+	else
+		idv_append_escaped(&result, shown.bytes, shown.len);
+	return result.data;
+}
+
+/*
+ * idv_text_is_same
+ *		Are these the same bytes?
+ */
+bool
+idv_text_is_same(IdvText a, IdvText b)
+{
+	return a.len == b.len && memcmp(a.bytes, b.bytes, a.len) == 0;
 }
 
 /*

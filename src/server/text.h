@@ -31,12 +31,15 @@ typedef enum IdvTextStatus
 } IdvTextStatus;
 
 extern IdvText idv_text(Datum value);
+extern Datum idv_text_datum(IdvText text);
 extern IdvTextStatus idv_text_utf8(IdvText *utf8, Datum value, size_t max_len);
 extern bool idv_text_is_blank(IdvText text);
 extern text *idv_text_from_utf8(const char *utf8, size_t len);
 extern text *idv_text_mask(const text *hint);
 extern text *idv_text_hint(const text *secret);
 extern bool idv_text_is_printable(IdvText text);
+extern char *idv_text_shown(IdvText name, int max_characters);
+extern bool idv_text_is_same(IdvText a, IdvText b);
 extern void idv_append_escaped(StringInfo line, const char *bytes, size_t len);
 
 #endif							/* IDV_TEXT_H */

@@ -41,6 +41,7 @@ enum
 {
 	APPS_ID,
 	APPS_ON_UNVERIFIED,
+	APPS_ON_WRONG_HASH,
 	APPS_SIGNED_FIELD,
 	APPS_REVEALABLE,
 	APPS_READ
@@ -49,6 +50,7 @@ enum
 static const IdvOurColumn apps_columns[APPS_READ] = {
 	[APPS_ID] = IDV_COLUMN("id", INT4OID),
 	[APPS_ON_UNVERIFIED] = IDV_ENUM_COLUMN("on_unverified", "claim_policy"),
+	[APPS_ON_WRONG_HASH] = IDV_NULLABLE_ENUM_COLUMN("on_wrong_hash", "claim_policy"),
 	[APPS_SIGNED_FIELD] = IDV_ENUM_COLUMN("signed_field", "signed_field"),
 	[APPS_REVEALABLE] = IDV_COLUMN("revealable", BOOLOID),
 };
@@ -57,6 +59,7 @@ static const IdvOurColumn apps_columns[APPS_READ] = {
 enum
 {
 	SECRETS_GENERATION,
+	SECRETS_SIGNER,
 	SECRETS_STATE,
 	SECRETS_SEALED,
 	SECRETS_KEY_ID,
@@ -67,6 +70,7 @@ enum
 
 static const IdvOurColumn secrets_columns[SECRETS_READ] = {
 	[SECRETS_GENERATION] = IDV_COLUMN("generation", INT4OID),
+	[SECRETS_SIGNER] = IDV_COLUMN("signer", TEXTOID),
 	[SECRETS_STATE] = IDV_ENUM_COLUMN("state", "secret_state"),
 	[SECRETS_SEALED] = IDV_COLUMN("sealed", BYTEAOID),
 	[SECRETS_KEY_ID] = IDV_COLUMN("key_id", INT4OID),
@@ -149,6 +153,8 @@ read_app(IdvAppRow *app, Relation table, HeapTuple tuple)
 	app->id = DatumGetInt32(values[APPS_ID]);
 	app->on_unverified = idv_our_label(values[APPS_ON_UNVERIFIED],
 									   "claim_policy", policy_labels);
+	app->on_wrong_hash = nulls[APPS_ON_WRONG_HASH] ? app->on_unverified :
+		idv_our_label(values[APPS_ON_WRONG_HASH], "claim_policy", policy_labels);
 	app->signed_field = idv_our_label(values[APPS_SIGNED_FIELD],
 									  "signed_field", field_labels);
 	app->revealable = DatumGetBool(values[APPS_REVEALABLE]);
@@ -164,6 +170,7 @@ read_secret(Relation table, HeapTuple tuple)
 
 	idv_our_row(table, tuple, secrets_columns, SECRETS_READ, values, nulls);
 	secret->generation = DatumGetInt32(values[SECRETS_GENERATION]);
+	secret->signer = idv_text(PointerGetDatum(DatumGetTextPCopy(values[SECRETS_SIGNER])));
 	secret->state = idv_our_label(values[SECRETS_STATE],
 								  "secret_state", state_labels);
 	secret->sealed = DatumGetByteaPCopy(values[SECRETS_SEALED]);
@@ -234,8 +241,7 @@ idv_app_read(IdvAppRow *app, IdvText app_key)
 	bool		found = false;
 
 	rows = scan(table, &apps_key, "apps_app_key_key", F_TEXTEQ,
-				PointerGetDatum(cstring_to_text_with_len(app_key.bytes,
-														 (int) app_key.len)));
+				idv_text_datum(app_key));
 	while (HeapTupleIsValid(tuple = systable_getnext(rows)))
 	{
 		if (found)
@@ -252,8 +258,8 @@ idv_app_read(IdvAppRow *app, IdvText app_key)
  * idv_secrets_read
  *		Read the rows of an app's secrets, expired ones included.
  *
- * Returns a list of IdvSecretRow: the current secret, the staged one, then
- * the previous ones, newest first.  XX002 if a row was altered into what it
+ * Returns a list of IdvSecretRow: the current secrets, the staged ones, then
+ * the previous ones; of each the newest first.  XX002 if a row was altered into what it
  * cannot be.
  */
 List *
@@ -290,22 +296,14 @@ idv_app_key_argument(NullableDatum app_key)
  * idv_report_unknown_app
  *		Raise the error that there is no app of that key.  42704.
  *
- * A browser may have made it up: what cannot be printed is escaped.
+ * A browser may have made it up.
  */
 void
 idv_report_unknown_app(IdvText app_key)
 {
-	IdvText		shown = {app_key.bytes, pg_mbcharcliplen(app_key.bytes, (int) app_key.len,
-														 IDV_APP_KEY_MAX)};
-	StringInfoData name;
-
-	initStringInfo(&name);
-	if (idv_text_is_printable(shown))
-		appendBinaryStringInfo(&name, shown.bytes, (int) shown.len);
-	else
-		idv_append_escaped(&name, shown.bytes, shown.len);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("app \"%s\" does not exist", name.data),
+			 errmsg("app \"%s\" does not exist",
+					idv_text_shown(app_key, IDV_APP_KEY_MAX)),
 			 errhint("The view idverify.app_status lists the apps.")));
 }

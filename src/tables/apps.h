@@ -18,6 +18,8 @@
 
 #define IDV_APP_KEY_MAX		128 /* characters in the longest app key */
 #define IDV_LIVE_MAX		64	/* secrets of an app that verify */
+#define IDV_SIGNER_MAX		64	/* characters in the longest name of a signer */
+#define IDV_MAIN_SIGNER		"main"	/* an app's first signer */
 
 /* The enum types, in the order of their labels. */
 
@@ -47,6 +49,8 @@ typedef struct IdvAppRow
 {
 	int32		id;
 	IdvPolicy	on_unverified;
+	IdvPolicy	on_wrong_hash;	/* on_unverified, unless the app says
+								 * otherwise */
 	IdvSignedField signed_field;
 	bool		revealable;
 } IdvAppRow;
@@ -55,6 +59,7 @@ typedef struct IdvAppRow
 typedef struct IdvSecretRow
 {
 	int32		generation;
+	IdvText		signer;
 	IdvSecretState state;
 	bytea	   *sealed;
 	int32		key_id;

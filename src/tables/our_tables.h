@@ -41,6 +41,8 @@ typedef struct IdvOurColumn
 	{.name = column,.type = oid,.nullable = true}
 #define IDV_ENUM_COLUMN(column, own) \
 	{.name = column,.own_type = own}
+#define IDV_NULLABLE_ENUM_COLUMN(column, own) \
+	{.name = column,.own_type = own,.nullable = true}
 
 extern Oid	idv_our_table(const char *name);
 extern Relation idv_our_table_open(IdvOurTable which);

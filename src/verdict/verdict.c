@@ -49,6 +49,32 @@ idv_verdict_value(Oid verdict_type, IdvVerdict verdict)
 }
 
 /*
+ * idv_policy
+ *		What an app does about a claim of that verdict, which is one that fails.
+ *
+ * A user_hash that is wrong may be met with another policy than none.
+ */
+IdvPolicy
+idv_policy(const IdvAppRow *app, IdvVerdict verdict)
+{
+	switch (verdict)
+	{
+		case IDV_MALFORMED:
+		case IDV_BAD_IDENTITY:
+		case IDV_EXPIRED:
+		case IDV_MISMATCH:
+			return app->on_wrong_hash;
+		case IDV_UNKNOWN_APP:
+		case IDV_ANONYMOUS:
+		case IDV_NO_SECRET:
+		case IDV_UNSIGNED:
+		case IDV_VERIFIED:
+			break;
+	}
+	return app->on_unverified;
+}
+
+/*
  * idv_is_absent
  *		Is nothing there?  An empty value counts as absent.
  */

@@ -39,6 +39,7 @@ typedef struct IdvClaim
 extern const char *const idv_verdict_labels[IDV_VERDICTS];
 
 extern Oid	idv_verdict_value(Oid verdict_type, IdvVerdict verdict);
+extern IdvPolicy idv_policy(const IdvAppRow *app, IdvVerdict verdict);
 extern bool idv_is_absent(NullableDatum value);
 extern IdvVerdict idv_judge(const IdvApp *app, const IdvClaim *claim);
 extern IdvVerdict idv_verdict(NullableDatum app_key, const IdvClaim *claim);

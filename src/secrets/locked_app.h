@@ -1,0 +1,28 @@
+/*-------------------------------------------------------------------------
+ *
+ * locked_app.h
+ *	  An app that is locked while its secrets are changed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_LOCKED_APP_H
+#define IDV_LOCKED_APP_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+
+/* An app whose row we have locked. */
+typedef struct IdvLockedApp
+{
+	int32		id;
+	TimestampTz now;			/* read after the lock was had */
+	int64		grace;			/* microseconds */
+	bool		confirm_rotation;
+	List	   *signers;		/* IdvText of each that has a secret */
+} IdvLockedApp;
+
+extern IdvLockedApp idv_app_locked(NullableDatum app_key);
+
+#endif							/* IDV_LOCKED_APP_H */
