@@ -24,7 +24,7 @@ CREATE TEMPORARY VIEW functions AS
 SELECT pronamespace::regnamespace AS schema, proname,
 	   replace(pg_get_function_arguments(oid), ', ', E',\n') AS arguments,
 	   pg_get_function_result(oid) AS result
-  FROM functions ORDER BY pronamespace::regnamespace::text COLLATE "C", proname;
+  FROM functions ORDER BY pronamespace::regnamespace::text COLLATE "C", proname, oid;
 
 -- A question is STABLE, since a secret that is revoked verifies no longer, and
 -- never STRICT, since a CHECK constraint takes NULL for yes.
@@ -32,7 +32,7 @@ SELECT proname,
 	   CASE provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS volatility,
 	   CASE proparallel WHEN 's' THEN 'safe' WHEN 'r' THEN 'restricted' ELSE 'unsafe' END AS parallel,
 	   proisstrict AS strict, proleakproof AS leakproof, prosecdef AS definer, proconfig AS settings
-  FROM functions ORDER BY proname;
+  FROM functions ORDER BY proname, oid;
 
 -- All are in C, and belong to whoever has installed the extension, who alone
 -- may execute them.
@@ -42,7 +42,7 @@ SELECT proname, lanname AS language,
 		  FROM aclexplode(coalesce(proacl, acldefault('f', proowner)))) AS may_execute,
 	   obj_description(f.oid, 'pg_proc') AS comment
   FROM functions f JOIN pg_language l ON l.oid = prolang
- ORDER BY proname;
+ ORDER BY proname, f.oid;
 
 --
 -- Types, tables and the view

@@ -19,6 +19,10 @@
  * idv_sealed_make
  *		Seal a secret for its row, under the ring's first key.
  *
+ * It is bound to the app and the generation, not to the signer: whoever may
+ * write to the row can say anyhow, by the state, which secret is replaced by
+ * which rotation, and a signer can be renamed.
+ *
  * Raises F0000 if there is no ring.
  */
 bytea *
