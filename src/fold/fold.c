@@ -3,10 +3,9 @@
  * fold.c
  *	  Fold one contact into another.
  *
- * First the two contacts are locked, in one order everywhere: of ours the
- * verified one before the other, and two of a kind by their ids; of somebody's
- * own by their ids alone.  Then one statement runs for each column that points
- * to the source, each with a fresh snapshot.  Whoever inserts a row that points
+ * First the two contacts are locked, in one order everywhere: lock_order.c.  Then
+ * one statement runs for each column that points to the source, each with a fresh
+ * snapshot.  Whoever inserts a row that points
  * to the source takes a lock on it too: either they came first, then we have
  * waited for them and see the row; or they wait for us, and then there is no
  * source any more.
@@ -30,6 +29,7 @@
 #include "utils/timestamp.h"
 
 #include "fold/fill.h"
+#include "fold/lock_order.h"
 #include "fold/move.h"
 #include "references/contact_options.h"
 #include "references/contact_table.h"
@@ -214,8 +214,8 @@ typedef enum Outcome
 } Outcome;
 
 /*
- * Lock the source and the target, in that one order, so that folds that cross
- * do not deadlock.
+ * Lock the source and the target, and contacts that point to the source, in that
+ * one order, so that folds that cross do not deadlock.
  *
  * By claim it is no error if one is gone: somebody else has folded it since the
  * caller looked.
@@ -227,10 +227,16 @@ lock_both(IdvFold *fold, IdvRow *source, IdvRow *target,
 	IdvContactTable *contacts = fold->contacts;
 	bool		by_claim = (how & IDV_FOLD_BY_CLAIM) != 0;
 	bool		found = false;
+	IdvLockOrder order;
 
+	idv_lock_order_begin(&order, contacts, fold->app_id, source_id);
 	for (int turn = 0; turn < 2; turn++)
 	{
-		if ((turn == 0) == fold->source_first)
+		bool		source_turn = (turn == 0) == fold->source_first;
+
+		idv_lock_order_up_to(&order, source_turn ? source_id : target_id,
+							 source_turn ? fold->source_verified : fold->target_verified);
+		if (source_turn)
 		{
 			found = idv_contact_table_lock(source, contacts, fold->app_id,
 										   source_id, true);
@@ -245,6 +251,7 @@ lock_both(IdvFold *fold, IdvRow *source, IdvRow *target,
 			report_no_contact(contacts, target_id);
 		}
 	}
+	idv_lock_order_end(&order);
 	if (!found || (by_claim && (how & IDV_FOLD_FORCE) == 0 &&
 				   idv_contact_table_is_verified(contacts, *source)))
 		return NOT_FOLDED;
@@ -374,6 +381,8 @@ static void
 settle_order(IdvFold *fold, Datum source, bool source_verified,
 			 Datum target, bool target_verified)
 {
+	fold->source_verified = source_verified;
+	fold->target_verified = target_verified;
 	fold->source_first = source_verified != target_verified ? source_verified :
 		idv_contact_table_compare(fold->contacts, source, target) < 0;
 }

@@ -20,6 +20,8 @@ typedef struct IdvFold
 	IdvContactTable *contacts;
 	int32		app_id;
 	bool		source_first;	/* is the source locked before the target? */
+	bool		source_verified;	/* as far as is known before they are */
+	bool		target_verified;
 	IdvJournal	journal;
 	IdvFoldResult result;
 } IdvFold;

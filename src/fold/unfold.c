@@ -30,6 +30,7 @@
 #include "fold/fold_result.h"
 #include "fold/journal_read.h"
 #include "fold/later_folds.h"
+#include "fold/lock_order.h"
 #include "fold/unmove.h"
 #include "server/canonical_text.h"
 #include "server/json_merge.h"
@@ -72,16 +73,25 @@ later_fold(const Unfold *unfold, IdvStatement *statement, const char *sql)
 	return found;
 }
 
-/* Lock the target.  A later fold of it is in the way. */
+/*
+ * Lock the target, and contacts that point to it, in the one order.  A later fold
+ * of the target is in the way.
+ */
 static IdvRow
 lock_target(Unfold *unfold, Datum target_id)
 {
 	IdvRow		target;
 	int64		later;
+	bool		verified;
+	bool		found;
+	IdvLockOrder order;
 
-	bool		found = idv_contact_table_lock(&target, unfold->fold.contacts,
-											   unfold->fold.app_id, target_id,
-											   false);
+	(void) idv_contact_table_app_id(unfold->fold.contacts, target_id, &verified);
+	idv_lock_order_begin(&order, unfold->fold.contacts, unfold->fold.app_id, target_id);
+	idv_lock_order_up_to(&order, target_id, verified);
+	found = idv_contact_table_lock(&target, unfold->fold.contacts,
+								   unfold->fold.app_id, target_id, false);
+	idv_lock_order_end(&order);
 
 	/* If it was folded, its id may have been given to somebody new. */
 	later = later_fold(unfold, &read_later_source,

@@ -268,6 +268,8 @@ identify_verified(IdvIdentification *call)
 
 		if (!find_verified(&contact, &heir, &has_heir, call))
 		{
+			if (has_heir && !idv_login_lock(call, has_own ? &own : NULL, &heir))
+				continue;
 			call->created = add_verified(&contact, call, has_own ? &own : NULL);
 			if (!call->created)
 				continue;

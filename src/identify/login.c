@@ -53,6 +53,48 @@ lock_two(int32 app_id, const IdvContactRow *one, const IdvContactRow *other,
 }
 
 /*
+ * Find the contact that is known by nothing but the email that is signed, too.
+ *
+ * contact		that of the signed identity, which it is not; NULL: not there yet
+ */
+static bool
+find_alone(IdvContactRow *alone, const IdvIdentification *call,
+		   const IdvContactRow *contact)
+{
+	return !call->by_email && call->email_signed &&
+		idv_contact_find(alone, call->app.id, IDV_BY_EMAIL_ALONE,
+						 call->sent.field[IDV_CONTACT_EMAIL].value) &&
+		(contact == NULL || idv_contact_id(alone) != idv_contact_id(contact));
+}
+
+/*
+ * idv_login_lock
+ *		Lock all that a login brings together, before the contact of the signed
+ *		identity is made.
+ *
+ * own, heir	as for idv_login(), but there is an heir
+ *
+ * The new contact stands in the way of whoever undoes the fold that has made the
+ * heir one: they hold the heir, and wait for us, who must not wait for the heir
+ * then.
+ *
+ * Returns false if the heir is gone.
+ */
+bool
+idv_login_lock(const IdvIdentification *call, const IdvContactRow *own,
+			   const IdvContactRow *heir)
+{
+	IdvContactRow alone;
+
+	if (find_alone(&alone, call, NULL))
+		(void) idv_fold_lock(call->app.id, idv_contact_id(&alone), true);
+	if (own != NULL && idv_contact_id(own) == idv_contact_id(heir))
+		own = NULL;
+	(void) lock_two(call->app.id, own, heir, NULL);
+	return idv_fold_lock(call->app.id, idv_contact_id(heir), true);
+}
+
+/*
  * idv_login
  *		Fold into the contact of the signed identity whoever else is the same
  *		person.
@@ -77,10 +119,7 @@ idv_login(IdvIdentification *call, const IdvContactRow *contact,
 	IdvContactRow found;
 	const IdvContactRow *alone = NULL;
 
-	if (!call->by_email && call->email_signed &&
-		idv_contact_find(&found, call->app.id, IDV_BY_EMAIL_ALONE,
-						 call->sent.field[IDV_CONTACT_EMAIL].value) &&
-		idv_contact_id(&found) != idv_contact_id(contact))
+	if (find_alone(&found, call, contact))
 		alone = &found;
 	if (own != NULL && heir != NULL && idv_contact_id(own) == idv_contact_id(heir))
 		heir = NULL;

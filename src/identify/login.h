@@ -13,6 +13,8 @@
 #include "tables/contacts.h"
 #include "identify/profile.h"
 
+extern bool idv_login_lock(const IdvIdentification *call, const IdvContactRow *own,
+						   const IdvContactRow *heir);
 extern bool idv_login(IdvIdentification *call, const IdvContactRow *contact,
 					  const IdvContactRow *own, const IdvContactRow *heir);
 

@@ -36,6 +36,9 @@ typedef struct IdvContactTable
 	IdvStatement lock_target;
 	IdvStatement look;
 	IdvStatement remove;
+	bool		knows_pointing; /* of fold/lock_order.c */
+	IdvStatement pointing;		/* contacts that point to one; without plan:
+								 * they do not */
 	struct IdvContactOptions *options;	/* of references/contact_options.c;
 										 * NULL: not asked */
 	bool		knows_fillable; /* of fold/fill.c, as what follows */
