@@ -40,11 +40,12 @@ prepare(IdvContactTable *contacts)
 
 	/* Whatever their condition: it is no harm to lock one too many. */
 	initStringInfo(&sql);
-	foreach(lc, idv_table_references(table))
+	contacts->self_references = idv_table_self_references(table);
+	foreach(lc, contacts->self_references)
 	{
 		IdvReference *reference = lfirst(lc);
 
-		if (!reference->self || n + reference->ncolumns >= FUNC_MAX_ARGS)
+		if (n + reference->ncolumns >= FUNC_MAX_ARGS)
 			continue;
 		appendStringInfoString(&sql, n == 0 ? "(" : " OR ");
 		for (int i = 0; i < reference->ncolumns; i++)
@@ -120,11 +121,11 @@ idv_lock_order_begin(IdvLockOrder * order, IdvContactTable *contacts,
 		return;
 
 	row = idv_table_numbered(contacts->table, row);
-	foreach(lc, idv_table_references(contacts->table))
+	foreach(lc, contacts->self_references)
 	{
 		IdvReference *reference = lfirst(lc);
 
-		if (!reference->self || n + reference->ncolumns >= FUNC_MAX_ARGS)
+		if (n + reference->ncolumns >= FUNC_MAX_ARGS)
 			continue;
 		for (int i = 0; i < reference->ncolumns; i++)
 		{

@@ -37,6 +37,7 @@ typedef struct IdvContactTable
 	IdvStatement look;
 	IdvStatement remove;
 	bool		knows_pointing; /* of fold/lock_order.c */
+	List	   *self_references;
 	IdvStatement pointing;		/* contacts that point to one; without plan:
 								 * they do not */
 	struct IdvContactOptions *options;	/* of references/contact_options.c;

@@ -265,6 +265,60 @@ idv_table_references(IdvTable *table)
 	return references;
 }
 
+/* The table that a foreign key is of, or InvalidOid: it was dropped. */
+static Oid
+table_of_key(Oid key)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
+	Oid			relation;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	relation = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
+	ReleaseSysCache(tuple);
+	return relation;
+}
+
+/*
+ * idv_table_self_references
+ *		The columns of a table that point to the table itself: IdvReference.
+ *
+ * Others are not looked at, so that one that is lost is in nobody's way.  Of what
+ * is returned only the columns are told.
+ */
+List *
+idv_table_self_references(IdvTable *table)
+{
+	Oid			root = idv_root_relation(table->relation);
+	List	   *keys = idv_table_keys(table);
+	List	   *listed = find_listed(table);
+	List	   *references = NIL;
+	ListCell   *lc;
+	MemoryContext caller = MemoryContextSwitchTo(idv_table_context(table));
+
+	foreach(lc, keys)
+	{
+		Oid			relation = table_of_key(lfirst_oid(lc));
+		IdvReference *reference = OidIsValid(relation) && idv_root_relation(relation) == root ?
+		describe_foreign_key(table, lfirst_oid(lc)) : NULL;
+
+		if (reference != NULL)
+			references = lappend(references, reference);
+	}
+	foreach(lc, listed)
+	{
+		List	   *row = lfirst(lc);
+		Oid			relation = (Oid) intVal(linitial(row));
+
+		if (get_rel_relkind(relation) != '\0' && idv_root_relation(relation) == root)
+			references = lappend(references,
+								 describe_listed(table, relation,
+												 lsecond(row), lthird(row)));
+	}
+	MemoryContextSwitchTo(caller);
+	return references;
+}
+
 /*
  * idv_references_changed
  *		Lock the tables that point to a table, and say whether any has changed

@@ -33,6 +33,7 @@ typedef struct IdvReference
 } IdvReference;
 
 extern List *idv_table_references(IdvTable *table);
+extern List *idv_table_self_references(IdvTable *table);
 extern void idv_reference_read_condition(IdvReference *reference);
 extern bool idv_references_changed(IdvTable *table);
 
