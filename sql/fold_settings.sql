@@ -54,6 +54,8 @@ SELECT count(*) FROM idverify_unfold(:quoted);
 -- a constant that fails is refused when it is listed ...
 SELECT idverify_add_reference('people', 'visits', 'person', '1/0 = 1');  -- fail
 SELECT idverify_add_reference('people', 'visits', 'person', $$kind = 'x' OR 1/0 = 1$$);  -- fail
+-- ... as is a function that looks beyond what it is given, if only to run the expressions of a partition key
+SELECT idverify_add_reference('people', 'visits', 'person', $$satisfies_hash_partition('pg_class'::regclass, 2, 0, id)$$);  -- fail
 -- ... and one that fails on a row stops the fold, which says why
 CREATE TABLE shares (id int PRIMARY KEY, person int, parts int);
 SELECT idverify_add_reference('people', 'shares', 'person', '1/parts > 0');

@@ -162,6 +162,12 @@ owner: ALTER TABLE third.chats DISABLE TRIGGER t$$),
 ('WHEN a query in XML', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (query_to_xml('SELECT app.spring()', false, false, '') IS NOT NULL) EXECUTE FUNCTION third.owners()$$),
 ('WHEN a query to rewrite', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (ts_rewrite('a', 'SELECT ''a''::tsquery, ''b''::tsquery WHERE app.spring()') IS NOT NULL) EXECUTE FUNCTION third.owners()$$),
 ('WHEN a setting', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (set_config('app.x', '1', false) <> '') EXECUTE FUNCTION third.owners()$$),
+('WHEN a partition key, by a function that is immutable', $$app: CREATE TABLE app.springs (x int) PARTITION BY HASH ((CASE WHEN app.even(1) THEN x END))
+app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (satisfies_hash_partition('app.springs'::regclass, 2, 0, NEW.id)) EXECUTE FUNCTION third.owners()$$),
+('WHEN what only the owner may read: a setting', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (current_setting('data_directory') = 'a') EXECUTE FUNCTION third.owners()$$),
+('WHEN what only the owner may read: a setting, its name made', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (current_setting('data_' || NEW.title, true) = 'a') EXECUTE FUNCTION third.owners()$$),
+('WHEN what only the owner may read: a statement', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (pg_stat_get_backend_activity(1) = 'a') EXECUTE FUNCTION third.owners()$$),
+('WHEN what only the owner may read: a view', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (pg_get_viewdef('pg_user', true) = 'a') EXECUTE FUNCTION third.owners()$$),
 ('WHEN a domain', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (NEW.title::app.word <> '') EXECUTE FUNCTION third.owners()
 app: ALTER DOMAIN app.word ADD CHECK (app.spring()) NOT VALID$$),
 ('WHEN a domain in an array', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (ARRAY[NEW.title]::app.word[] IS NOT NULL) EXECUTE FUNCTION third.owners()
@@ -177,7 +183,7 @@ app: ALTER DOMAIN app.word ADD CHECK (app.spring()) NOT VALID$$),
 ('arguments to the owner''s function', $$dba: ALTER FUNCTION third.obey() OWNER TO regress_third_owner
 app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.obey('SELECT app.spring()')$$),
 ('the same on a partition', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.notes_2 FOR EACH ROW EXECUTE FUNCTION third.obey('SELECT app.spring()')$$),
-('WHEN nothing but a harmless condition: no harm', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.* AND pg_trigger_depth() = 0 AND lower(NEW.title) <> '' AND now() - interval '1 day' < current_timestamp AND current_user <> '' AND NEW.title::varchar(3) IS NOT NULL) EXECUTE FUNCTION third.owners()$$),
+('WHEN nothing but a harmless condition: no harm', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.* AND pg_trigger_depth() = 0 AND lower(NEW.title) <> '' AND now() - interval '1 day' < current_timestamp AND current_user <> '' AND NEW.title::varchar(3) IS NOT NULL AND to_char(NEW.id, '9') <> '' AND extract(year FROM now()) > 2000 AND current_setting('app.skip', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION third.owners()$$),
 ('a superuser''s function without arguments', $$dba: ALTER FUNCTION third.owners() OWNER TO regress_third_dba
 app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.owners()$$),
 ('a superuser''s function that nobody else may execute: no harm', $$dba: ALTER FUNCTION third.owners() OWNER TO regress_third_dba

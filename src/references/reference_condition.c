@@ -27,6 +27,7 @@
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
 
+#include "server/builtin_code.h"
 #include "server/statement.h"
 
 static void refuse(const char *why) __attribute__((noreturn));
@@ -117,6 +118,13 @@ is_foreign_function(Oid function, void *context pg_attribute_unused())
 	return function >= FirstUnpinnedObjectId;
 }
 
+/* Does this function of PostgreSQL's do more than its arguments say? */
+static bool
+is_open_function(Oid function, void *context pg_attribute_unused())
+{
+	return !idv_builtin_is_closed(function);
+}
+
 static bool
 refuse_unsafe_node(Node *node, void *context)
 {
@@ -139,6 +147,8 @@ refuse_unsafe_node(Node *node, void *context)
 		refuse("It uses a domain, which may check what it likes.");
 	if (check_functions_in_node(node, is_foreign_function, NULL))
 		refuse("It uses a function or an operator that is not PostgreSQL's own.");
+	if (check_functions_in_node(node, is_open_function, NULL))
+		refuse("It uses a function that does not depend on its arguments alone.");
 	return expression_tree_walker(node, refuse_unsafe_node, context);
 }
 

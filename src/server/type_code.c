@@ -45,6 +45,8 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "server/builtin_code.h"
+
 /*
  * idv_object_to_code
  *		Object to the code at a place, for this reason.
@@ -377,77 +379,6 @@ idv_look_at_casts(const IdvCodePlace *place)
 }
 
 /*
- * Stable or volatile functions that a condition of a trigger may use.  They
- * tell something, or make text of values whose types are looked at.
- */
-static const Oid harmless_functions[] = {
-	F_PG_TRIGGER_DEPTH, F_CURRENT_SETTING_TEXT, F_CURRENT_SETTING_TEXT_BOOL,
-	F_NOW, F_TRANSACTION_TIMESTAMP, F_STATEMENT_TIMESTAMP, F_CLOCK_TIMESTAMP,
-	F_CURRENT_USER, F_SESSION_USER, F_CURRENT_DATABASE, F_CURRENT_SCHEMA,
-	F_TO_JSON, F_TO_JSONB, F_ROW_TO_JSON_RECORD, F_CONCAT, F_CONCAT_WS,
-	F_FORMAT_TEXT, F_FORMAT_TEXT_ANY, F_ARRAY_TO_STRING_ANYARRAY_TEXT,
-	F_ARRAY_TO_STRING_ANYARRAY_TEXT_TEXT
-};
-
-/* Numbers and times: nothing that could be a name, or a query. */
-static bool
-is_number_or_time(Oid type)
-{
-	switch (type)
-	{
-		case BOOLOID:
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case FLOAT4OID:
-		case FLOAT8OID:
-		case NUMERICOID:
-		case DATEOID:
-		case TIMEOID:
-		case TIMETZOID:
-		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
-		case INTERVALOID:
-			return true;
-		default:
-			return false;
-	}
-}
-
-/*
- * Can a function that is built in do nothing but answer?
- *
- * Immutable ones can.  Of the others those that reckon with numbers and times,
- * which depend on the time zone; text may be the name of a field, beside a time.
- */
-static bool
-only_answers(Oid function)
-{
-	HeapTuple	tuple;
-	Form_pg_proc form = function_form(function, &tuple);
-	bool		harmless = form->provolatile == PROVOLATILE_IMMUTABLE;
-	int			plain = 0;
-
-	for (int i = 0; i < (int) lengthof(harmless_functions); i++)
-		harmless = harmless || harmless_functions[i] == function;
-	if (form->provolatile == PROVOLATILE_STABLE && !form->proretset)
-	{
-		for (int i = 0; i < form->pronargs; i++)
-		{
-			Oid			type = form->proargtypes.values[i];
-
-			if (is_number_or_time(type))
-				plain++;
-			else if (type != TEXTOID || form->pronargs != 2)
-				plain = -FUNC_MAX_ARGS;
-		}
-		harmless = harmless || plain > 0;
-	}
-	ReleaseSysCache(tuple);
-	return harmless;
-}
-
-/*
  * The first role that is not trusted and has one of these privileges, as text
  * for a message; or NULL.
  */
@@ -523,7 +454,7 @@ look_at_condition_function(const IdvCodePlace *place, Oid function)
 
 	if (function < FirstUnpinnedObjectId)
 	{
-		if (!only_answers(function))
+		if (!idv_builtin_only_answers(function))
 			idv_object_to_code(place, psprintf("the condition of trigger \"%s\" calls function %s",
 											   place->trigger, format_procedure_qualified(function)));
 		return;
@@ -620,7 +551,8 @@ idv_look_at_expression(Node *node, void *context)
 										   place->trigger));
 
 	/* To read and write text is a matter of the types. */
-	if (!IsA(node, CoerceViaIO))
+	if (!IsA(node, CoerceViaIO) &&
+		!(OidIsValid(place->trigger_on) && idv_reads_open_setting(node)))
 		(void) check_functions_in_node(node, look_at_called, context);
 	if (IsA(node, SubscriptingRef))
 		idv_look_at_type(place, ((SubscriptingRef *) node)->refcontainertype);

@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * builtin_code.h
+ *	  Which of PostgreSQL's own functions do nothing but answer.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_BUILTIN_CODE_H
+#define IDV_BUILTIN_CODE_H
+
+#include "postgres.h"
+
+#include "nodes/nodes.h"
+
+extern bool idv_builtin_is_closed(Oid function);
+extern bool idv_builtin_only_answers(Oid function);
+extern bool idv_reads_open_setting(const Node *node);
+
+#endif							/* IDV_BUILTIN_CODE_H */
