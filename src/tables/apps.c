@@ -153,8 +153,10 @@ read_app(IdvAppRow *app, Relation table, HeapTuple tuple)
 	app->id = DatumGetInt32(values[APPS_ID]);
 	app->on_unverified = idv_our_label(values[APPS_ON_UNVERIFIED],
 									   "claim_policy", policy_labels);
-	app->on_wrong_hash = nulls[APPS_ON_WRONG_HASH] ? app->on_unverified :
-		idv_our_label(values[APPS_ON_WRONG_HASH], "claim_policy", policy_labels);
+	app->on_wrong_hash = app->on_unverified;
+	if (!nulls[APPS_ON_WRONG_HASH])
+		app->on_wrong_hash = idv_our_label(values[APPS_ON_WRONG_HASH],
+										   "claim_policy", policy_labels);
 	app->signed_field = idv_our_label(values[APPS_SIGNED_FIELD],
 									  "signed_field", field_labels);
 	app->revealable = DatumGetBool(values[APPS_REVEALABLE]);
