@@ -189,12 +189,14 @@ CREATE TABLE idverify.contact_references (
 	relation		regclass NOT NULL,
 	column_name		name NOT NULL,
 	condition		text,
+	distinct_by		name[],
 	UNIQUE NULLS NOT DISTINCT (contacts, relation, column_name, condition)
 );
 
 COMMENT ON TABLE idverify.contact_references IS 'columns that point to contacts without a foreign key';
 COMMENT ON COLUMN idverify.contact_references.contacts IS 'what they point to';
 COMMENT ON COLUMN idverify.contact_references.condition IS 'which rows do; null: all';
+COMMENT ON COLUMN idverify.contact_references.distinct_by IS 'columns in which a row of the source and one of the target agree that are one row; null: none';
 
 REVOKE ALL ON TABLE idverify.contact_references FROM PUBLIC;
 
@@ -277,7 +279,7 @@ CREATE TABLE idverify.fold_rows (
 	kept_row	jsonb,
 	PRIMARY KEY (app_id, fold_id, step),
 	CHECK ((moved IS NULL) <> (dropped_row IS NULL)),
-	CHECK ((dropped_row IS NULL) = (kept_row IS NULL))
+	CHECK (dropped_row IS NOT NULL OR kept_row IS NULL)
 );
 
 CREATE INDEX fold_rows_dropped ON idverify.fold_rows (relation, fold_id)
@@ -289,7 +291,7 @@ COMMENT ON COLUMN idverify.fold_rows.columns IS 'the columns that were written';
 COMMENT ON COLUMN idverify.fold_rows.whole_row IS 'true: there is no key, moved_keys are records of the key_columns';
 COMMENT ON COLUMN idverify.fold_rows.moved_keys IS 'the moved rows'' values of the key_columns, row by row';
 COMMENT ON COLUMN idverify.fold_rows.dropped_row IS 'the row, whole: column names and values as text';
-COMMENT ON COLUMN idverify.fold_rows.kept_row IS 'the row that it would have duplicated';
+COMMENT ON COLUMN idverify.fold_rows.kept_row IS 'the row that it would have duplicated; null: it linked source and target';
 
 REVOKE ALL ON TABLE idverify.fold_rows FROM PUBLIC;
 
@@ -727,17 +729,18 @@ CREATE FUNCTION @extschema@.idverify_add_reference(
 	contacts regclass,
 	relation regclass,
 	column_name name,
-	condition text DEFAULT NULL)
+	condition text DEFAULT NULL,
+	distinct_by name[] DEFAULT NULL)
 	RETURNS void
 	LANGUAGE C
 	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'idverify_add_reference';
 
-COMMENT ON FUNCTION @extschema@.idverify_add_reference(regclass, regclass, name, text)
-	IS 'list a column that points to contacts without a foreign key, perhaps under a condition on the row';
+COMMENT ON FUNCTION @extschema@.idverify_add_reference(regclass, regclass, name, text, name[])
+	IS 'list a column that points to contacts without a foreign key, perhaps under a condition on the row, and in which columns rows are one';
 
-REVOKE ALL ON FUNCTION @extschema@.idverify_add_reference(regclass, regclass, name, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idverify_add_reference(regclass, regclass, name, text, name[]) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.idverify_set_contacts(
 	contacts regclass,

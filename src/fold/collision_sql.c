@@ -1,30 +1,47 @@
 /*-------------------------------------------------------------------------
  *
  * collision_sql.c
- *	  The statements that find what a unique index would not let move.
+ *	  The statements that find what cannot move beside what is there already.
  *
  * Where a moved row would be equal, by some unique index, to a row that is
  * there already, the two have collided.  What an index compares is deparsed
  * twice: for the row that is there, as it is, and for the row to be moved,
- * with the parameters in the place of the columns that change.
+ * with the parameters in the place of the columns that change.  A generated
+ * column that depends on these is what it will be generated from.
  *
- * Exclusion constraints are not analysed: their error surfaces, and nothing is
- * lost.
+ * An exclusion constraint of nothing but equality is one more unique index.  So
+ * is one of a single partition, among the rows that will be in it.  Other
+ * exclusion constraints are not analysed: their error stops the fold.
+ *
+ * All of the code that these statements run is code of the table: its indexes,
+ * generated columns and partitions.  It is looked at before a statement on the
+ * table is prepared (server/table_code.c).
  *
  *-------------------------------------------------------------------------
  */
 #include "fold/collision_sql.h"
 
+#include "access/hash.h"
 #include "access/nbtree.h"
+#include "access/relation.h"
 #include "access/sysattr.h"
+#include "catalog/partition.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_amop.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "fold/move_sql.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
+#include "utils/rel.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
@@ -63,21 +80,96 @@ idv_index_predicate(const IdvTable *table, Relation index)
 	return ask_as_owner(table, index, RelationGetIndexPredicate);
 }
 
+/*
+ * idv_is_unique_key
+ *		Does a unique index hold all these columns in its keys?
+ *
+ * columns	attribute numbers, each less FirstLowInvalidHeapAttributeNumber
+ */
+bool
+idv_is_unique_key(const IdvTable *table, Relation index, const Bitmapset *columns)
+{
+	Form_pg_index form = index->rd_index;
+	Bitmapset  *keys = NULL;
+
+	if (!form->indisunique || !form->indislive)
+		return false;
+	for (int k = 0; k < form->indnkeyatts; k++)
+	{
+		if (form->indkey.values[k] != 0)
+			keys = bms_add_member(keys, form->indkey.values[k] -
+								  FirstLowInvalidHeapAttributeNumber);
+	}
+	pull_varattnos((Node *) expressions_of(table, index), 1, &keys);
+	return bms_is_subset(columns, keys);
+}
+
+/* What is compared of a row, and what that will be once the row has moved. */
+typedef struct Comparison
+{
+	IdvMoveSql *moving;
+	Relation	root;			/* the reference's table */
+	Relation	home;			/* the same, or the partition whose index it
+								 * is */
+	bool		changes;		/* output: a column that changes is used */
+	bool		generated;		/* output: by way of a generated column */
+}			Comparison;
+
+/* Which of the reference's columns, if it changes, is this of home?  Else -1. */
+static int
+changed_column(const Comparison * comparison, AttrNumber column)
+{
+	if (column > 0 && comparison->home != comparison->root)
+		column = get_attnum(RelationGetRelid(comparison->root),
+							NameStr(TupleDescAttr(RelationGetDescr(comparison->home),
+												  column - 1)->attname));
+	return idv_where_changed_column(comparison->moving, column);
+}
+
+static Node *parameters_for(Node *node, void *context);
+
+/* What a generated column will be, if it depends on one that changes.  Or NULL. */
+static Node *
+generated_anew(Comparison * comparison, AttrNumber column)
+{
+	TupleDesc	desc = RelationGetDescr(comparison->home);
+	Comparison	within = *comparison;
+	Node	   *expression;
+
+	if (column <= 0 || TupleDescAttr(desc, column - 1)->attgenerated == '\0')
+		return NULL;
+	within.changes = false;
+	expression = build_column_default(comparison->home, column);
+	if (expression == NULL)
+		elog(ERROR, "no generation expression found for column \"%s\"",
+			 NameStr(TupleDescAttr(desc, column - 1)->attname));
+	expression = parameters_for(expression, &within);
+	if (!within.changes)
+		return NULL;
+	comparison->changes = comparison->generated = true;
+	return expression;
+}
+
 /* Columns that change become the parameters that hold their new values. */
 static Node *
-as_moved(Node *node, void *context)
+parameters_for(Node *node, void *context)
 {
-	IdvMoveSql *moving = context;
+	Comparison *comparison = context;
 
 	if (node == NULL)
 		return NULL;
 	if (IsA(node, Var))
 	{
-		int			i = idv_where_changed_column(moving, ((Var *) node)->varattno);
+		Var		   *var = (Var *) node;
+		int			i = changed_column(comparison, var->varattno);
+		Node	   *expression = i >= 0 ? NULL :
+		generated_anew(comparison, var->varattno);
 
+		if (expression != NULL)
+			return expression;
 		if (i >= 0)
 		{
-			Var		   *var = (Var *) node;
+			IdvMoveSql *moving = comparison->moving;
 			Param	   *param = makeNode(Param);
 
 			param->paramkind = PARAM_EXTERN;
@@ -86,10 +178,11 @@ as_moved(Node *node, void *context)
 			param->paramtypmod = var->vartypmod;
 			param->paramcollid = var->varcollid;
 			param->location = -1;
+			comparison->changes = true;
 			return (Node *) param;
 		}
 	}
-	return expression_tree_mutator(node, as_moved, context);
+	return expression_tree_mutator(node, parameters_for, context);
 }
 
 static char *
@@ -99,99 +192,147 @@ deparse(Node *node, Oid relation, const char *alias)
 							  true, false);
 }
 
-/* Can a move along this reference break this unique index? */
-static bool
-index_is_concerned(const IdvMoveSql *moving, Relation index)
+/* An expression over home, of the row t that is there. */
+static char *
+as_there(const Comparison * comparison, Node *node)
 {
-	Bitmapset  *columns = NULL;
+	return deparse(node, RelationGetRelid(comparison->home), "t");
+}
+
+/* The same of the row that is moved, once it is. */
+static char *
+as_moved(Comparison * comparison, Node *node, const char *alias)
+{
+	node = parameters_for(copyObject(node), comparison);
+	if (comparison->home != comparison->root)
+		node = linitial(map_partition_varattnos(list_make1(node), 1,
+												comparison->root,
+												comparison->home));
+	return deparse(node, RelationGetRelid(comparison->root), alias);
+}
+
+static Node *
+column_of(Relation relation, AttrNumber column)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(relation), column - 1);
+
+	return (Node *) makeVar(1, column, att->atttypid, att->atttypmod,
+							att->attcollation, 0);
+}
+
+/* Does an operator mean equality, to a btree or to a hash index? */
+static bool
+is_equality(Oid operator)
+{
+	CatCList   *members = SearchSysCacheList1(AMOPOPID, ObjectIdGetDatum(operator));
+	bool		found = false;
+
+	for (int i = 0; i < members->n_members; i++)
+	{
+		Form_pg_amop form = (Form_pg_amop) GETSTRUCT(&members->members[i]->tuple);
+
+		found = found ||
+			(form->amopmethod == BTREE_AM_OID &&
+			 form->amopstrategy == BTEqualStrategyNumber) ||
+			(form->amopmethod == HASH_AM_OID &&
+			 form->amopstrategy == HTEqualStrategyNumber);
+	}
+	ReleaseCatCacheList(members);
+	return found;
+}
+
+/*
+ * What an index takes for equal, key by key.
+ *
+ * Returns false if it lets rows be equal, or compares by something else.
+ */
+static bool
+equal_operators(Oid *operators, Relation index)
+{
 	Form_pg_index form = index->rd_index;
-	const IdvTable *table = moving->reference->table;
 
-	if (!form->indisunique || form->indisexclusion || !form->indislive ||
-		index->rd_rel->relam != BTREE_AM_OID)
+	if (!form->indislive)
 		return false;
+	if (form->indisexclusion)
+	{
+		Oid		   *excluding;
+		Oid		   *functions;
+		uint16	   *strategies;
 
+		RelationGetExclusionInfo(index, &excluding, &functions, &strategies);
+		for (int k = 0; k < form->indnkeyatts; k++)
+		{
+			if (!is_equality(excluding[k]))
+				return false;
+			operators[k] = excluding[k];
+		}
+		return true;
+	}
+	if (!form->indisunique || index->rd_rel->relam != BTREE_AM_OID)
+		return false;
 	for (int k = 0; k < form->indnkeyatts; k++)
-	{
-		if (form->indkey.values[k] != 0)
-			columns = bms_add_member(columns, form->indkey.values[k] -
-									 FirstLowInvalidHeapAttributeNumber);
-	}
-	pull_varattnos((Node *) expressions_of(table, index), 1, &columns);
-	pull_varattnos((Node *) idv_index_predicate(table, index), 1, &columns);
+		operators[k] = get_opfamily_member(index->rd_opfamily[k],
+										   index->rd_opcintype[k],
+										   index->rd_opcintype[k],
+										   BTEqualStrategyNumber);
+	return true;
+}
 
-	for (int i = 0; i < moving->reference->ncolumns; i++)
-	{
-		if ((moving->changed & (1U << i)) != 0 &&
-			bms_is_member(moving->reference->columns[i] -
-						  FirstLowInvalidHeapAttributeNumber, columns))
-			return true;
-	}
-	return false;
+/* A collation as SQL. */
+static char *
+collate_clause(Oid collation)
+{
+	HeapTuple	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+	Form_pg_collation form;
+	char	   *clause;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for collation %u", collation);
+	form = (Form_pg_collation) GETSTRUCT(tuple);
+	clause = psprintf(" COLLATE %s",
+					  quote_qualified_identifier(get_namespace_name(form->collnamespace),
+												 NameStr(form->collname)));
+	ReleaseSysCache(tuple);
+	return clause;
 }
 
 /* For each key of a unique index: t's is equal to that of s, when s is moved. */
 static void
-append_same_keys(StringInfo sql, IdvMoveSql *moving, Relation index)
+append_same_keys(StringInfo sql, Comparison * comparison, Relation index,
+				 const Oid *operators)
 {
 	Form_pg_index form = index->rd_index;
-	IdvTable   *table = moving->reference->table;
-	List	   *expressions = expressions_of(table, index);
+	List	   *expressions = expressions_of(comparison->moving->reference->table, index);
 	ListCell   *expression = list_head(expressions);
 
 	for (int k = 0; k < form->indnkeyatts; k++)
 	{
 		AttrNumber	column = form->indkey.values[k];
-		Oid			operator;
 		Oid			collation = index->rd_indcollation[k];
 		char	   *collate = "";
 		char	   *there;
 		char	   *moved;
+		Node	   *node;
 
 		if (column != 0)
-		{
-			Form_pg_attribute att = TupleDescAttr(table->desc, column - 1);
-			Node	   *var = (Node *) makeVar(1, column, att->atttypid,
-											   att->atttypmod,
-											   att->attcollation, 0);
-
-			there = deparse(var, table->relation, "t");
-			moved = deparse(as_moved(var, moving), table->relation, "s");
-		}
+			node = column_of(comparison->home, column);
 		else
 		{
-			Node	   *node;
-
 			if (expression == NULL)
 				elog(ERROR, "wrong number of index expressions");
 			node = lfirst(expression);
 			expression = lnext(expressions, expression);
-			there = deparse(node, table->relation, "t");
-			moved = deparse(as_moved(copyObject(node), moving),
-							table->relation, "s");
 		}
+		there = as_there(comparison, node);
+		moved = as_moved(comparison, node, "s");
 
-		if (OidIsValid(collation) && collation != DEFAULT_COLLATION_OID)
-		{
-			char	   *name = get_collation_name(collation);
-			HeapTuple	tuple = SearchSysCache1(COLLOID,
-												ObjectIdGetDatum(collation));
-			Oid			schema;
+		/* What a column is generated from may have a collation of its own. */
+		if (OidIsValid(collation) &&
+			(collation != DEFAULT_COLLATION_OID || comparison->generated))
+			collate = collate_clause(collation);
 
-			if (!HeapTupleIsValid(tuple))
-				elog(ERROR, "cache lookup failed for collation %u", collation);
-			schema = ((Form_pg_collation) GETSTRUCT(tuple))->collnamespace;
-			ReleaseSysCache(tuple);
-			collate = psprintf(" COLLATE %s",
-							   quote_qualified_identifier(get_namespace_name(schema), name));
-		}
-
-		operator = get_opfamily_member(index->rd_opfamily[k],
-									   index->rd_opcintype[k],
-									   index->rd_opcintype[k],
-									   BTEqualStrategyNumber);
 		appendStringInfo(sql, " AND (%s",
-						 idv_comparison(psprintf("(%s)%s", there, collate), operator,
+						 idv_comparison(psprintf("(%s)%s", there, collate), operators[k],
 										psprintf("(%s)%s", moved, collate)));
 		if (form->indnullsnotdistinct)
 			appendStringInfo(sql, " OR ((%s) IS NULL AND (%s) IS NULL)",
@@ -200,49 +341,296 @@ append_same_keys(StringInfo sql, IdvMoveSql *moving, Relation index)
 	}
 }
 
-/*
- * idv_collision_statement
- *		The statement that finds what would collide in an index.
- *
- * Returns NULL if nothing can: the index is not unique, or the move does not
- * concern it.
- */
-IdvStatement *
-idv_collision_statement(IdvMoveSql *moving, Relation index)
+/* May a move take a row into the partition home, or out of it? */
+static bool
+moves_between_partitions(const Comparison * comparison)
 {
-	IdvReference *reference = moving->reference;
-	IdvTable   *table = reference->table;
-	IdvStatement *statement;
-	StringInfoData sql;
-	List	   *predicate;
+	const IdvReference *reference = comparison->moving->reference;
+	List	   *ancestors = get_partition_ancestors(RelationGetRelid(comparison->home));
+	bool		found = false;
+	ListCell   *lc;
 
-	if (!index_is_concerned(moving, index))
+	foreach(lc, ancestors)
+	{
+		Relation	ancestor = relation_open(lfirst_oid(lc), AccessShareLock);
+		Bitmapset  *columns = NULL;
+		bool		in_expression;
+		IdvCaller	caller;
+
+		for (int i = 0; i < reference->ncolumns; i++)
+		{
+			if ((comparison->moving->changed & (1U << i)) != 0)
+				columns = bms_add_member(columns,
+										 get_attnum(RelationGetRelid(ancestor),
+													NameStr(TupleDescAttr(reference->table->desc,
+																		  reference->columns[i] - 1)->attname)) -
+										 FirstLowInvalidHeapAttributeNumber);
+		}
+		/* As for an index, constants are computed. */
+		idv_become_owner(&caller, reference->table->owner);
+		found = found || has_partition_attrs(ancestor, columns, &in_expression);
+		idv_become_caller(&caller);
+		relation_close(ancestor, NoLock);
+	}
+	return found;
+}
+
+/* The rows of home, as SQL. */
+static char *
+rows_of(const Comparison * comparison)
+{
+	char	   *name = idv_relation_name(RelationGetRelid(comparison->home));
+
+	if (comparison->home == comparison->root)
+		return comparison->moving->reference->table->from;
+	return comparison->home->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
+		name : psprintf("ONLY %s", name);
+}
+
+/*
+ * Can only a row that another transaction writes meanwhile break an index, once
+ * the rows that collide by it are dropped?
+ *
+ * So it is if the source's rows, which are equal in the columns that change, are
+ * so by the index as well, and as they come from there: any two that collide
+ * after the move would have collided before.
+ */
+static bool
+is_broken_by_others_only(const Comparison * comparison, Relation index,
+						 const Oid *operators)
+{
+	IdvMoveSql *moving = comparison->moving;
+	Form_pg_index form = index->rd_index;
+
+	if (comparison->home != comparison->root || comparison->generated ||
+		idv_index_predicate(moving->reference->table, index) != NIL)
+		return false;
+	for (int k = 0; k < form->indnkeyatts; k++)
+	{
+		AttrNumber	column = form->indkey.values[k];
+		int			i = idv_where_changed_column(moving, column);
+
+		if (column == 0)
+			return false;
+		if (i >= 0 &&
+			(operators[k] != moving->reference->equal[i] ||
+			 !idv_move_stores_all(moving->target_table, moving->reference, i) ||
+			 index->rd_indcollation[k] != TupleDescAttr(moving->target_table->desc,
+														moving->reference->referenced[i] - 1)->attcollation))
+			return false;
+	}
+	return true;
+}
+
+/* What every statement here returns, as move_sql.h says. */
+static void
+append_result(StringInfo sql, const IdvMoveSql *moving)
+{
+	const char *name = moving->reference->table->name;
+
+	appendStringInfoString(sql, "SELECT s.ctid, s.tableoid, t.ctid, t.tableoid, (");
+	idv_where_points_to_target(sql, moving, "t");
+	appendStringInfo(sql, ") IS TRUE, CAST(s.* AS %s), CAST(t.* AS %s) FROM ",
+					 name, name);
+}
+
+/*
+ * What would collide in an index of home.  NULL if nothing can: the index is not
+ * unique, or the move does not concern it.
+ */
+static IdvCollision *
+collision_in_index(Comparison * comparison, Relation index, bool *only_by_others)
+{
+	IdvMoveSql *moving = comparison->moving;
+	IdvTable   *table = moving->reference->table;
+	Oid			operators[INDEX_MAX_KEYS];
+	IdvCollision *collision;
+	StringInfoData sql;
+	StringInfoData where;
+	List	   *predicate;
+	bool		between = false;
+
+	if (!equal_operators(operators, index))
 		return NULL;
 
-	statement = palloc0(sizeof(IdvStatement));
+	comparison->changes = comparison->generated = false;
+	initStringInfo(&where);
+	append_same_keys(&where, comparison, index, operators);
 	predicate = idv_index_predicate(table, index);
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT s.ctid, s.tableoid, t.ctid, t.tableoid, ");
-	idv_where_points_to_target(&sql, moving, "t");
-	appendStringInfo(&sql, ", CAST(s.* AS %s), CAST(t.* AS %s)", table->name,
-					 table->name);
-	appendStringInfo(&sql, " FROM %s s, %s t WHERE (t.ctid <> s.ctid OR t.tableoid <> s.tableoid) AND ",
-					 table->from, table->from);
-	idv_where_moves(&sql, moving, "s");
-	append_same_keys(&sql, moving, index);
 	if (predicate != NIL)
 	{
 		Node	   *node = (Node *) make_ands_explicit(predicate);
 
-		appendStringInfo(&sql, " AND (%s)", deparse(node, table->relation, "t"));
-		appendStringInfo(&sql, " AND (%s)",
-						 deparse(as_moved(copyObject(node), moving),
-								 table->relation, "s"));
+		appendStringInfo(&where, " AND (%s)", as_there(comparison, node));
+		appendStringInfo(&where, " AND (%s)", as_moved(comparison, node, "s"));
 	}
+	if (comparison->home != comparison->root &&
+		(between = moves_between_partitions(comparison)))
+	{
+		IdvCaller	caller;
+		List	   *bounds;
 
-	appendStringInfoString(&sql, " FOR UPDATE OF s FOR KEY SHARE OF t");
+		idv_become_owner(&caller, table->owner);
+		bounds = RelationGetPartitionQual(comparison->home);
+		idv_become_caller(&caller);
+		if (bounds != NIL)
+			appendStringInfo(&where, " AND (%s)",
+							 as_moved(comparison, (Node *) make_ands_explicit(bounds), "s"));
+	}
+	if (!comparison->changes && !between)
+		return NULL;
 
-	idv_table_statement(statement, table, sql.data, moving->nargs,
+	initStringInfo(&sql);
+	append_result(&sql, moving);
+	appendStringInfo(&sql, "%s s, %s t WHERE (t.ctid <> s.ctid OR t.tableoid <> s.tableoid) AND ",
+					 between ? table->from : rows_of(comparison),
+					 rows_of(comparison));
+	idv_where_moves(&sql, moving, "s");
+	appendStringInfo(&sql, "%s FOR UPDATE OF s FOR KEY SHARE OF t", where.data);
+
+	collision = palloc0(sizeof(IdvCollision));
+	idv_table_statement(&collision->statement, table, sql.data, moving->nargs,
 						moving->types);
-	return statement;
+	*only_by_others = *only_by_others &&
+		is_broken_by_others_only(comparison, index, operators);
+	return collision;
+}
+
+/* One of the two sides of pairs: rows by their places, and what tells them apart. */
+static void
+append_side(StringInfo sql, Comparison * comparison, bool of_source)
+{
+	const IdvReference *reference = comparison->moving->reference;
+
+	appendStringInfo(sql, "SELECT y.ctid AS place, y.tableoid AS part, %s AS of_source",
+					 of_source ? "true" : "false");
+	for (int i = 0; i < reference->ndistinct; i++)
+	{
+		Node	   *column = column_of(comparison->home, reference->distinct_by[i]);
+
+		appendStringInfo(sql, ", (%s) AS d%d",
+						 of_source ? as_moved(comparison, column, "y") :
+						 deparse(column, RelationGetRelid(comparison->home), "y"), i);
+	}
+	appendStringInfo(sql, " FROM %s y WHERE ", reference->table->from);
+}
+
+/*
+ * The rows of the source and of the target that agree in the columns that the
+ * reference is distinct by, in pairs.
+ *
+ * Rows that agree are numbered, on each side by itself, and one number makes a
+ * pair.  A row that another transaction changes until it is locked makes none; it
+ * is moved.
+ */
+static IdvCollision *
+collision_of_pairs(Comparison * comparison)
+{
+	IdvMoveSql *moving = comparison->moving;
+	const IdvReference *reference = moving->reference;
+	IdvCollision *collision = palloc0(sizeof(IdvCollision));
+	Oid			types[2 * INDEX_MAX_KEYS + 2];
+	StringInfoData columns;
+	StringInfoData sql;
+
+	memcpy(types, moving->types, sizeof(Oid) * moving->nargs);
+	types[moving->nargs] = OIDARRAYOID;
+	types[moving->nargs + 1] = TIDARRAYOID;
+
+	initStringInfo(&columns);
+	for (int i = 0; i < reference->ndistinct; i++)
+		appendStringInfo(&columns, ", r.d%d", i);
+	initStringInfo(&sql);
+	append_result(&sql, moving);
+	appendStringInfo(&sql,
+					 "(SELECT r.place, r.part, r.of_source,"
+					 " lag(r.place) OVER pair AS its_place,"
+					 " lag(r.part) OVER pair AS its_part"
+					 " FROM (SELECT r.*, row_number() OVER (PARTITION BY r.of_source%s"
+					 " ORDER BY r.part, r.place) AS n FROM (", columns.data);
+	append_side(&sql, comparison, true);
+	idv_where_moves(&sql, moving, "y");
+	appendStringInfoString(&sql, " UNION ALL ");
+	append_side(&sql, comparison, false);
+	idv_where_points_to_target(&sql, moving, "y");
+	appendStringInfo(&sql,
+					 " AND NOT EXISTS (SELECT FROM unnest($%d, $%d) AS u(part, place)"
+					 " WHERE u.part = y.tableoid AND u.place = y.ctid)) r) r"
+					 " WINDOW pair AS (PARTITION BY r.n%s ORDER BY r.of_source)) p,"
+					 " %s s, %s t WHERE p.of_source AND s.ctid = p.place AND s.tableoid = p.part"
+					 " AND t.ctid = p.its_place AND t.tableoid = p.its_part"
+					 " FOR UPDATE OF s FOR KEY SHARE OF t",
+					 moving->nargs + 1, moving->nargs + 2, columns.data,
+					 reference->table->from, reference->table->from);
+
+	idv_table_statement(&collision->statement, reference->table, sql.data,
+						moving->nargs + 2, types);
+	collision->of_pairs = true;
+	return collision;
+}
+
+/* Add what would collide in the indexes of home. */
+static List *
+add_indexes(List *collisions, Comparison * comparison, bool *only_by_others)
+{
+	List	   *indexes = RelationGetIndexList(comparison->home);
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		IdvCollision *collision = NULL;
+
+		/* That of a partition may be part of one of the whole. */
+		if (comparison->home == comparison->root ||
+			!index->rd_rel->relispartition)
+			collision = collision_in_index(comparison, index, only_by_others);
+		if (collision != NULL)
+			collisions = lappend(collisions, collision);
+		index_close(index, NoLock);
+	}
+	return collisions;
+}
+
+/*
+ * idv_collisions
+ *		The statements that find what would collide by a move, in the order in
+ *		which they are to be run: IdvCollisions.
+ *
+ * relation			the reference's table
+ * only_by_others	output: can only a row that another transaction writes
+ *					meanwhile still break a unique index of the table, if no
+ *					trigger writes to it?
+ */
+List *
+idv_collisions(IdvMoveSql *moving, Relation relation, bool *only_by_others)
+{
+	Comparison	comparison = {
+		.moving = moving,
+		.root = relation,
+		.home = relation
+	};
+	List	   *collisions;
+
+	*only_by_others = true;
+	collisions = add_indexes(NIL, &comparison, only_by_others);
+	if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+	{
+		List	   *parts = find_all_inheritors(RelationGetRelid(relation),
+												RowExclusiveLock, NULL);
+		ListCell   *lc;
+
+		foreach(lc, parts)
+		{
+			if (lfirst_oid(lc) == RelationGetRelid(relation))
+				continue;
+			comparison.home = relation_open(lfirst_oid(lc), NoLock);
+			collisions = add_indexes(collisions, &comparison, only_by_others);
+			relation_close(comparison.home, NoLock);
+		}
+		comparison.home = relation;
+	}
+	if (moving->reference->ndistinct > 0)
+		collisions = lappend(collisions, collision_of_pairs(&comparison));
+	return collisions;
 }

@@ -19,6 +19,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -29,6 +30,7 @@
 #include "fold/unfold.h"
 #include "references/contact_table.h"
 #include "references/reference_condition.h"
+#include "references/references.h"
 #include "server/query.h"
 #include "server/canonical_text.h"
 #include "server/sqlfunc.h"
@@ -206,22 +208,70 @@ check_reference(const IdvContactTable *contacts, Oid relation, const char *colum
 }
 
 /*
+ * Refuse what rows cannot be told apart by.  22023; 22004 for a NULL among the
+ * names, 42703 for a column that there is not.
+ */
+static void
+check_distinct(Oid relation, AttrNumber pointer, ArrayType * distinct_by)
+{
+	Datum	   *names;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(distinct_by, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
+					  &names, &nulls, &n);
+	if (n == 0 || ARR_NDIM(distinct_by) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("distinct_by must be an array of one dimension that names a column"),
+				 errhint("Leave it out if no two rows are one.")));
+	for (int i = 0; i < n; i++)
+	{
+		const char *name = nulls[i] ? NULL : NameStr(*DatumGetName(names[i]));
+		AttrNumber	column = name == NULL ? 0 : get_attnum(relation, name);
+		const char *objection = NULL;
+
+		if (name == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("distinct_by must not contain NULL")));
+		if (column == InvalidAttrNumber)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("column \"%s\" of \"%s\", which is in distinct_by, does not exist",
+							name, idv_relation_label(relation))));
+		if (column < 0)
+			objection = "is a system column";
+		else if (column == pointer)
+			objection = "is the one that points to contacts";
+		else if (!idv_is_ordered(get_atttype(relation, column)))
+			objection = psprintf("is of type %s, whose values cannot be sorted",
+								 format_type_be(get_atttype(relation, column)));
+		if (objection != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("distinct_by cannot name column \"%s\" of \"%s\", because it %s",
+							name, idv_relation_label(relation), objection)));
+	}
+}
+
+/*
  * idverify_add_reference(contacts regclass, relation regclass,
- *		column_name name, condition text) returns void
+ *		column_name name, condition text, distinct_by name[]) returns void
  *
  * Lists a column that points to contacts without a foreign key.  Once listed
- * it stays so; listing it again changes nothing.
+ * it stays so; listing it again says anew what it is distinct by.
  */
 Datum
 idverify_add_reference(PG_FUNCTION_ARGS)
 {
-	static const Oid types[] = {OIDOID, OIDOID, NAMEOID, TEXTOID};
+	static const Oid types[] = {OIDOID, OIDOID, NAMEOID, TEXTOID, NAMEARRAYOID};
 	Oid			contacts_oid = DatumGetObjectId(idv_argument(fcinfo->args[0], "contacts", NULL));
 	Oid			relation = DatumGetObjectId(idv_argument(fcinfo->args[1], "relation", NULL));
 	Name		column = DatumGetName(idv_argument(fcinfo->args[2], "column_name", NULL));
 	IdvContactTable *contacts;
-	Datum		values[4];
-	char		nulls[] = "    ";
+	Datum		values[lengthof(types)];
+	char		nulls[] = "     ";
 
 	PreventCommandIfReadOnly("idverify_add_reference()");
 	idv_our_tables_check();
@@ -253,9 +303,21 @@ idverify_add_reference(PG_FUNCTION_ARGS)
 		relation_close(opened, AccessShareLock);
 	}
 
-	idv_query("INSERT INTO idverify.contact_references"
-			  " (contacts, relation, column_name, condition)"
-			  " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+	if (PG_ARGISNULL(4))
+		nulls[4] = 'n';
+	else
+	{
+		values[4] = PG_GETARG_DATUM(4);
+		check_distinct(relation, get_attnum(relation, NameStr(*column)),
+					   DatumGetArrayTypeP(values[4]));
+	}
+
+	idv_query("INSERT INTO idverify.contact_references AS r"
+			  " (contacts, relation, column_name, condition, distinct_by)"
+			  " VALUES ($1, $2, $3, $4, $5)"
+			  " ON CONFLICT (contacts, relation, column_name, condition)"
+			  " DO UPDATE SET distinct_by = EXCLUDED.distinct_by"
+			  " WHERE r.distinct_by IS DISTINCT FROM EXCLUDED.distinct_by",
 			  lengthof(types), types, values, nulls);
 	SPI_finish();
 	PG_RETURN_VOID();

@@ -391,15 +391,16 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 /*
  * idv_journal_dropped
  *		Write down a row that is about to be dropped, and the one that is kept
- *		in its place.
+ *		in its place, or NULL.
  */
 void
 idv_journal_dropped(IdvJournal *journal, const IdvTable *table, IdvRow row,
-					IdvRow kept, int depth)
+					const IdvRow *kept, int depth)
 {
 	static const Oid types[] = {INT4OID, INT8OID, INT4OID, INT4OID, TEXTOID,
 	JSONBOID, JSONBOID};
 	Datum		values[lengthof(types)];
+	bool		nulls[lengthof(types)] = {false};
 
 	if (journal->off)
 		return;
@@ -417,7 +418,9 @@ idv_journal_dropped(IdvJournal *journal, const IdvTable *table, IdvRow row,
 	values[4] = CStringGetTextDatum(table->name);
 	values[5] = DirectFunctionCall1(jsonb_in,
 									CStringGetDatum(idv_row_json(table, row)));
-	values[6] = DirectFunctionCall1(jsonb_in,
-									CStringGetDatum(idv_row_json(table, kept)));
-	(void) idv_statement_run(&insert_dropped, values, NULL);
+	nulls[6] = kept == NULL;
+	values[6] = nulls[6] ? (Datum) 0 :
+		DirectFunctionCall1(jsonb_in,
+							CStringGetDatum(idv_row_json(table, *kept)));
+	(void) idv_statement_run(&insert_dropped, values, nulls);
 }

@@ -51,6 +51,6 @@ extern void idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 							  IdvRow from, IdvRow to, IdvResult *result,
 							  int depth);
 extern void idv_journal_dropped(IdvJournal *journal, const IdvTable *table,
-								IdvRow row, IdvRow kept, int depth);
+								IdvRow row, const IdvRow *kept, int depth);
 
 #endif							/* IDV_JOURNAL_WRITE_H */

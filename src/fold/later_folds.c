@@ -287,7 +287,8 @@ idv_later_check_kept(const IdvJournaledFold *fold, const IdvStep *step)
 							   " FROM idverify.fold_rows r"
 							   " JOIN idverify.folds f ON f.id = r.fold_id AND f.app_id = r.app_id"
 							   " WHERE r.relation = $1 AND r.fold_id > $2"
-							   " AND r.dropped_row IS NOT NULL AND f.undone_at IS NULL",
+							   " AND r.dropped_row IS NOT NULL AND r.kept_row IS NOT NULL"
+							   " AND f.undone_at IS NULL",
 							   lengthof(types), types, values);
 	while (idv_result_next(result))
 	{

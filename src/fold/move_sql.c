@@ -302,16 +302,14 @@ idv_move_statements(IdvTable *table, IdvReference *reference, uint32 changed)
 	indexes = RelationGetIndexList(relation);
 	choose_key(move, &moving, indexes);
 	write_updates(move, &moving);
-	foreach(lc, indexes)
-	{
-		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-		IdvStatement *collision = move->generated ? NULL :
-		idv_collision_statement(&moving, index);
-
-		if (collision != NULL)
-			move->collisions = lappend(move->collisions, collision);
-		index_close(index, NoLock);
-	}
+	if (!move->generated)
+		move->collisions = idv_collisions(&moving, relation,
+										  &move->only_by_others);
+	foreach(lc, move->collisions)
+		move->has_pairs = move->has_pairs ||
+		((IdvCollision *) lfirst(lc))->of_pairs;
+	if (reference->table->has_triggers)
+		move->only_by_others = false;
 	relation_close(relation, NoLock);
 	reference->moves = lappend(reference->moves, move);
 	MemoryContextSwitchTo(caller);

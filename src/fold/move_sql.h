@@ -23,7 +23,15 @@ typedef struct IdvMove
 
 	/* A column that changes is generated: only left is prepared. */
 	bool		generated;
-	List	   *collisions;		/* of IdvStatement, one per unique index */
+	List	   *collisions;		/* of IdvCollision, to be dropped in that
+								 * order */
+	bool		has_pairs;		/* among them are some */
+
+	/*
+	 * Can only another transaction still make the update break a unique
+	 * index?  Else the rows that are moved may, or a trigger.
+	 */
+	bool		only_by_others;
 	IdvStatement update;		/* the move; returns keys */
 	IdvStatement left;			/* is there a row still to be moved? */
 	IdvStatement loop;			/* the target must not point to itself; same

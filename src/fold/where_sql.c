@@ -65,7 +65,8 @@ append_condition(StringInfo sql, const IdvReference *reference, const char *alia
 
 /*
  * idv_where_points_to_source
- *		The rows of alias that point to the source.
+ *		The rows of alias that point to the source; or to what else the
+ *		parameters are of.
  */
 void
 idv_where_points_to_source(StringInfo sql, const IdvMoveSql *moving, const char *alias)
@@ -74,7 +75,7 @@ idv_where_points_to_source(StringInfo sql, const IdvMoveSql *moving, const char 
 
 	for (int i = 0; i < reference->ncolumns; i++)
 		appendStringInfo(sql, "%s%s%s", i == 0 ? "" : " AND ",
-						 idv_comparison(psprintf("$%d", i + 1), reference->equal[i],
+						 idv_comparison(psprintf("$%d", moving->before + i + 1), reference->equal[i],
 										psprintf("%s.%s", alias,
 												 idv_column_name(reference->table,
 																 reference->columns[i]))),
@@ -84,7 +85,7 @@ idv_where_points_to_source(StringInfo sql, const IdvMoveSql *moving, const char 
 
 /*
  * idv_where_points_to_target
- *		Does the row of alias point to the target?  Never null.
+ *		The rows of alias that point to the target.
  */
 void
 idv_where_points_to_target(StringInfo sql, const IdvMoveSql *moving, const char *alias)
@@ -107,7 +108,7 @@ idv_where_points_to_target(StringInfo sql, const IdvMoveSql *moving, const char 
 							 collation_of(moving, i));
 	}
 	append_condition(sql, reference, alias);
-	appendStringInfoString(sql, ") IS TRUE");
+	appendStringInfoChar(sql, ')');
 }
 
 /*

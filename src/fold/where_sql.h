@@ -25,6 +25,7 @@ typedef struct IdvMoveSql
 	IdvTable   *target_table;	/* what is pointed to */
 	IdvReference *reference;
 	uint32		changed;
+	int			before;			/* parameters that are none of its own */
 	int			nargs;
 	Oid			types[2 * INDEX_MAX_KEYS];
 } IdvMoveSql;

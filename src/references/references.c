@@ -15,9 +15,11 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "storage/lmgr.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "references/reference_condition.h"
 #include "server/canonical_text.h"
@@ -105,11 +107,51 @@ report_lost_reference(Oid contacts, Oid relation, const char *column)
 			 errhint("Correct or delete its row in idverify.contact_references.")));
 }
 
+/*
+ * idv_is_ordered
+ *		Can values of a type be put into groups of equal ones?  Built on the
+ *		type's own order.
+ */
+bool
+idv_is_ordered(Oid type)
+{
+	return OidIsValid(lookup_type_cache(type, TYPECACHE_LT_OPR)->lt_opr);
+}
+
+/* A row of our own table: a column that points to contacts. */
+typedef struct Listed
+{
+	Oid			relation;
+	const char *column;
+	const char *condition;		/* NULL: none */
+	List	   *distinct_by;	/* names of columns */
+}			Listed;
+
+/* The columns that a listed reference is distinct by. */
+static void
+describe_distinct(IdvReference *reference, IdvTable *table, Oid relid,
+				  const Listed *listed)
+{
+	ListCell   *lc;
+
+	reference->distinct_by = palloc(sizeof(AttrNumber) *
+									Max(list_length(listed->distinct_by), 1));
+	foreach(lc, listed->distinct_by)
+	{
+		AttrNumber	column = get_attnum(relid, lfirst(lc));
+
+		if (column <= 0 || !idv_is_ordered(get_atttype(relid, column)))
+			report_lost_reference(table->relation, relid, lfirst(lc));
+		reference->distinct_by[reference->ndistinct++] = column;
+	}
+}
+
 /* Describe a column that our own table says to point to contacts. */
 static IdvReference *
-describe_listed(IdvTable *table, Oid relid, const char *column,
-				const char *condition)
+describe_listed(IdvTable *table, Oid relid, const Listed *listed)
 {
+	const char *column = listed->column;
+	const char *condition = listed->condition;
 	IdvReference *reference = palloc0(sizeof(IdvReference));
 	AttrNumber	id;
 	Oid			constraint;
@@ -138,6 +180,7 @@ describe_listed(IdvTable *table, Oid relid, const char *column,
 
 	if (condition != NULL)
 		reference->condition_text = pstrdup(condition);
+	describe_distinct(reference, table, relid, listed);
 	reference->self = idv_root_relation(relid) ==
 		idv_root_relation(table->relation);
 	return reference;
@@ -168,6 +211,23 @@ idv_reference_read_condition(IdvReference *reference)
 	idv_canonical_text_end(level);
 }
 
+/* What a text[] holds. */
+static List *
+strings_of(Datum array)
+{
+	List	   *strings = NIL;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		strings = lappend(strings, nulls[i] ? pstrdup("") :
+						  TextDatumGetCString(elements[i]));
+	return strings;
+}
+
 /* Find the columns that our own table says to point to a table. */
 static List *
 find_listed(IdvTable *table)
@@ -179,7 +239,8 @@ find_listed(IdvTable *table)
 
 	if (read_references.plan == NULL)
 		idv_statement_prepare(&read_references, InvalidOid,
-							  "SELECT relation::oid, column_name::text, condition"
+							  "SELECT relation::oid, column_name::text, condition,"
+							  " distinct_by::text[]"
 							  " FROM idverify.contact_references"
 							  " WHERE contacts::oid = $1"
 							  " ORDER BY relation::regclass::text, column_name, condition",
@@ -187,11 +248,17 @@ find_listed(IdvTable *table)
 	values[0] = ObjectIdGetDatum(table->relation);
 	result = idv_statement_query(&read_references, values, NULL);
 	while (idv_result_next(result))
-		found = lappend(found,
-						list_make3(makeInteger(DatumGetObjectId(result->values[0])),
-								   TextDatumGetCString(result->values[1]),
-								   result->nulls[2] ? NULL :
-								   TextDatumGetCString(result->values[2])));
+	{
+		Listed	   *listed = palloc0(sizeof(Listed));
+
+		listed->relation = DatumGetObjectId(result->values[0]);
+		listed->column = TextDatumGetCString(result->values[1]);
+		if (!result->nulls[2])
+			listed->condition = TextDatumGetCString(result->values[2]);
+		if (!result->nulls[3])
+			listed->distinct_by = strings_of(result->values[3]);
+		found = lappend(found, listed);
+	}
 	idv_result_end(result);
 	return found;
 }
@@ -227,17 +294,15 @@ idv_table_references(IdvTable *table)
 		}
 		foreach(lc, listed)
 		{
-			List	   *row = lfirst(lc);
-			Oid			relation = (Oid) intVal(linitial(row));
-			List	   *parts = list_make1_oid(relation);
+			Listed	   *row = lfirst(lc);
+			List	   *parts = list_make1_oid(row->relation);
 			ListCell   *part;
 
-			if (get_rel_relkind(relation) == RELKIND_RELATION)
-				parts = find_all_inheritors(relation, RowExclusiveLock, NULL);
+			if (get_rel_relkind(row->relation) == RELKIND_RELATION)
+				parts = find_all_inheritors(row->relation, RowExclusiveLock, NULL);
 			foreach(part, parts)
 				references = lappend(references,
-									 describe_listed(table, lfirst_oid(part),
-													 lsecond(row), lthird(row)));
+									 describe_listed(table, lfirst_oid(part), row));
 		}
 		MemoryContextSwitchTo(caller);
 	}
@@ -245,7 +310,12 @@ idv_table_references(IdvTable *table)
 	foreach(lc, references)
 	{
 		IdvReference *reference = lfirst(lc);
+		ListCell   *other;
 
+		foreach(other, references)
+			reference->shares_table = reference->shares_table ||
+			(lfirst(other) != reference &&
+			 ((IdvReference *) lfirst(other))->table == reference->table);
 		reference->may_refuse = reference->table->may_refuse;
 		if (reference->table->has_triggers)
 			table->references_have_triggers = true;
@@ -307,13 +377,12 @@ idv_table_self_references(IdvTable *table)
 	}
 	foreach(lc, listed)
 	{
-		List	   *row = lfirst(lc);
-		Oid			relation = (Oid) intVal(linitial(row));
+		Listed	   *row = lfirst(lc);
 
-		if (get_rel_relkind(relation) != '\0' && idv_root_relation(relation) == root)
+		if (get_rel_relkind(row->relation) != '\0' &&
+			idv_root_relation(row->relation) == root)
 			references = lappend(references,
-								 describe_listed(table, relation,
-												 lsecond(row), lthird(row)));
+								 describe_listed(table, row->relation, row));
 	}
 	MemoryContextSwitchTo(caller);
 	return references;

@@ -29,12 +29,17 @@ typedef struct IdvReference
 	Oid			equal[INDEX_MAX_KEYS];	/* operator: referenced = column */
 	char	   *condition_text; /* which rows point there; NULL: all */
 	Expr	   *condition;		/* likewise, once it was read */
+	int			ndistinct;		/* columns in which rows that agree are one */
+	AttrNumber *distinct_by;
+	bool		shares_table;	/* another reference is of the same table */
 	List	   *moves;			/* of fold/move_sql.c */
+	List	   *links;			/* of fold/link_sql.c */
 } IdvReference;
 
 extern List *idv_table_references(IdvTable *table);
 extern List *idv_table_self_references(IdvTable *table);
 extern void idv_reference_read_condition(IdvReference *reference);
+extern bool idv_is_ordered(Oid type);
 extern bool idv_references_changed(IdvTable *table);
 
 #endif							/* IDV_REFERENCES_H */

@@ -31,9 +31,11 @@
 #include "access/amapi.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/nbtree.h"
 #include "access/relation.h"
 #include "access/transam.h"
 #include "catalog/partition.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_partitioned_table.h"
 #include "catalog/pg_proc.h"
@@ -121,6 +123,15 @@ look_at_index(IdvTableCode *code, Oid oid)
 	for (int i = 0; i < index->rd_index->indnkeyatts *
 		 index->rd_indam->amsupport; i++)
 		idv_look_at_function(&place, index->rd_support[i]);
+
+	/* A fold compares keys by it, to find what cannot move beside another. */
+	for (int i = 0; i < index->rd_index->indnkeyatts &&
+		 index->rd_rel->relam == BTREE_AM_OID; i++)
+		idv_look_at_function(&place,
+							 get_opcode(get_opfamily_member(index->rd_opfamily[i],
+															index->rd_opcintype[i],
+															index->rd_opcintype[i],
+															BTEqualStrategyNumber)));
 	if (index->rd_index->indisexclusion)
 	{
 		Oid		   *operators;

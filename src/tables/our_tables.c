@@ -46,7 +46,8 @@ static const IdvOurColumn contact_references_columns[] = {
 	IDV_COLUMN("contacts", REGCLASSOID),
 	IDV_COLUMN("relation", REGCLASSOID),
 	IDV_COLUMN("column_name", NAMEOID),
-	IDV_NULLABLE_COLUMN("condition", TEXTOID)
+	IDV_NULLABLE_COLUMN("condition", TEXTOID),
+	IDV_NULLABLE_COLUMN("distinct_by", NAMEARRAYOID)
 };
 
 static const IdvOurColumn contact_options_columns[] = {
