@@ -517,20 +517,6 @@ idv_column_equals(const IdvTable *table, AttrNumber column, Datum a, Datum b)
 }
 
 /*
- * idv_column_type
- *		The type of a column, as SQL.
- */
-char *
-idv_column_type(const IdvTable *table, AttrNumber column)
-{
-	Form_pg_attribute att = TupleDescAttr(table->desc, column - 1);
-
-	return format_type_extended(att->atttypid, att->atttypmod,
-								FORMAT_TYPE_TYPEMOD_GIVEN |
-								FORMAT_TYPE_FORCE_QUALIFY);
-}
-
-/*
  * idv_table_columns
  *		All columns of a table, as the result of a query on alias.
  */

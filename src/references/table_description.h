@@ -73,6 +73,5 @@ extern Oid	idv_equal_operator(Oid left, Oid right);
 extern const char *idv_column_name(const IdvTable *table, AttrNumber column);
 extern bool idv_column_equals(const IdvTable *table, AttrNumber column,
 							  Datum a, Datum b);
-extern char *idv_column_type(const IdvTable *table, AttrNumber column);
 
 #endif							/* IDV_TABLE_DESCRIPTION_H */
