@@ -147,6 +147,27 @@ INSERT INTO third.attacks (attack, prepare) VALUES
 ('trigger on the contacts, BEFORE DELETE', $$app: CREATE TRIGGER t BEFORE DELETE ON third.people FOR EACH ROW EXECUTE FUNCTION app.hung()$$),
 ('trigger on the contacts, at undo', $$app: CREATE TRIGGER t BEFORE INSERT ON third.people FOR EACH ROW EXECUTE FUNCTION app.hung()$$),
 ('trigger that a cascade fires', $$app: CREATE TRIGGER t BEFORE DELETE ON third.chats EXECUTE FUNCTION app.hung()$$),
+('trigger that a cascade fires, AFTER, on a table of its own', $$app: CREATE TABLE app.inbox (person bigint)
+dba: ALTER TABLE app.inbox ADD FOREIGN KEY (person) REFERENCES third.people ON DELETE CASCADE
+app: CREATE TRIGGER t AFTER DELETE ON app.inbox EXECUTE FUNCTION app.hung()$$),
+('trigger that SET NULL fires, AFTER, on a table of its own', $$app: CREATE TABLE app.inbox (person bigint)
+dba: ALTER TABLE app.inbox ADD FOREIGN KEY (person) REFERENCES third.people ON DELETE SET NULL
+app: CREATE TRIGGER t AFTER UPDATE ON app.inbox EXECUTE FUNCTION app.hung()$$),
+('trigger that ON UPDATE CASCADE fires, AFTER, on a table of its own', $$app: CREATE TABLE app.inbox (chat bigint, person bigint)
+dba: ALTER TABLE app.inbox ADD FOREIGN KEY (chat, person) REFERENCES third.chats (id, person) ON UPDATE CASCADE
+app: CREATE TRIGGER t AFTER UPDATE ON app.inbox EXECUTE FUNCTION app.hung()$$),
+('trigger where a cascade goes to, with a path for others', $$app: CREATE FUNCTION app.log() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_catalog.set_config(''search_path'', ''app'', false); RETURN NULL; END'
+app: CREATE TABLE app.log (text text)
+app: GRANT ALL ON app.log TO PUBLIC
+dba: GRANT USAGE ON SCHEMA app TO PUBLIC
+app: CREATE TRIGGER t BEFORE INSERT ON app.log FOR EACH ROW EXECUTE FUNCTION app.hung()
+app: CREATE TABLE app.inbox (person bigint)
+dba: ALTER TABLE app.inbox ADD FOREIGN KEY (person) REFERENCES third.people ON DELETE CASCADE
+app: CREATE TRIGGER t BEFORE DELETE ON app.inbox EXECUTE FUNCTION app.log()
+owner: CREATE TRIGGER t AFTER DELETE ON third.people FOR EACH ROW EXECUTE FUNCTION third.log()$$),
+('trigger of a table of its own that no key writes to: no harm', $$app: CREATE TABLE app.inbox (chat bigint, person bigint)
+dba: ALTER TABLE app.inbox ADD FOREIGN KEY (chat, person) REFERENCES third.chats (id, person) ON UPDATE RESTRICT
+app: CREATE TRIGGER t BEFORE UPDATE ON app.inbox FOR EACH ROW EXECUTE FUNCTION app.hung()$$),
 ('trigger where ON UPDATE CASCADE goes to', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.words FOR EACH ROW EXECUTE FUNCTION app.hung()$$),
 ('trigger on a partition', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.notes_2 FOR EACH ROW EXECUTE FUNCTION app.hung()$$),
 ('trigger on an inheritance child', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.listed_child FOR EACH ROW EXECUTE FUNCTION app.hung()$$),

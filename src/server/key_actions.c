@@ -6,10 +6,15 @@
  *
  * When a row is written, its foreign keys look for what it points to, by a query
  * that runs as the owner of that table.  When a row is deleted, or its key is
- * changed, each foreign key that points
- * there runs a query on the table that holds it, as that table's owner: to see
- * that no row is left, or to delete, update or empty those that are.  That fires
- * triggers FOR EACH STATEMENT even where there is no such row.
+ * changed, each foreign key that points there runs a query on the table that
+ * holds it, as that table's owner: to see that no row is left, or to delete,
+ * update or empty those that are.  That fires triggers FOR EACH STATEMENT even
+ * where there is no such row.
+ *
+ * Both that owner and the role as which the statement runs have to trust the
+ * code.  For AFTER triggers wait for the end of the statement, and then run as
+ * that role.  And what runs at once could set the search_path of code that
+ * follows as that role.
  *
  *-------------------------------------------------------------------------
  */
@@ -87,6 +92,37 @@ typedef struct Change
 	Bitmapset  *updated;		/* columns; NULL: rows are deleted */
 } Change;
 
+static Oid
+owner_of(Oid relation)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * What is in the way of a foreign key's query on a table, which the current user's
+ * statement makes it run?
+ *
+ * lock		what the query takes: it writes from RowExclusiveLock on
+ */
+static const IdvObjection *
+objection_to(Oid relation, LOCKMODE lock)
+{
+	bool		with_parts = get_rel_relkind(relation) == RELKIND_PARTITIONED_TABLE;
+	const IdvObjection *objection = idv_code_objection(relation, InvalidOid,
+													   with_parts, lock);
+
+	if (objection == NULL && owner_of(relation) != GetUserId())
+		objection = idv_code_objection_of_key(relation, GetUserId(), with_parts, lock);
+	return objection;
+}
+
 /*
  * A foreign key runs a query on a table as its owner.
  *
@@ -97,7 +133,6 @@ typedef struct Change
 static void
 restrict_for(Oid relation)
 {
-	HeapTuple	tuple;
 	Oid			owner;
 	Oid			user;
 	int			sec_context;
@@ -105,11 +140,7 @@ restrict_for(Oid relation)
 	GetUserIdAndSecContext(&user, &sec_context);
 	if ((sec_context & SECURITY_RESTRICTED_OPERATION) != 0)
 		return;
-	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relation);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
+	owner = owner_of(relation);
 	if (owner != user && idv_endangers_caller(owner))
 		SetUserIdAndSecContext(user, sec_context | SECURITY_RESTRICTED_OPERATION);
 }
@@ -135,9 +166,11 @@ check_lookups(const TriggerDesc *triggers, const Bitmapset *updated)
 		if (updated == NULL ||
 			bms_overlap(updated, read_key(trigger->tgconstraint).pointing))
 		{
-			idv_check_code(trigger->tgconstrrelid, InvalidOid,
-						   get_rel_relkind(trigger->tgconstrrelid) == RELKIND_PARTITIONED_TABLE,
-						   RowShareLock);
+			const IdvObjection *objection = objection_to(trigger->tgconstrrelid,
+														 RowShareLock);
+
+			if (objection != NULL)
+				idv_report_objection(trigger->tgconstrrelid, objection);
 			restrict_for(trigger->tgconstrrelid);
 		}
 	}
@@ -186,7 +219,8 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 		Oid			other = trigger->tgconstrrelid;
 		const IdvObjection *objection;
 		char		action;
-		Key			key;
+		bool		writes;
+		Key			key = {0};
 
 		CHECK_FOR_INTERRUPTS();
 		if (!is_of_key(trigger) ||
@@ -201,10 +235,12 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 				continue;
 		}
 
+		/* What is only read fires no trigger. */
+		action = updated != NULL ? key.on_update : key.on_delete;
+		writes = unreferenced ||
+			(action != FKCONSTR_ACTION_NOACTION && action != FKCONSTR_ACTION_RESTRICT);
 		LockRelationOid(other, RowExclusiveLock);
-		objection = idv_code_objection(other, InvalidOid,
-									   get_rel_relkind(other) == RELKIND_PARTITIONED_TABLE,
-									   RowExclusiveLock);
+		objection = objection_to(other, writes ? RowExclusiveLock : RowShareLock);
 		if (objection != NULL)
 		{
 			if (!unreferenced)
@@ -215,10 +251,7 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 		restrict_for(other);
 
 		/* What the key writes there can be pointed to as well. */
-		if (unreferenced)
-			continue;
-		action = updated != NULL ? key.on_update : key.on_delete;
-		if (action != FKCONSTR_ACTION_NOACTION && action != FKCONSTR_ACTION_RESTRICT)
+		if (writes && !unreferenced)
 			changes = add_change(changes, other,
 								 updated == NULL && action == FKCONSTR_ACTION_CASCADE ?
 								 NULL : key.pointing);

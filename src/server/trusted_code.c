@@ -49,6 +49,7 @@ typedef struct FoundKey
 	Oid			role;
 	bool		with_parts;
 	bool		written;		/* so that triggers count */
+	bool		anybodys;		/* of IdvTableCode */
 } FoundKey;
 
 typedef struct Found
@@ -240,6 +241,7 @@ look(Found *found, LOCKMODE lock)
 		found->context = AllocSetContextCreate(kept, "idverify code of a table",
 											   ALLOCSET_SMALL_SIZES);
 		found->code.role = found->key.role;
+		found->code.anybodys = found->key.anybodys;
 
 		/* Before anything is read: what changes meanwhile counts. */
 		found->valid = true;
@@ -264,7 +266,7 @@ look(Found *found, LOCKMODE lock)
 
 /* What is known of a table, looked at anew where that does not stand. */
 static IdvTableCode *
-code_of(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
+code_of(Oid relation, Oid role, bool anybodys, bool with_parts, LOCKMODE lock)
 {
 	FoundKey	key;
 	Found	   *found;
@@ -286,6 +288,7 @@ code_of(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 	key.role = role;
 	key.with_parts = with_parts;
 	key.written = lock >= RowExclusiveLock;
+	key.anybodys = anybodys;
 	found = hash_search(all_found, &key, HASH_ENTER, &exists);
 	if (!exists)
 	{
@@ -435,7 +438,19 @@ objection_to(IdvTableCode *code)
 const IdvObjection *
 idv_code_objection(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 {
-	return objection_to(code_of(relation, role, with_parts, lock));
+	return objection_to(code_of(relation, role, false, with_parts, lock));
+}
+
+/*
+ * idv_code_objection_of_key
+ *		The same of a table that a foreign key queries, as its owner, in the middle
+ *		of a statement of role: it may be of another owner if nothing that role
+ *		does not trust hangs there.
+ */
+const IdvObjection *
+idv_code_objection_of_key(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
+{
+	return objection_to(code_of(relation, role, true, with_parts, lock));
 }
 
 /*
@@ -476,7 +491,7 @@ idv_report_objection(Oid relation, const IdvObjection *objection)
 static const IdvTableCode *
 checked_code(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 {
-	IdvTableCode *code = code_of(relation, role, with_parts, lock);
+	IdvTableCode *code = code_of(relation, role, false, with_parts, lock);
 	const IdvObjection *objection = objection_to(code);
 
 	if (objection != NULL)

@@ -37,6 +37,8 @@ typedef struct IdvObjection
 typedef struct IdvTableCode
 {
 	Oid			role;			/* as whom it would run */
+	bool		anybodys;		/* the table may be of a third role: only what
+								 * hangs there counts */
 	List	   *parts;			/* partitions or children, by OID */
 	IdvObjection *objection;	/* NULL: all of it is trusted */
 	char	   *runs;			/* a function that is neither built in nor of
@@ -62,6 +64,9 @@ typedef struct IdvChecked
 extern void idv_trusted_code_init(void);
 extern const IdvObjection *idv_code_objection(Oid relation, Oid role,
 											  bool with_parts, LOCKMODE lock);
+extern const IdvObjection *idv_code_objection_of_key(Oid relation, Oid role,
+													 bool with_parts,
+													 LOCKMODE lock);
 extern void idv_check_code(Oid relation, Oid role, bool with_parts,
 						   LOCKMODE lock);
 extern void idv_check_plan(SPIPlanPtr plan);
