@@ -32,7 +32,6 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
-#include "fold/move_sql.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -44,6 +43,8 @@
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
+
+#include "fold/move_value.h"
 
 /*
  * Ask the relation cache for expressions of an index, or for its predicate.
@@ -113,11 +114,11 @@ typedef struct Comparison
 								 * is */
 	bool		changes;		/* output: a column that changes is used */
 	bool		generated;		/* output: by way of a generated column */
-}			Comparison;
+} Comparison;
 
 /* Which of the reference's columns, if it changes, is this of home?  Else -1. */
 static int
-changed_column(const Comparison * comparison, AttrNumber column)
+changed_column(const Comparison *comparison, AttrNumber column)
 {
 	if (column > 0 && comparison->home != comparison->root)
 		column = get_attnum(RelationGetRelid(comparison->root),
@@ -130,7 +131,7 @@ static Node *parameters_for(Node *node, void *context);
 
 /* What a generated column will be, if it depends on one that changes.  Or NULL. */
 static Node *
-generated_anew(Comparison * comparison, AttrNumber column)
+generated_anew(Comparison *comparison, AttrNumber column)
 {
 	TupleDesc	desc = RelationGetDescr(comparison->home);
 	Comparison	within = *comparison;
@@ -194,14 +195,14 @@ deparse(Node *node, Oid relation, const char *alias)
 
 /* An expression over home, of the row t that is there. */
 static char *
-as_there(const Comparison * comparison, Node *node)
+as_there(const Comparison *comparison, Node *node)
 {
 	return deparse(node, RelationGetRelid(comparison->home), "t");
 }
 
 /* The same of the row that is moved, once it is. */
 static char *
-as_moved(Comparison * comparison, Node *node, const char *alias)
+as_moved(Comparison *comparison, Node *node, const char *alias)
 {
 	node = parameters_for(copyObject(node), comparison);
 	if (comparison->home != comparison->root)
@@ -298,7 +299,7 @@ collate_clause(Oid collation)
 
 /* For each key of a unique index: t's is equal to that of s, when s is moved. */
 static void
-append_same_keys(StringInfo sql, Comparison * comparison, Relation index,
+append_same_keys(StringInfo sql, Comparison *comparison, Relation index,
 				 const Oid *operators)
 {
 	Form_pg_index form = index->rd_index;
@@ -343,7 +344,7 @@ append_same_keys(StringInfo sql, Comparison * comparison, Relation index,
 
 /* May a move take a row into the partition home, or out of it? */
 static bool
-moves_between_partitions(const Comparison * comparison)
+moves_between_partitions(const Comparison *comparison)
 {
 	const IdvReference *reference = comparison->moving->reference;
 	List	   *ancestors = get_partition_ancestors(RelationGetRelid(comparison->home));
@@ -377,7 +378,7 @@ moves_between_partitions(const Comparison * comparison)
 
 /* The rows of home, as SQL. */
 static char *
-rows_of(const Comparison * comparison)
+rows_of(const Comparison *comparison)
 {
 	char	   *name = idv_relation_name(RelationGetRelid(comparison->home));
 
@@ -396,7 +397,7 @@ rows_of(const Comparison * comparison)
  * after the move would have collided before.
  */
 static bool
-is_broken_by_others_only(const Comparison * comparison, Relation index,
+is_broken_by_others_only(const Comparison *comparison, Relation index,
 						 const Oid *operators)
 {
 	IdvMoveSql *moving = comparison->moving;
@@ -439,7 +440,7 @@ append_result(StringInfo sql, const IdvMoveSql *moving)
  * unique, or the move does not concern it.
  */
 static IdvCollision *
-collision_in_index(Comparison * comparison, Relation index, bool *only_by_others)
+collision_in_index(Comparison *comparison, Relation index, bool *only_by_others)
 {
 	IdvMoveSql *moving = comparison->moving;
 	IdvTable   *table = moving->reference->table;
@@ -498,7 +499,7 @@ collision_in_index(Comparison * comparison, Relation index, bool *only_by_others
 
 /* One of the two sides of pairs: rows by their places, and what tells them apart. */
 static void
-append_side(StringInfo sql, Comparison * comparison, bool of_source)
+append_side(StringInfo sql, Comparison *comparison, bool of_source)
 {
 	const IdvReference *reference = comparison->moving->reference;
 
@@ -524,7 +525,7 @@ append_side(StringInfo sql, Comparison * comparison, bool of_source)
  * is moved.
  */
 static IdvCollision *
-collision_of_pairs(Comparison * comparison)
+collision_of_pairs(Comparison *comparison)
 {
 	IdvMoveSql *moving = comparison->moving;
 	const IdvReference *reference = moving->reference;
@@ -571,7 +572,7 @@ collision_of_pairs(Comparison * comparison)
 
 /* Add what would collide in the indexes of home. */
 static List *
-add_indexes(List *collisions, Comparison * comparison, bool *only_by_others)
+add_indexes(List *collisions, Comparison *comparison, bool *only_by_others)
 {
 	List	   *indexes = RelationGetIndexList(comparison->home);
 	ListCell   *lc;

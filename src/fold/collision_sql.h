@@ -24,7 +24,7 @@ typedef struct IdvCollision
 {
 	IdvStatement statement;
 	bool		of_pairs;
-}			IdvCollision;
+} IdvCollision;
 
 extern List *idv_collisions(IdvMoveSql *moving, Relation relation,
 							bool *only_by_others);

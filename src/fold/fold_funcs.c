@@ -212,7 +212,7 @@ check_reference(const IdvContactTable *contacts, Oid relation, const char *colum
  * names, 42703 for a column that there is not.
  */
 static void
-check_distinct(Oid relation, AttrNumber pointer, ArrayType * distinct_by)
+check_distinct(Oid relation, AttrNumber pointer, ArrayType *distinct_by)
 {
 	Datum	   *names;
 	bool	   *nulls;

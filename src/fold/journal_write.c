@@ -37,6 +37,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "fold/move_value.h"
 #include "server/canonical_text.h"
 #include "server/cast.h"
 

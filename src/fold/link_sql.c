@@ -77,7 +77,7 @@ append_side(StringInfo sql, IdvMoveSql *one, int a, IdvMoveSql *other, int b)
 }
 
 static void
-prepare(IdvLink * link, IdvTable *table, IdvReference *one, IdvReference *other)
+prepare(IdvLink *link, IdvTable *table, IdvReference *one, IdvReference *other)
 {
 	IdvMoveSql	first = {.target_table = table,.reference = one};
 	IdvMoveSql	second = {.target_table = table,.reference = other};
@@ -110,7 +110,7 @@ prepare(IdvLink * link, IdvTable *table, IdvReference *one, IdvReference *other)
  *
  * changed, other_changed	as for idv_move_statements()
  */
-const		IdvLink *
+const IdvLink *
 idv_link(IdvTable *table, IdvReference *one, uint32 changed,
 		 IdvReference *other, uint32 other_changed)
 {

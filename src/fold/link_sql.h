@@ -26,7 +26,7 @@ typedef struct IdvLink
 								 * the one */
 	uint32		other_changed;	/* and of the other */
 	IdvStatement statement;		/* no plan: no unique key holds both */
-}			IdvLink;
+} IdvLink;
 
 #define IDV_LINK_ROW	2
 

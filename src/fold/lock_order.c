@@ -76,7 +76,7 @@ prepare(IdvContactTable *contacts)
 
 /* Go on to the next of the contacts that point there. */
 static void
-advance(IdvLockOrder * order)
+advance(IdvLockOrder *order)
 {
 	Form_pg_attribute att = TupleDescAttr(order->contacts->table->desc,
 										  order->contacts->id - 1);
@@ -101,7 +101,7 @@ advance(IdvLockOrder * order)
  *		Look for the contacts that point to one, before any is locked.
  */
 void
-idv_lock_order_begin(IdvLockOrder * order, IdvContactTable *contacts,
+idv_lock_order_begin(IdvLockOrder *order, IdvContactTable *contacts,
 					 int32 app_id, Datum pointed_to)
 {
 	Datum		key[2] = {pointed_to, Int32GetDatum(app_id)};
@@ -145,7 +145,7 @@ idv_lock_order_begin(IdvLockOrder * order, IdvContactTable *contacts,
 
 /* Lock the next of the contacts that point there, which may be gone. */
 static void
-lock_next(IdvLockOrder * order)
+lock_next(IdvLockOrder *order)
 {
 	MemoryContext caller = MemoryContextSwitchTo(order->context);
 	IdvRow		row;
@@ -164,7 +164,7 @@ lock_next(IdvLockOrder * order)
  * verified		is it, as far as is known
  */
 void
-idv_lock_order_up_to(IdvLockOrder * order, Datum id, bool verified)
+idv_lock_order_up_to(IdvLockOrder *order, Datum id, bool verified)
 {
 	while (order->pointing != NULL)
 	{
@@ -186,7 +186,7 @@ idv_lock_order_up_to(IdvLockOrder * order, Datum id, bool verified)
  *		Lock the rest of them.
  */
 void
-idv_lock_order_end(IdvLockOrder * order)
+idv_lock_order_end(IdvLockOrder *order)
 {
 	while (order->pointing != NULL)
 		lock_next(order);

@@ -21,11 +21,11 @@ typedef struct IdvLockOrder
 	MemoryContext context;		/* of what follows */
 	Datum		next;			/* the first that is not locked yet */
 	bool		next_verified;
-}			IdvLockOrder;
+} IdvLockOrder;
 
-extern void idv_lock_order_begin(IdvLockOrder * order, IdvContactTable *contacts,
+extern void idv_lock_order_begin(IdvLockOrder *order, IdvContactTable *contacts,
 								 int32 app_id, Datum pointed_to);
-extern void idv_lock_order_up_to(IdvLockOrder * order, Datum id, bool verified);
-extern void idv_lock_order_end(IdvLockOrder * order);
+extern void idv_lock_order_up_to(IdvLockOrder *order, Datum id, bool verified);
+extern void idv_lock_order_end(IdvLockOrder *order);
 
 #endif							/* IDV_LOCK_ORDER_H */

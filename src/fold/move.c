@@ -32,6 +32,7 @@
 #include "fold/collision_sql.h"
 #include "fold/link_sql.h"
 #include "fold/move_sql.h"
+#include "fold/move_value.h"
 #include "server/canonical_text.h"
 #include "references/source_rows.h"
 
@@ -419,10 +420,10 @@ typedef struct Places
 	int			size;
 	Datum	   *tables;			/* tableoid of each */
 	Datum	   *places;			/* ctid */
-}			Places;
+} Places;
 
 static void
-add_place(Places * places, const Datum *place)
+add_place(Places *places, const Datum *place)
 {
 	MemoryContext caller;
 
@@ -449,7 +450,7 @@ add_place(Places * places, const Datum *place)
  * to it: then it is where its latest version is.
  */
 static void
-place_arrays(Datum *arrays, Places * places)
+place_arrays(Datum *arrays, Places *places)
 {
 	CommandCounterIncrement();
 	for (int i = 0; i < places->n; i++)
@@ -477,8 +478,8 @@ place_arrays(Datum *arrays, Places * places)
  */
 static int64
 drop_collisions(IdvFold *fold, const IdvReference *reference,
-				const IdvCollision * collision, Datum *values, bool *nulls,
-				Places * kept, int depth)
+				const IdvCollision *collision, Datum *values, bool *nulls,
+				Places *kept, int depth)
 {
 	IdvTable   *table = reference->table;
 	bool		once = idv_table_references(table) == NIL;
@@ -533,7 +534,7 @@ drop_collisions(IdvFold *fold, const IdvReference *reference,
 static int64
 drop_all_collisions(IdvFold *fold, const IdvReference *reference,
 					const IdvMove *move, Datum *values, bool *nulls,
-					Places * kept, int depth)
+					Places *kept, int depth)
 {
 	int64		dropped = 0;
 	ListCell   *lc;
@@ -577,7 +578,7 @@ drop_links(IdvFold *fold, IdvTable *table, IdvReference *reference,
 	{
 		IdvReference *other = lfirst(lc);
 		uint32		other_changed;
-		const		IdvLink *link;
+		const IdvLink *link;
 		IdvResult  *result;
 		int64		dropped = 0;
 

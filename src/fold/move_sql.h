@@ -63,10 +63,5 @@ typedef struct IdvMove
 
 extern IdvMove *idv_move_statements(IdvTable *table, IdvReference *reference,
 									uint32 changed);
-extern bool idv_move_stores_all(const IdvTable *target,
-								const IdvReference *reference, int i);
-extern bool idv_move_value(Datum *stored, const IdvTable *target,
-						   const IdvReference *reference, int i, Datum wanted);
-extern Oid	idv_move_column_type(const IdvReference *reference, int i);
 
 #endif							/* IDV_MOVE_SQL_H */

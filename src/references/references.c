@@ -125,7 +125,7 @@ typedef struct Listed
 	const char *column;
 	const char *condition;		/* NULL: none */
 	List	   *distinct_by;	/* names of columns */
-}			Listed;
+} Listed;
 
 /* The columns that a listed reference is distinct by. */
 static void
