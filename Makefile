@@ -9,7 +9,7 @@ PG_CONFIG ?= pg_config
 ifeq ($(MAKECMDGOALS),check)
 .PHONY: check
 check:
-	@'$(or $(patsubst %/Makefile,%,$(filter %/Makefile,$(firstword $(MAKEFILE_LIST)))),.)/dev/test'
+	@list='$(subst ','\'',$(MAKEFILE_LIST))'; "$$(dirname -- "$${list# }")/dev/test"
 else
 
 MODULE_big = idverify
