@@ -72,6 +72,9 @@ static char reason[256];
 /* Was there no file to be used at all? */
 static bool is_missing = false;
 
+/* Or one that may be used, with a text that is no key ring? */
+static bool is_malformed = false;
+
 /* Assign hook: called on every reload, whether the value changed or not. */
 static void
 assign_key_file(const char *newval pg_attribute_unused(),
@@ -322,6 +325,7 @@ read_ring(IdvRing *fresh)
 		status = idv_ring_parse(fresh, &bad_line, content, (size_t) length);
 		if (status != IDV_RING_OK)
 			explain(status, bad_line);
+		is_malformed = status != IDV_RING_OK && status != IDV_RING_LIBRARY;
 	}
 
 	OPENSSL_secure_clear_free(content, FILE_MAX_BYTES);
@@ -340,6 +344,7 @@ load_ring(void)
 
 	reload_pending = false;
 	is_missing = false;
+	is_malformed = false;
 
 	/*
 	 * Where memory cannot be locked this still returns a heap, and where it
@@ -470,6 +475,8 @@ idv_keyring_report_missing(void)
 			 is_missing ?
 			 errhint("If secrets are sealed already, restore the file from its copy: a new one would not open them. Only if there never was a key ring, %s",
 					 MAKE_A_RING) :
+			 is_malformed ?
+			 errhint("Mend the file that idverify.key_file names, from its copy if there is one; it is read again at the next call. A key is a line of its own: an id from 1 to 2147483647 without leading zeros, a colon, and 64 hex digits, without a blank before, between or behind them.") :
 			 errhint("Mend the file that idverify.key_file names; it is read again at the next call. It must be a regular file outside the data directory that belongs to the server's operating-system user and is open to nobody else (chmod 600), or that belongs to root and is at most readable by the server's group (chmod 640)."),
 			 errhidestmt(true), errhidecontext(true)));
 }

@@ -291,7 +291,7 @@ IdvText
 idv_app_key_argument(NullableDatum app_key)
 {
 	return idv_text(idv_argument(app_key, "app_key",
-								 "The view idverify.app_status lists the apps."));
+								 "An administrator finds the app keys in the view idverify.app_status."));
 }
 
 /*
@@ -307,5 +307,5 @@ idv_report_unknown_app(IdvText app_key)
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("app \"%s\" does not exist",
 					idv_text_shown(app_key, IDV_APP_KEY_MAX)),
-			 errhint("The view idverify.app_status lists the apps.")));
+			 errhint("An administrator finds the app keys in the view idverify.app_status.")));
 }
