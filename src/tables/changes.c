@@ -9,6 +9,8 @@
  * (secrets/app_cache.c) is told here that it may no longer be so:
  *
  * - by the invalidation;
+ * - when another schema takes the name idverify, or this one gives it up: its
+ *	 tables are known by name, and no relation changes by that;
  * - at the end of a transaction that was rolled back, if what was read could be
  *	 of its own making: triggers that never came to run have told nobody.
  *
@@ -22,6 +24,7 @@
 #include "commands/trigger.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "tables/our_tables.h"
 
@@ -33,6 +36,9 @@ bool		idv_changes_noted = false;
  */
 static SubTransactionId read_in = InvalidSubTransactionId;
 
+/* How the name of our schema hashes; 0 while that was not looked up. */
+static uint32 schema_hash = 0;
+
 /*
  * Relcache callback: relation relid changed, or all did if it is InvalidOid.
  */
@@ -43,6 +49,18 @@ note_change(Datum arg pg_attribute_unused(), Oid relid)
 		idv_our_table_has(IDV_SECRETS, relid))
 		idv_changes_noted = true;
 	idv_our_tables_note_change(relid);
+}
+
+/*
+ * Syscache callback: a schema changed whose name has that hash, or all did if it
+ * is 0.
+ */
+static void
+note_schema_change(Datum arg pg_attribute_unused(),
+				   int cacheid pg_attribute_unused(), uint32 hash)
+{
+	if (hash == 0 || hash == schema_hash || schema_hash == 0)
+		note_change((Datum) 0, InvalidOid);
 }
 
 /*
@@ -85,6 +103,7 @@ void
 idv_changes_init(void)
 {
 	CacheRegisterRelcacheCallback(note_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACENAME, note_schema_change, (Datum) 0);
 	RegisterXactCallback(note_end, NULL);
 	RegisterSubXactCallback(note_subtransaction_end, NULL);
 }
@@ -96,6 +115,9 @@ idv_changes_init(void)
 void
 idv_changes_note_reading(void)
 {
+	if (schema_hash == 0)
+		schema_hash = GetSysCacheHashValue1(NAMESPACENAME,
+											CStringGetDatum("idverify"));
 	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		read_in = GetCurrentSubTransactionId();
 }
