@@ -1,6 +1,7 @@
-# No line of the log that comes of a check or a verdict holds the user_hash: not
-# that of an error in a parallel worker, which the leader raises again, nor the
-# parameters that it was bound to, nor what the server logs of locks.
+# No line of the log that comes of a check, a verdict or the guard holds the
+# user_hash: not that of an error in a parallel worker, which the leader raises
+# again, nor the parameters that it was bound to, nor a line of COPY, nor what the
+# server logs of locks, nor a deadlock that another session finds.
 use strict;
 use warnings;
 
@@ -80,6 +81,60 @@ for my $settings ('', $parallel)
 	unlike($log, qr/$given/, '... without the parameter' . ($settings ? ', of a parallel worker' : ''));
 }
 
+# the guard: its own errors, and those of the server within it
+$node->safe_psql('postgres', q{
+	SELECT idverify_create_app('by email', 'by_email', 'a secret of thirty-two characters', signed_field => 'email');
+	CREATE DOMAIN given AS text NOT NULL;
+	CREATE FUNCTION complains(text) RETURNS boolean LANGUAGE plpgsql AS
+		$$ BEGIN IF $1 IS NULL THEN RAISE 'complaint'; END IF; RETURN true; END $$;
+	CREATE DOMAIN checked AS text CHECK (complains(VALUE));
+});
+my $of_claim = 'app_key text, external_id text, email text, user_hash text, is_verified boolean';
+my $right = $node->safe_psql('postgres', "SELECT idverify_sign('by_email', 'a\@example.com')");
+my @tables = (
+	[ 'fit', $of_claim, '', 'XX001', 'altered' ],
+	[ 'of_another_kind', $of_claim, '', '39P01', 'by_email', 'BEFORE INSERT' ],
+	[ 'with_condition', $of_claim, '', '39P01', 'by_email', undef, 'WHEN (true)' ],
+	[ 'without_column', $of_claim =~ s/is_verified/verified/r, '', '42703', 'by_email' ],
+	[ 'of_another_type', $of_claim =~ s/boolean/text/r, '', '42804', 'by_email' ],
+	[ 'of_no_role', $of_claim, "'nonsense=x'", '22023', 'by_email' ],
+	[ 'of_two_roles', $of_claim, "'email=external_id'", '42701', 'by_email' ],
+	[ 'not_null', $of_claim =~ s/external_id text/external_id given/r, '', '23502', 'by_email' ],
+	[ 'complaining', $of_claim =~ s/external_id text/external_id checked/r, '', 'P0001', 'by_email' ]);
+for (@tables)
+{
+	my ($table, $columns, $arguments, $expected, $app, $fires, $when) = @$_;
+	my $value = $columns =~ /verified text/ ? "'f'" : 'false';
+	my @row = ($app, '4711', 'a@example.com', $right);
+
+	$fires //= 'BEFORE INSERT OR UPDATE';
+	$when //= '';
+	$node->safe_psql('postgres', qq{
+		CREATE TABLE $table ($columns);
+		CREATE TRIGGER zz_guard $fires ON $table FOR EACH ROW $when EXECUTE FUNCTION idverify_guard($arguments);
+	});
+	for ([ 'an INSERT', "INSERT INTO $table VALUES ('$row[0]', '$row[1]', '$row[2]', '$row[3]', $value)" ],
+		[ 'COPY', "COPY $table (app_key, external_id, email, user_hash) FROM stdin;\n" . join("\t", @row) . "\n\\.\n" ],
+		[ 'a function', "DO \$\$ BEGIN INSERT INTO $table VALUES ('$row[0]', '$row[1]', '$row[2]', '$row[3]', $value); END \$\$" ],
+		[ 'EXECUTE', "PREPARE p (text) AS INSERT INTO $table VALUES ('$row[0]', '$row[1]', '$row[2]', \$1, $value);\nEXECUTE p ('$row[3]')" ])
+	{
+		my ($way, $sql) = @$_;
+		my ($sqlstate, undef, $told, $log) = attempt($node, $sql);
+
+		is($sqlstate, $expected, "guard, $table: $way fails");
+		like($log, qr/ERROR: /, '... which is logged');
+		unlike($log, qr/$right/, '... without the user_hash');
+		unlike($told, qr/CONTEXT.*$right/, '... nor is the client told it as context');
+	}
+	my $offset = -s $node->logfile;
+	append_to_file("$folder/$table.sql", "INSERT INTO $table VALUES ('$row[0]', '$row[1]', '$row[2]', :given, $value);");
+	command_fails([ 'pgbench', '-n', '-t1', '-M', 'extended', '-D', "given=$right",
+			'-f', "$folder/$table.sql", $node->connstr('postgres') ], "guard, $table: a parameter");
+	my $log = log_since($node, $offset);
+	like($log, qr/ERROR: /, '... which is logged');
+	unlike($log, qr/$right/, '... without the user_hash');
+}
+
 # waiting for a lock: what the server says of it
 my $locker = $node->background_psql('postgres');
 ask($locker, 'BEGIN; LOCK TABLE idverify.secrets IN ACCESS EXCLUSIVE MODE');
@@ -114,6 +169,43 @@ like($log, qr/ERROR:  deadlock detected/, '... is logged');
 unlike($log, qr/$marker/, '... without the user_hash');
 ask($victim, 'ROLLBACK');
 $_->quit for $victim, $other;
+
+# ... and where it is found by a session that is in no function of idverify
+$node->safe_psql('postgres', 'CREATE TABLE locked ()');
+for ([ 'loaded' => qr/may hold a user_hash/, "SELECT idverify_check('sound', '%s', '%s')" ],
+	[ 'loaded' => qr/may hold a user_hash/, "SELECT count(*) FROM visitors WHERE id <> '%s'" ],
+	[ 'loaded' => qr/Process \d+: SELECT count\(\*\) FROM visitors, locked/, 'SELECT count(*) FROM visitors, locked' ],
+	[ 'not loaded' => qr/Process \d+: SELECT count\(\*\) FROM visitors, locked/, 'SELECT count(*) FROM visitors, locked' ])
+{
+	my ($how, $logged, $sql) = @$_;
+	my $claimant = $node->background_psql('postgres', on_error_stop => 0);
+	my $finder = $node->background_psql('postgres', on_error_stop => 0);
+	my $given = new_key();
+
+	ask($finder, "LOAD 'idverify'") if $how eq 'loaded';
+	ask($claimant, "SET deadlock_timeout = '100s'; BEGIN; LOCK TABLE locked");
+	# check waits for secrets, everything else for visitors
+	ask($finder, "SET deadlock_timeout = 100; BEGIN; LOCK TABLE visitors, idverify.secrets IN ACCESS EXCLUSIVE MODE");
+	$claimant->query_until(qr//, sprintf($sql, $given, $given) . ";\n");
+	$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE relation IN ('visitors'::regclass, 'idverify.secrets'::regclass) AND NOT granted});
+	my $since = -s $node->logfile;
+	my (undef, $said) = ask($finder, 'SELECT count(*) FROM locked');
+	my $entry = log_since($node, $since);
+
+	like($said, qr/deadlock detected/, "a deadlock, found by a session with the module $how");
+	like($entry, $logged, '... is logged with the statements that hold none');
+	like($entry, qr/DETAIL:  .*Process \d+ waits for/, '... and with who waits for whom');
+	unlike($entry, qr/$given/, '... without the user_hash');
+	ask($finder, 'ROLLBACK');
+	$_->quit for $finder, $claimant;
+}
+
+# a name like the mark of a parallel worker hides nothing
+my (undef, undef, undef, $named) = attempt($node, q{
+	CREATE FUNCTION "idverify function in a parallel worker"() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE 'named'; END $$;
+	LOAD 'idverify';
+	SELECT "idverify function in a parallel worker"()});
+like($named, qr/STATEMENT:.*SELECT "idverify function/s, 'a function with the name of the mark: its statement is logged');
 
 # what this looks at does find the statement of another error
 my (undef, undef, undef, $planted) = attempt($node, "$parallel SELECT count(*) FROM visitors WHERE (id || 'planted')::int = 1");

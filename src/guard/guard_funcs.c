@@ -93,17 +93,9 @@ returns_nothing(void)
 		portal->portalContext;
 }
 
-/*
- * idverify_guard() returns trigger
- *
- * BEFORE INSERT OR UPDATE, for each row of somebody's contacts table.
- * Arguments 'role=column' name the columns that are not named for their role.
- *
- * 28000 where the app rejects a claim; 39P01 for a trigger of another kind;
- * see idv_columns() for columns that do not do.
- */
-Datum
-idverify_guard(PG_FUNCTION_ARGS)
+/* Judge the row that the trigger was fired for: what becomes of it. */
+static Datum
+guard(FunctionCallInfo fcinfo)
 {
 	TriggerData *trigger = trigger_called(fcinfo);
 	bool		inserting = TRIGGER_FIRED_BY_INSERT(trigger->tg_event);
@@ -137,6 +129,9 @@ idverify_guard(PG_FUNCTION_ARGS)
 				idv_guard_conflict(columns, trigger, proposed, &wanted, &old))
 		{
 			case IDV_OUTCOME_STORE:
+				if (proposed == NULL &&
+					!idv_columns_present_hash(columns, &given, &old))
+					idv_guard_check_key_action(columns, trigger, &given, &wanted);
 				break;
 			case IDV_OUTCOME_KEEP:
 				if (!returns_nothing())
@@ -164,4 +159,33 @@ idverify_guard(PG_FUNCTION_ARGS)
 	if (!inserting)
 		idv_moving_leaves(columns, trigger, tuple, &wanted);
 	return PointerGetDatum(tuple);
+}
+
+/*
+ * idverify_guard() returns trigger
+ *
+ * BEFORE INSERT OR UPDATE, for each row of somebody's contacts table.
+ * Arguments 'role=column' name the columns that are not named for their role.
+ *
+ * 28000 where the app rejects a claim; 39P01 for a trigger of another kind;
+ * see idv_columns() for columns that do not do, and
+ * idv_guard_check_key_action() for foreign keys.
+ *
+ * No error that is raised in here, by whomever, has a context or is logged
+ * with its statement: they would quote a line of COPY, a statement of a
+ * function or a parameter, and these hold the user_hash.  Whoever catches the
+ * error puts the stack back.
+ */
+Datum
+idverify_guard(PG_FUNCTION_ARGS)
+{
+	ErrorContextCallback *context = error_context_stack;
+	ErrorContextCallback hide = {NULL, idv_hide_statement, NULL};
+	Datum		result;
+
+	error_context_stack = &hide;
+	result = guard(fcinfo);
+	error_context_stack = context;
+
+	return result;
 }

@@ -13,7 +13,11 @@
  */
 #include "guard/guard_rules.h"
 
+#include "catalog/pg_constraint.h"
+#include "nodes/parsenodes.h"
+#include "utils/fmgrprotos.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "secrets/app_cache.h"
 #include "verdict/unverified_log.h"
@@ -65,13 +69,7 @@ settings_of(const IdvApp *app)
 	return idv_app_is_known(app) ? *idv_app_row(app) : none;
 }
 
-/*
- * Judge what a row claims.
- *
- * An error of this, say that the key ring is missing, carries no context: it
- * would quote a line of COPY or the statement of a function, and these hold
- * the user_hash.  Whoever catches the error puts the stack back.
- */
+/* Judge what a row claims. */
 static IdvJudgement
 judge(const IdvColumns *columns, const IdvGuardedRow *row)
 {
@@ -80,31 +78,19 @@ judge(const IdvColumns *columns, const IdvGuardedRow *row)
 		.email = idv_columns_text(columns, IDV_ROLE_EMAIL, row),
 		.user_hash = idv_columns_text(columns, IDV_ROLE_USER_HASH, row),
 	};
-	ErrorContextCallback *context = error_context_stack;
-	const IdvApp *app;
+	const IdvApp *app = idv_app_get(app_key_of(columns, row));
 	IdvJudgement judgement;
 
-	error_context_stack = NULL;
-	app = idv_app_get(app_key_of(columns, row));
 	judgement.verdict = idv_judge(app, &claim);
 	judgement.app = settings_of(app);
-	error_context_stack = context;
-
 	return judgement;
 }
 
-/* The settings of the app that a row belongs to.  Errors: see judge(). */
+/* The settings of the app that a row belongs to. */
 static IdvAppRow
 settings_over(const IdvColumns *columns, const IdvGuardedRow *row)
 {
-	ErrorContextCallback *context = error_context_stack;
-	IdvAppRow	settings;
-
-	error_context_stack = NULL;
-	settings = settings_of(idv_app_get(app_key_of(columns, row)));
-	error_context_stack = context;
-
-	return settings;
+	return settings_of(idv_app_get(app_key_of(columns, row)));
 }
 
 /* What the app says about a claim that fails. */
@@ -114,26 +100,20 @@ policy_of(const IdvJudgement *judgement)
 	return idv_policy(&judgement->app, judgement->verdict);
 }
 
-/*
- * Raise the error that a claim is refused.
- *
- * Neither statement nor context: see judge().
- */
+/* Raise the error that a claim is refused. */
 static void
 report_rejected(const IdvColumns *columns, const IdvGuardedRow *row,
 				IdvVerdict verdict)
 {
 	IdvText		app_key = app_key_of(columns, row);
 
-	error_context_stack = NULL;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION),
 			 errmsg("claim to app \"%s\" is not verified: %s",
 					pnstrdup(app_key.bytes, app_key.len),
 					idv_verdict_labels[verdict]),
 			 errdetail("The app rejects claims that do not verify."),
-			 errhint("Pass the user_hash that was made of the value, or leave external_id and email empty for an anonymous contact."),
-			 errhidestmt(true)));
+			 errhint("Pass the user_hash that was made of the value, or leave external_id and email empty for an anonymous contact.")));
 }
 
 /* Write a line to the server's log about the claim of a row. */
@@ -512,4 +492,91 @@ idv_guard_check_fold(const IdvColumns *columns, const TriggerData *trigger)
 						RelationGetRelationName(trigger->tg_relation)),
 				 errhint("Create trigger \"%s\" on the partitioned table, so that the fold knows its columns.",
 						 trigger->tg_trigger->tgname)));
+}
+
+/* Of which foreign key that can update its rows is this a column? */
+static char *
+acting_key_of(Relation table, AttrNumber column)
+{
+	ListCell   *cell;
+
+	foreach(cell, RelationGetFKeyList(table))
+	{
+		const ForeignKeyCacheInfo *key = lfirst(cell);
+		HeapTuple	tuple;
+		Form_pg_constraint constraint;
+		char	   *name = NULL;
+		bool		has_column = false;
+
+		for (int i = 0; i < key->nkeys; i++)
+			has_column |= key->conkey[i] == column;
+		if (!has_column)
+			continue;
+
+		tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key->conoid));
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		constraint = (Form_pg_constraint) GETSTRUCT(tuple);
+		if (constraint->confupdtype == FKCONSTR_ACTION_CASCADE ||
+			constraint->confupdtype == FKCONSTR_ACTION_SETNULL ||
+			constraint->confupdtype == FKCONSTR_ACTION_SETDEFAULT ||
+			constraint->confdeltype == FKCONSTR_ACTION_SETNULL ||
+			constraint->confdeltype == FKCONSTR_ACTION_SETDEFAULT)
+			name = pstrdup(NameStr(constraint->conname));
+		ReleaseSysCache(tuple);
+		if (name != NULL)
+			return name;
+	}
+	return NULL;
+}
+
+/*
+ * idv_guard_check_key_action
+ *		See that nothing is put back that a foreign key has changed.  23503.
+ *
+ * given		the row as the UPDATE had it
+ * wanted		the row that is stored
+ *
+ * A key's action (ON UPDATE CASCADE, say) follows a change of the referenced
+ * row, and the server does not look again: with the old value the row would
+ * reference nothing.  The action is a statement within a trigger, without a
+ * user_hash.  So may be one of somebody's own trigger, which cannot be told from
+ * it, and fails as well.  For an UPDATE without a user_hash, not of an upsert.
+ */
+void
+idv_guard_check_key_action(const IdvColumns *columns, const TriggerData *trigger,
+						   const IdvGuardedRow *given,
+						   const IdvGuardedRow *wanted)
+{
+	static const IdvRole roles[] = {
+		IDV_ROLE_APP_KEY, IDV_ROLE_EXTERNAL_ID, IDV_ROLE_EMAIL
+	};
+
+	for (int i = 0; i < (int) lengthof(roles); i++)
+	{
+		AttrNumber	column = columns->of[roles[i]].number;
+		NullableDatum before = given->of[roles[i]];
+		NullableDatum after = wanted->of[roles[i]];
+		char	   *key;
+
+		if ((before.isnull == after.isnull && before.value == after.value) ||
+			idv_columns_same(columns, roles[i], given, wanted))
+			continue;
+		/* The guard is a trigger, too. */
+		if (DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0)) < 2)
+			return;
+		key = acting_key_of(trigger->tg_relation, column);
+		if (key == NULL)
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("column \"%s\" of relation \"%s\" cannot be changed by a foreign key or a trigger without a right user_hash",
+						NameStr(TupleDescAttr(RelationGetDescr(trigger->tg_relation), column - 1)->attname),
+						RelationGetRelationName(trigger->tg_relation)),
+				 errdetail("The app drops claims that do not verify. With the old value put back, foreign key \"%s\" might not hold.",
+						   key),
+				 errhint("If the row is to be another person's from now on, disable trigger \"%s\" for this transaction.",
+						 trigger->tg_trigger->tgname),
+				 errtablecol(trigger->tg_relation, column)));
+	}
 }

@@ -11,11 +11,20 @@
  *
  * An error of a parallel worker is raised again in the leader, and that it was to
  * be hidden is lost on the way.  What does get there is its context: a worker
- * puts a line into that, by which the leader knows it.
+ * puts a line into that, by which the leader knows it.  Somebody can make such a
+ * line, by a function whose name has line breaks in it, and so keep the statement
+ * of an error of their own out of the log.  They win nothing: an error that
+ * is caught is not logged at all.
+ *
+ * A deadlock is logged by the session that finds it, with the statements of all
+ * that are involved.  That session need not be inside any function of ours, so it
+ * is looked at wherever this module is loaded.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
+
+#include <ctype.h>
 
 #include "server/hide_statement.h"
 
@@ -23,6 +32,9 @@
 
 /* What the context of a worker's error says.  The client sees it, too. */
 #define MARK	"idverify function in a parallel worker"
+
+/* As many of the 64 hex digits of a user_hash are still worth hiding. */
+#define HALF_A_HASH	32
 
 static emit_log_hook_type previous_hook = NULL;
 
@@ -37,28 +49,77 @@ idv_hide_statement(void *arg pg_attribute_unused())
 	errhidecontext(true);
 	if (IsParallelWorker())
 		errcontext(MARK);
+}
 
-	/* Here the server logs the statements of all who are involved. */
-	if (geterrcode() == ERRCODE_T_R_DEADLOCK_DETECTED)
-		errdetail_log("The statements are left out, as one may hold a user_hash.");
+/* Is the mark a line of its own in this context? */
+static bool
+has_mark(const char *context)
+{
+	const int	len = strlen(MARK);
+
+	for (const char *found = context; (found = strstr(found, MARK)) != NULL; found += len)
+	{
+		if ((found == context || found[-1] == '\n') &&
+			(found[len] == '\n' || found[len] == '\0'))
+			return true;
+	}
+	return false;
 }
 
 /*
- * Hide the statement of an error that a worker of ours has raised.
+ * May there be a user_hash, or a secret, in these statements?
+ *
+ * One that calls us may hold either, in any spelling.  Of others, say those of a
+ * guarded table, a user_hash is told by its hex digits; half of them, as the
+ * server cuts long statements, and less than half is worth nothing.
+ */
+static bool
+may_hold_hash(const char *statements)
+{
+	int			digits = 0;
+
+	for (const char *at = statements; *at != '\0'; at++)
+	{
+		digits = isxdigit((unsigned char) *at) ? digits + 1 : 0;
+		if (digits == HALF_A_HASH || pg_strncasecmp(at, "idverify", 8) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Leave the statements out of what is logged of a deadlock, if need be.
+ *
+ * The server logs what the client is told, and then the statements.
+ */
+static void
+hide_others_statements(ErrorData *error)
+{
+	if (error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED ||
+		error->detail_log == NULL || !may_hold_hash(error->detail_log))
+		return;
+	error->detail_log = psprintf("%s%sThe statements are left out, as one may hold a user_hash.",
+								 error->detail == NULL ? "" : error->detail,
+								 error->detail == NULL ? "" : "\n");
+}
+
+/*
+ * Look at what is about to be logged.
  *
  * A worker itself logs no statement at all: one that fails because another one
  * did has not called any function of ours.  The leader logs it, if it may.
  */
 static void
-hide_workers_statement(ErrorData *error)
+look_at_log(ErrorData *error)
 {
 	if (IsParallelWorker())
 		error->hide_stmt = true;
-	if (error->context != NULL && strstr(error->context, MARK) != NULL)
+	if (error->context != NULL && has_mark(error->context))
 	{
 		error->hide_stmt = true;
 		error->hide_ctx = true;
 	}
+	hide_others_statements(error);
 	if (previous_hook != NULL)
 		previous_hook(error);
 }
@@ -71,5 +132,5 @@ void
 idv_hide_statement_init(void)
 {
 	previous_hook = emit_log_hook;
-	emit_log_hook = hide_workers_statement;
+	emit_log_hook = look_at_log;
 }
