@@ -861,6 +861,56 @@ follow_condition(void (*follow) (IdvFold *, IdvTable *, IdvReference *, IdvRow, 
 	PG_END_TRY();
 }
 
+/*
+ * Move rows along a reference, the loops first.
+ *
+ * 55000 where another table's foreign key keeps a row where it is, which names it.  What
+ * PostgreSQL says of it quotes a row, so it goes to the log alone.
+ */
+static void
+move_all(int64 *moved, int64 *dropped, IdvFold *fold, IdvTable *table,
+		 IdvReference *reference, const IdvMove *move, Datum *values,
+		 bool *nulls, IdvRow from, IdvRow to, int depth)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		if (move->loop.plan != NULL)
+		{
+			IdvResult  *result = idv_statement_query(&move->loop, values, nulls);
+
+			*moved += result->processed;
+			idv_journal_moved(&fold->journal, table, reference, move, true,
+							  from, to, result, depth);
+			idv_result_end(result);
+		}
+		drop_and_move(moved, dropped, fold, table, reference, move, values,
+					  nulls, from, to, depth);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (error->sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION ||
+			error->constraint_name == NULL || error->table_name == NULL ||
+			is_of_table(error, reference->table, false))
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("rows of \"%s\" cannot be moved, because of foreign key \"%s\" of \"%s.%s\"",
+						reference->table->label, error->constraint_name,
+						error->schema_name, error->table_name),
+				 errdetail_log("%s%s%s", error->message, error->detail ? ": " : "",
+							   error->detail ? error->detail : ""),
+				 errhint("Delete or change the rows that it keeps together.")));
+	}
+	PG_END_TRY();
+}
+
 /* Move what points to one row along one reference. */
 static void
 move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
@@ -870,7 +920,6 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 	bool		nulls[2 * INDEX_MAX_KEYS + 2];
 	uint32		changed;
 	IdvMove    *move;
-	IdvResult  *result;
 	int64		moved = 0;
 	int64		dropped = 0;
 
@@ -888,17 +937,8 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 		!target_parameters(values, nulls, move, table, reference, to))
 		return;
 
-	if (move->loop.plan != NULL)
-	{
-		result = idv_statement_query(&move->loop, values, nulls);
-		moved += result->processed;
-		idv_journal_moved(&fold->journal, table, reference, move, true,
-						  from, to, result, depth);
-		idv_result_end(result);
-	}
-
-	drop_and_move(&moved, &dropped, fold, table, reference, move, values, nulls,
-				  from, to, depth);
+	move_all(&moved, &dropped, fold, table, reference, move, values, nulls,
+			 from, to, depth);
 	if (moved > 0 || dropped > 0)
 	{
 		IdvFoldLine *line = idv_fold_line(&fold->result, reference->table->relation,

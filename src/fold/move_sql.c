@@ -172,8 +172,11 @@ write_updates(IdvMove *move, IdvMoveSql *moving)
 	idv_where_moves(&sql, moving, "x");
 	append_returning(&sql, move, table);
 	if (!move->generated)
+	{
 		idv_table_statement(&move->update, table, sql.data, moving->nargs,
 							moving->types);
+		move->update.pointers = IDV_POINTERS_FOLLOW;
+	}
 
 	if (reference->self && nullable && !move->generated)
 	{
@@ -184,6 +187,9 @@ write_updates(IdvMove *move, IdvMoveSql *moving)
 		append_returning(&loop, move, table);
 		idv_table_statement(&move->loop, table, loop.data, moving->nargs,
 							moving->types);
+
+		/* Nobody could find back those that pointed to a null. */
+		move->loop.pointers = IDV_POINTERS_STAY;
 	}
 
 	resetStringInfo(&sql);

@@ -238,6 +238,7 @@ prepare(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step,
 	unmove->places_sql = MemoryContextStrdup(unmove->context, places.data);
 	idv_statement_prepare(&unmove->update, step->table->owner, sql.data,
 						  step->whole_row ? nargs + 2 : nargs, types);
+	unmove->update.pointers = IDV_POINTERS_FOLLOW;
 	if (step->whole_row)
 		idv_statement_prepare(&unmove->places, step->table->owner, places.data,
 							  nargs, types);

@@ -142,11 +142,12 @@ defer_nothing(EState *estate)
  *		Start the executor, with the check of one foreign key disabled.
  *
  * skipped_key	the foreign key, of an UPDATE; or InvalidOid
- * unreferenced	see idv_check_key_actions()
+ * unreferenced, pointers	see idv_check_key_actions()
  */
 QueryDesc *
 idv_executor_start(PlannedStmt *planned, DestReceiver *receiver,
-				   ParamListInfo params, Oid skipped_key, bool unreferenced)
+				   ParamListInfo params, Oid skipped_key, bool unreferenced,
+				   IdvPointers pointers)
 {
 	QueryDesc  *query;
 
@@ -156,7 +157,8 @@ idv_executor_start(PlannedStmt *planned, DestReceiver *receiver,
 	ExecutorStart(query, 0);
 	if (OidIsValid(skipped_key))
 		skip_key_check(query->estate, skipped_key);
-	idv_check_key_actions(query->estate, query->operation, unreferenced);
+	idv_check_key_actions(query->estate, query->operation, unreferenced,
+						  pointers);
 	if (InSecurityRestrictedOperation())
 		defer_nothing(query->estate);
 	return query;

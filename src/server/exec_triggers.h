@@ -12,9 +12,12 @@
 
 #include "executor/execdesc.h"
 
+#include "server/key_actions.h"
+
 extern QueryDesc *idv_executor_start(PlannedStmt *planned,
 									 DestReceiver *receiver,
 									 ParamListInfo params, Oid skipped_key,
-									 bool unreferenced);
+									 bool unreferenced,
+									 IdvPointers pointers);
 
 #endif							/* IDV_EXEC_TRIGGERS_H */

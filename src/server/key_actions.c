@@ -16,6 +16,14 @@
  * that role.  And what runs at once could set the search_path of code that
  * follows as that role.
  *
+ * Rows that a fold moves, or moves back, may be pointed to by the column that
+ * changes.  What points to them is to follow, whatever ON UPDATE says: SET NULL
+ * and SET DEFAULT would lose where it pointed, and NO ACTION and RESTRICT would
+ * fail.  So in the executor's private copy of the triggers the action of such a
+ * key is replaced by that of ON UPDATE CASCADE; also in those of the tables that
+ * the keys write, which the server looks for in the same place.  The action asks
+ * the catalog for the key's columns alone.
+ *
  *-------------------------------------------------------------------------
  */
 #include "server/key_actions.h"
@@ -25,11 +33,13 @@
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -43,6 +53,7 @@ typedef struct Key
 	Bitmapset  *pointed_to;		/* what they point to */
 	char		on_update;
 	char		on_delete;
+	bool		may_follow;		/* could be ON UPDATE CASCADE */
 } Key;
 
 static Bitmapset *
@@ -51,6 +62,18 @@ add_columns(Bitmapset *set, const AttrNumber *columns, int n)
 	for (int i = 0; i < n; i++)
 		set = bms_add_member(set, columns[i] - FirstLowInvalidHeapAttributeNumber);
 	return set;
+}
+
+/* Is one of these columns generated? */
+static bool
+is_any_generated(Oid relation, const AttrNumber *columns, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (get_attgenerated(relation, columns[i]) != '\0')
+			return true;
+	}
+	return false;
 }
 
 static Key
@@ -73,6 +96,10 @@ read_key(Oid constraint)
 	key.pointed_to = add_columns(NULL, pointed_to, n);
 	key.on_update = form->confupdtype;
 	key.on_delete = form->confdeltype;
+	key.may_follow = !is_any_generated(form->conrelid, pointing, n);
+#if PG_VERSION_NUM >= 180000
+	key.may_follow = key.may_follow && !form->conperiod;
+#endif
 	ReleaseSysCache(tuple);
 	return key;
 }
@@ -176,9 +203,27 @@ check_lookups(const TriggerDesc *triggers, const Bitmapset *updated)
 	}
 }
 
+/* The columns of a part of a table that have the names of columns of the whole. */
+static Bitmapset *
+columns_of_part(const Bitmapset *columns, Oid whole, Oid part)
+{
+	Bitmapset  *result = NULL;
+	int			column = -1;
+
+	while ((column = bms_next_member(columns, column)) >= 0)
+	{
+		char	   *name = get_attname(whole, column + FirstLowInvalidHeapAttributeNumber,
+									   false);
+		AttrNumber	number = get_attnum(part, name);
+
+		result = add_columns(result, &number, 1);
+	}
+	return result;
+}
+
 /* Add a change to those that are looked at, unless one of them covers it. */
 static List *
-add_change(List *changes, Oid relation, Bitmapset *updated)
+add_change_of(List *changes, Oid relation, Bitmapset *updated)
 {
 	Change	   *change;
 	ListCell   *lc;
@@ -197,6 +242,44 @@ add_change(List *changes, Oid relation, Bitmapset *updated)
 	return lappend(changes, change);
 }
 
+/* The same, of a table and of its parts. */
+static List *
+add_change(List *changes, Oid relation, Bitmapset *updated)
+{
+	List	   *parts;
+	ListCell   *lc;
+
+	if (updated == NULL || get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE)
+		return add_change_of(changes, relation, updated);
+	parts = find_all_inheritors(relation, RowExclusiveLock, NULL);
+	foreach(lc, parts)
+		changes = add_change_of(changes, lfirst_oid(lc),
+								columns_of_part(updated, relation, lfirst_oid(lc)));
+	return changes;
+}
+
+/* Let a key do at once what another action does. */
+static void
+act_as(Trigger *trigger, Oid function)
+{
+	trigger->tgfoid = function;
+	trigger->tgdeferrable = false;
+	trigger->tginitdeferred = false;
+}
+
+/* Does any key act as one of those that act_as() makes? */
+static bool
+acts_as_any(const TriggerDesc *triggers)
+{
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		if (triggers->triggers[i].tgfoid == F_RI_FKEY_CASCADE_UPD ||
+			triggers->triggers[i].tgfoid == F_RI_FKEY_NOACTION_UPD)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Check what a change of rows of one table makes foreign keys run.
  *
@@ -204,6 +287,7 @@ add_change(List *changes, Oid relation, Bitmapset *updated)
  *				need not, are disabled in it
  * updated		the columns that change, or NULL: rows are deleted
  * unreferenced	nothing points to the rows
+ * pointers		of an update: what becomes of those that point to the rows
  * changes		of Change pointers: what the keys write, that is still to be
  *				looked at, or was
  *
@@ -211,7 +295,7 @@ add_change(List *changes, Oid relation, Bitmapset *updated)
  */
 static List *
 check_actions(TriggerDesc *triggers, const Bitmapset *updated,
-			  bool unreferenced, List *changes)
+			  bool unreferenced, IdvPointers pointers, List *changes)
 {
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
@@ -237,9 +321,26 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 
 		/* What is only read fires no trigger. */
 		action = updated != NULL ? key.on_update : key.on_delete;
+		if (pointers == IDV_POINTERS_STAY)
+		{
+			action = FKCONSTR_ACTION_NOACTION;
+			act_as(trigger, F_RI_FKEY_NOACTION_UPD);
+		}
 		writes = unreferenced ||
 			(action != FKCONSTR_ACTION_NOACTION && action != FKCONSTR_ACTION_RESTRICT);
 		LockRelationOid(other, RowExclusiveLock);
+
+		/*
+		 * Where nobody's code may run, a key that only looks goes on to: it
+		 * fails if a row is there.
+		 */
+		if (pointers == IDV_POINTERS_FOLLOW && key.may_follow &&
+			(writes || objection_to(other, RowExclusiveLock) == NULL))
+		{
+			action = FKCONSTR_ACTION_CASCADE;
+			writes = true;
+			act_as(trigger, F_RI_FKEY_CASCADE_UPD);
+		}
 		objection = objection_to(other, writes ? RowExclusiveLock : RowShareLock);
 		if (objection != NULL)
 		{
@@ -259,32 +360,50 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 	return changes;
 }
 
+/* Where the server will look for a table's triggers when it fires them. */
+static ResultRelInfo *
+firing(EState *estate, Oid relation)
+{
+	MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
+	ResultRelInfo *result = ExecGetTriggerResultRel(estate, relation, NULL);
+
+	MemoryContextSwitchTo(caller);
+	return result;
+}
+
 /*
  * The same, and what that makes foreign keys of other tables run, and so on:
  * each change once, however many ways lead to it.
  */
 static void
-check_all_actions(TriggerDesc *triggers, const Bitmapset *updated,
-				  bool unreferenced)
+check_all_actions(EState *estate, TriggerDesc *triggers, const Bitmapset *updated,
+				  bool unreferenced, IdvPointers pointers)
 {
-	List	   *changes = check_actions(triggers, updated, unreferenced, NIL);
+	List	   *changes = check_actions(triggers, updated, unreferenced, pointers, NIL);
 
 	/* It grows meanwhile. */
 	for (int i = 0; i < list_length(changes); i++)
 	{
 		Change	   *change = list_nth(changes, i);
-		Relation	relation = table_open(change->relation, NoLock);
+		IdvPointers then = change->updated != NULL ? pointers : IDV_POINTERS_AS_DECLARED;
+		Relation	relation;
 
-		/*
-		 * A copy: the relation's own is freed when its cache entry is made
-		 * anew.
-		 */
-		TriggerDesc *triggers = CopyTriggerDesc(relation->trigdesc);
+		if (then == IDV_POINTERS_FOLLOW)
+			triggers = firing(estate, change->relation)->ri_TrigDesc;
+		else
+		{
+			/*
+			 * A copy: the relation's own is freed when its cache entry is
+			 * made anew.
+			 */
+			relation = table_open(change->relation, NoLock);
+			triggers = CopyTriggerDesc(relation->trigdesc);
+			table_close(relation, NoLock);
+		}
 
 		if (change->updated != NULL)
 			check_lookups(triggers, change->updated);
-		changes = check_actions(triggers, change->updated, false, changes);
-		table_close(relation, NoLock);
+		changes = check_actions(triggers, change->updated, false, then, changes);
 	}
 }
 
@@ -298,9 +417,11 @@ check_all_actions(TriggerDesc *triggers, const Bitmapset *updated,
  * estate		of a statement that was started, and has not run yet
  * unreferenced	the caller has seen, and sees to it, that nothing points to the
  *				rows that are deleted: then a key that must not look need not
+ * pointers		of an UPDATE: what becomes of those that point to its rows
  */
 void
-idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced)
+idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
+					  IdvPointers pointers)
 {
 	ListCell   *lc;
 
@@ -316,12 +437,23 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced)
 		if (operation == CMD_INSERT)
 			check_lookups(result->ri_TrigDesc, NULL);
 		else if (operation == CMD_DELETE)
-			check_all_actions(result->ri_TrigDesc, NULL, unreferenced);
+			check_all_actions(estate, result->ri_TrigDesc, NULL, unreferenced,
+							  IDV_POINTERS_AS_DECLARED);
 		else
 		{
 			updated = ExecGetAllUpdatedCols(result, estate);
 			check_lookups(result->ri_TrigDesc, updated);
-			check_all_actions(result->ri_TrigDesc, updated, false);
+			check_all_actions(estate, result->ri_TrigDesc, updated, false, pointers);
+
+			/* For a part of a table, another copy may be the one to fire. */
+			if (pointers != IDV_POINTERS_AS_DECLARED &&
+				acts_as_any(result->ri_TrigDesc))
+			{
+				ResultRelInfo *fires = firing(estate, RelationGetRelid(result->ri_RelationDesc));
+
+				if (fires != result)
+					check_all_actions(estate, fires->ri_TrigDesc, updated, false, pointers);
+			}
 		}
 	}
 }

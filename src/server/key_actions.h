@@ -13,7 +13,15 @@
 
 #include "nodes/execnodes.h"
 
+/* What becomes of those that point to a row by what an UPDATE changes. */
+typedef enum IdvPointers
+{
+	IDV_POINTERS_AS_DECLARED,	/* what their foreign keys say */
+	IDV_POINTERS_FOLLOW,		/* they point to it still */
+	IDV_POINTERS_STAY			/* there must be none: 23503 */
+}			IdvPointers;
+
 extern void idv_check_key_actions(EState *estate, CmdType operation,
-								  bool unreferenced);
+								  bool unreferenced, IdvPointers pointers);
 
 #endif							/* IDV_KEY_ACTIONS_H */

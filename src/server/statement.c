@@ -397,7 +397,7 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 
 	query = idv_executor_start(linitial_node(PlannedStmt, plan->stmt_list), receiver,
 							   parameters(statement, values, nulls), skipped_key,
-							   statement->unreferenced);
+							   statement->unreferenced, statement->pointers);
 #if PG_VERSION_NUM >= 180000
 	ExecutorRun(query, ForwardScanDirection, 0);
 #else

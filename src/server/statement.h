@@ -18,6 +18,8 @@
 #include "executor/tuptable.h"
 #include "utils/tuplestore.h"
 
+#include "server/key_actions.h"
+
 /* A prepared statement that outlives the transaction. */
 typedef struct IdvStatement
 {
@@ -26,6 +28,7 @@ typedef struct IdvStatement
 	bool		ours;			/* on a table of ours, by a key */
 	bool		unreferenced;	/* deletes rows that nothing points to any
 								 * more */
+	IdvPointers pointers;		/* see server/key_actions.h */
 	Oid		   *returned;		/* the types of its result, or of the first */
 	int			nreturned;		/* columns of it: those that are read */
 	struct IdvChecked *checked; /* that its tables' code was trusted */

@@ -1,0 +1,101 @@
+--
+-- A fold moves a chat, and a key of the chat holds the person: what points to the
+-- chat by that key follows it there, and back again, whatever ON UPDATE says
+--
+SET client_min_messages = warning;
+\set VERBOSITY sqlstate
+CREATE SCHEMA fold_key_actions;
+SET search_path = fold_key_actions, public;
+
+-- Makes tables whose keys have an action, folds person 1 into 2, undoes that, and
+-- says at each time where the words point, and where the likes of the words do.
+-- Chat 9 is another person's.
+CREATE FUNCTION followed(action text, of_chats text, of_words text, OUT before text, OUT folded text, OUT undone text) LANGUAGE plpgsql AS $$
+DECLARE
+	fold bigint;
+	pointers text := $p$
+		SELECT string_agg(concat(chat, '/', person), ' ' ORDER BY id) ||
+			(SELECT string_agg(concat(', ', chat, '/', person), '' ORDER BY id) FROM likes) FROM words $p$;
+BEGIN
+	EXECUTE format('
+		CREATE TABLE people (id int PRIMARY KEY);
+		CREATE TABLE chats (id int, person int REFERENCES people, UNIQUE (id, person)) %2$s;
+		CREATE TABLE words (id int, chat int DEFAULT 9, person int DEFAULT 9, UNIQUE (chat, person)) %3$s;
+		CREATE TABLE likes (id int, chat int DEFAULT 9, person int DEFAULT 9);
+		ALTER TABLE words ADD CONSTRAINT of_chat FOREIGN KEY (chat, person) REFERENCES chats (id, person) %1$s;
+		ALTER TABLE likes ADD CONSTRAINT of_word FOREIGN KEY (chat, person) REFERENCES words (chat, person) %1$s',
+		action, of_chats, of_words);
+	IF of_chats <> '' THEN
+		CREATE TABLE chats_1 PARTITION OF chats FOR VALUES IN (1, 8);
+		CREATE TABLE chats_2 PARTITION OF chats DEFAULT;
+		CREATE TABLE words_1 PARTITION OF words FOR VALUES IN (1, 8);
+		CREATE TABLE words_2 PARTITION OF words DEFAULT;
+	END IF;
+	INSERT INTO people VALUES (1), (2), (9);
+	INSERT INTO chats VALUES (1, 1), (8, 2), (9, 9);
+	INSERT INTO words VALUES (1, 1, 1), (2, 8, 2), (3, 9, 9);
+	INSERT INTO likes VALUES (1, 1, 1), (2, 8, 2), (3, 9, 9), (4, 1, 1);
+	SET CONSTRAINTS ALL IMMEDIATE;
+	EXECUTE pointers INTO before;
+	SELECT min(fold_id) INTO fold FROM idverify_fold(1, 2, 'people');
+	EXECUTE pointers INTO folded;
+	PERFORM idverify_unfold(fold);
+	EXECUTE pointers INTO undone;
+	RAISE 'take it all back' USING errcode = 'ZZ999';
+EXCEPTION WHEN OTHERS THEN
+	IF sqlstate <> 'ZZ999' THEN
+		folded = sqlstate || ': ' || sqlerrm;
+	END IF;
+END
+$$;
+
+CREATE TABLE actions (nr int, action text);
+INSERT INTO actions VALUES
+	(1, ''),
+	(2, 'DEFERRABLE'),
+	(3, 'ON UPDATE RESTRICT'),
+	(4, 'ON UPDATE CASCADE'),
+	(5, 'ON UPDATE SET NULL'),
+	(6, 'ON UPDATE SET NULL DEFERRABLE INITIALLY DEFERRED'),
+	(7, 'ON UPDATE SET DEFAULT'),
+	(8, 'MATCH FULL ON UPDATE SET NULL');
+SELECT action, f.* FROM actions, followed(action, '', '') f ORDER BY nr;
+-- also where the tables have parts, and where a row changes to another part
+SELECT action, f.* FROM actions, followed(action, 'PARTITION BY LIST (id)', 'PARTITION BY LIST (chat)') f ORDER BY nr;
+SELECT action, f.* FROM actions, followed(action, 'PARTITION BY LIST (person)', 'PARTITION BY LIST (person)') f ORDER BY nr;
+
+-- in a transaction that defers what it can
+CREATE TABLE people (id int PRIMARY KEY);
+CREATE TABLE chats (id int, person int REFERENCES people, UNIQUE (id, person));
+CREATE TABLE words (chat int, person int, FOREIGN KEY (chat, person) REFERENCES chats (id, person) ON UPDATE SET NULL DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO people VALUES (1), (2), (3);
+INSERT INTO chats VALUES (1, 1), (2, 2);
+INSERT INTO words VALUES (1, 1), (2, 2);
+SELECT min(fold_id) AS fold FROM idverify_fold(1, 2, 'people') \gset
+TABLE words ORDER BY chat;
+-- what has come to point to a moved chat since goes back with it; what points
+-- elsewhere by now stays there
+INSERT INTO words VALUES (1, 2), (2, 2);
+SELECT count(*) FROM idverify_unfold(:fold);
+TABLE words ORDER BY chat, person;
+
+-- a key that nobody but its table's owner could follow, since its column is
+-- generated, stops a fold that would break it, and names itself
+CREATE TABLE marks (chat int, person int GENERATED ALWAYS AS (chat) STORED,
+	CONSTRAINT mark_of_chat FOREIGN KEY (chat, person) REFERENCES chats (id, person));
+SELECT count(*) > 0 AS folded FROM idverify_fold(1, 3, 'people');
+INSERT INTO marks VALUES (2);
+\set VERBOSITY terse
+SELECT * FROM idverify_fold(2, 3, 'people');  -- fail
+-- so does a row that would be set free of the target, since nobody could find back
+-- what pointed to it
+CREATE TABLE staff (id int PRIMARY KEY, boss int REFERENCES staff, UNIQUE (id, boss));
+CREATE TABLE rooms (staff int, boss int, CONSTRAINT room_of_staff FOREIGN KEY (staff, boss) REFERENCES staff (id, boss) ON UPDATE SET NULL);
+INSERT INTO staff VALUES (1, NULL), (2, 1);
+INSERT INTO rooms VALUES (2, 1);
+SELECT * FROM idverify_fold(1, 2, 'staff');  -- fail
+TABLE rooms;
+
+DELETE FROM idverify.fold_rows WHERE app_id = 0;
+DELETE FROM idverify.folds WHERE app_id = 0;
+DROP SCHEMA fold_key_actions CASCADE;
