@@ -110,7 +110,7 @@ sub logins
 	ask('ROLLBACK;');
 	if (defined $other)
 	{
-		IPC::Run::signal($other, 'INT');
+		IPC::Run::signal($other, 'TERM');
 		IPC::Run::finish($other);
 		unlike($pgbench_out, qr/ERROR|aborted/, 'the storm blew');
 	}
