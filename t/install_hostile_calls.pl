@@ -20,7 +20,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my ($calls, $seed) = (3000, 1);
+my ($calls, $seed) = (4500, 1);
 if (defined $ENV{IDVERIFY_FUZZ})
 {
 	($calls, $seed) = (20_000, time % 1_000_000);

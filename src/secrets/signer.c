@@ -59,7 +59,7 @@ report_several(const List *signers)
 			 errmsg("the app has several signers"),
 			 errdetail("They are %s.", names.data),
 			 errhint("Say which one: signer => %s, say.",
-					 quote_literal_cstr(idv_text_shown(*last, IDV_SIGNER_MAX)))));
+					 quote_literal_cstr(idv_text_shown(*(const IdvText *) llast(sorted), IDV_SIGNER_MAX)))));
 }
 
 /*

@@ -104,6 +104,8 @@ sub by_name
 	return sql_text($self->{identity})
 	  if $name eq 'value' || $name eq 'external_id' || $name eq 'email';
 	return sql_text('ROTATE') if $name eq 'confirm';
+	return pick('NULL::text', sql_text('main'), sql_text('ios'))
+	  if $name eq 'signer';
 	return sql_text(pick(@{ $self->{columns} })) if $name eq 'column_name';
 	return pick('NULL', map { sql_text($_) } @{ $self->{conditions} })
 	  if $name eq 'condition';
@@ -237,6 +239,11 @@ sub value
 		return $likely if defined $likely;
 	}
 
+	# Mostly none: what these lists name has to be there, and it is the rest of the
+	# call that is tried then.
+	return pick('NULL::name[]', 'NULL::name[]', "'{}'::name[]",
+		'ARRAY[' . sql_text(pick(@{ $self->{columns} })) . ']::name[]')
+	  if $type eq 'name[]';
 	return $self->text if $type eq 'text';
 	return $self->text . '::name' if $type eq 'name';
 	return $self->jsonb if $type eq 'jsonb';
