@@ -225,7 +225,9 @@ for my $line (split /\n/, $out)
 }
 is($of{run}, $schemas, 'each schema was run');
 is(join("\n", @wrong), '', 'every undo is right, or refused by name');
-cmp_ok($of{refused}, '<', $of{undone}, "$of{undone} folds were undone, $of{refused} undos refused");
+# Undone in random order, many a fold has a later one in its way.
+cmp_ok($of{undone}, '>', $schemas, 'many folds are undone');
+cmp_ok($of{refused}, '<', 2 * $of{undone}, "$of{undone} folds were undone, $of{refused} undos refused");
 
 $node->stop;
 done_testing();
