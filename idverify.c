@@ -33,7 +33,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
-#include "references/table_description.h"
+#include "references/description_cache.h"
 #include "secrets/keyring.h"
 #include "server/hide_statement.h"
 #include "server/trusted_code.h"
@@ -60,7 +60,7 @@ _PG_init(void)
 	idv_keyring_init();
 	idv_trusted_code_init();
 	idv_changes_init();
-	idv_table_descriptions_init();
+	idv_description_cache_init();
 
 	MarkGUCPrefixReserved("idverify");
 }

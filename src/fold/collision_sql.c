@@ -45,6 +45,7 @@
 #include "utils/syscache.h"
 
 #include "fold/move_value.h"
+#include "references/description_cache.h"
 
 /*
  * Ask the relation cache for expressions of an index, or for its predicate.

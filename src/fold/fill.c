@@ -27,6 +27,7 @@
 #include "utils/typcache.h"
 
 #include "references/contact_options.h"
+#include "references/description_cache.h"
 #include "references/source_rows.h"
 #include "server/canonical_text.h"
 #include "server/json_merge.h"

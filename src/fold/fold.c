@@ -33,6 +33,7 @@
 #include "fold/move.h"
 #include "references/contact_options.h"
 #include "references/contact_table.h"
+#include "references/description_cache.h"
 #include "references/references.h"
 #include "server/canonical_text.h"
 

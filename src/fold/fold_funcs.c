@@ -29,6 +29,7 @@
 #include "fold/resolve.h"
 #include "fold/unfold.h"
 #include "references/contact_table.h"
+#include "references/description_cache.h"
 #include "references/reference_condition.h"
 #include "references/references.h"
 #include "server/query.h"

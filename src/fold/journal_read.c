@@ -18,6 +18,7 @@
 #include "utils/uuid.h"
 #include "utils/varlena.h"
 
+#include "references/description_cache.h"
 #include "server/canonical_text.h"
 
 static IdvStatement read_app;

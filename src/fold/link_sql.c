@@ -17,6 +17,7 @@
 #include "utils/rel.h"
 
 #include "fold/collision_sql.h"
+#include "references/description_cache.h"
 #include "server/canonical_text.h"
 
 /* Add the columns of a reference that get another value. */

@@ -23,6 +23,7 @@
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
+#include "references/description_cache.h"
 #include "references/references.h"
 #include "server/canonical_text.h"
 

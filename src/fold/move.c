@@ -33,6 +33,7 @@
 #include "fold/link_sql.h"
 #include "fold/move_sql.h"
 #include "fold/move_value.h"
+#include "references/description_cache.h"
 #include "server/canonical_text.h"
 #include "references/source_rows.h"
 

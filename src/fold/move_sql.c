@@ -14,6 +14,7 @@
 #include "parser/parse_coerce.h"
 #include "utils/lsyscache.h"
 
+#include "references/description_cache.h"
 #include "server/cast.h"
 #include "fold/collision_sql.h"
 #include "fold/move_value.h"

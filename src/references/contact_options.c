@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "references/description_cache.h"
 #include "server/as_installed.h"
 
 /* What columns that tell tenants apart are called, without their underscores. */

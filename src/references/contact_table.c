@@ -26,6 +26,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "references/description_cache.h"
 #include "references/guard_arguments.h"
 #include "server/canonical_text.h"
 #include "server/cast.h"

@@ -21,6 +21,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "references/description_cache.h"
 #include "references/reference_condition.h"
 #include "server/canonical_text.h"
 

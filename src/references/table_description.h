@@ -1,11 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * table_description.h
- *	  What the catalog says of the tables that a fold goes through.
+ *	  What the catalog says of a table that a fold goes through, and how that is
+ *	  said in SQL.
  *
- * Kept in this backend, and thrown away when any of the tables changes.  What
- * idv_table() returns is good as long as the memory context is not reset that was
- * the current one when it was asked.
+ * A table comes from idv_table(), in references/description_cache.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,7 +22,8 @@
 
 typedef struct IdvTable
 {
-	struct IdvCatalogue *home;	/* what it is kept in */
+	struct IdvCatalogue *home;	/* what it is kept in, of
+								 * references/description_cache.c */
 	Oid			relation;
 	Oid			owner;
 	char	   *name;			/* qualified and quoted */
@@ -36,9 +36,11 @@ typedef struct IdvTable
 	/* It, and what is one table with it: partitioned tables and their parts. */
 	List	   *family;			/* of OIDs */
 
-	/* of references/references.c: who points here */
+	/* of references/description_cache.c: idv_table_keys() */
 	bool		knows_keys;
 	List	   *keys;			/* OIDs of foreign keys, in their order */
+
+	/* of references/references.c: who points here */
 	bool		knows_references;
 	bool		references_have_triggers;
 	List	   *references;		/* of IdvReference */
@@ -49,16 +51,9 @@ typedef struct IdvTable
 										 * NULL: not asked */
 } IdvTable;
 
-extern void idv_table_descriptions_init(void);
-extern IdvTable *idv_table(Oid relation);
-extern bool idv_table_is_stale(const IdvTable *table);
-extern List *idv_table_keys(IdvTable *table);
-extern MemoryContext idv_table_context(const IdvTable *table);
+extern IdvTable *idv_table_describe(Oid relid, MemoryContext context);
 extern const IdvObjection *idv_table_objection(const IdvTable *table);
 extern void idv_table_check_code(const IdvTable *table);
-extern void idv_table_statement(IdvStatement *statement, IdvTable *table,
-								const char *sql, int nargs, const Oid *types);
-extern void idv_table_forget(IdvStatement *statement, IdvTable *table);
 extern char *idv_table_columns(const IdvTable *table, const char *alias);
 extern void idv_table_check(const IdvTable *table, TupleDesc now);
 extern IdvRow idv_table_row(const IdvTable *table, Datum record);
