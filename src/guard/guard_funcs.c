@@ -24,6 +24,7 @@
 #include "utils/rel.h"
 
 #include "guard/guard_columns.h"
+#include "guard/foreign_key_action.h"
 #include "guard/guard_rules.h"
 #include "guard/partition_move.h"
 #include "guard/proposed_row.h"

@@ -32,10 +32,6 @@ extern IdvOutcome idv_guard_conflict(IdvColumns *columns,
 									 const IdvProposedRow *proposed,
 									 IdvGuardedRow *row,
 									 const IdvGuardedRow *old);
-extern void idv_guard_check_key_action(const IdvColumns *columns,
-									   const TriggerData *trigger,
-									   const IdvGuardedRow *given,
-									   const IdvGuardedRow *wanted);
 extern void idv_guard_check_fold(const IdvColumns *columns,
 								 const TriggerData *trigger);
 

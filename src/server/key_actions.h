@@ -19,7 +19,7 @@ typedef enum IdvPointers
 	IDV_POINTERS_AS_DECLARED,	/* what their foreign keys say */
 	IDV_POINTERS_FOLLOW,		/* they point to it still */
 	IDV_POINTERS_STAY			/* there must be none: 23503 */
-}			IdvPointers;
+} IdvPointers;
 
 extern void idv_check_key_actions(EState *estate, CmdType operation,
 								  bool unreferenced, IdvPointers pointers);
