@@ -6,6 +6,9 @@
 use strict;
 use warnings FATAL => 'all';
 
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use IdverifyTest qw(new_server private_memory);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -17,14 +20,10 @@ my $logins = 1500;
 my $storm = 200;
 my $limit_kb = 16 * 1024;
 
-my $node = PostgreSQL::Test::Cluster->new('storm');
-$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
 # Shared buffers count as the backend's own memory once it touches them.
-$node->append_conf('postgresql.conf',
-	"shared_buffers = 4MB\nautovacuum = off\nfsync = off");
-$node->start;
+my $node = new_server('storm',
+	conf => "shared_buffers = 4MB\nautovacuum = off\nfsync = off");
 $node->safe_psql('postgres', q{
-	CREATE EXTENSION idverify;
 	SELECT idverify_create_app('Storm', 'storm', secret => '0123456789abcdef-storm');
 	CREATE TABLE conversations (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 		contact_id bigint NOT NULL REFERENCES idverify.contacts (id));
@@ -52,31 +51,7 @@ $node->safe_psql('postgres', q{
 	END $$;
 });
 
-# How much memory of its own the one backend has, in kB.
-sub rss
-{
-	my ($pid) = @_;
-	my $status = slurp_file("/proc/$pid/status");
-	my ($anon) = $status =~ /^RssAnon:\s*(\d+) kB/m;
-	return $anon;
-}
-
-my ($in, $out, $err) = ('', '', '');
-my $psql = IPC::Run::start(
-	[ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-f', '-' ],
-	'<', \$in, '>', \$out, '2>', \$err);
-
-sub ask
-{
-	my ($sql) = @_;
-	$out = '';
-	$in .= "$sql\n\\echo done\n";
-	IPC::Run::pump($psql) until $out =~ /^done$/m || $err ne '';
-	die $err if $err ne '';
-	$out =~ s/^done\n//m;
-	chomp $out;
-	return $out;
-}
+my $session = $node->background_psql('postgres');
 
 # Run the logins in one transaction; $beside is said in another session by pgbench.
 # Returns how far the session grew, how often it has described the tables anew
@@ -97,17 +72,17 @@ sub logins
 			'<', \$pgbench_in, '>&', \$pgbench_out);
 		IPC::Run::pump($other) until $pgbench_out =~ /^progress:/m;
 	}
-	ask('BEGIN;');
-	my $pid = ask('SELECT pg_backend_pid();');
-	ask('DO $$ BEGIN FOR n IN 1..20 LOOP CALL login(n); END LOOP; END $$;');
-	my $before = rss($pid);
-	my $described = ask(q{SELECT pg_stat_get_xact_numscans('pg_namespace'::regclass);});
+	$session->query_safe('BEGIN;');
+	my $pid = $session->query_safe('SELECT pg_backend_pid();');
+	$session->query_safe('DO $$ BEGIN FOR n IN 1..20 LOOP CALL login(n); END LOOP; END $$;');
+	my $before = private_memory($pid);
+	my $described = $session->query_safe(q{SELECT pg_stat_get_xact_numscans('pg_namespace'::regclass);});
 	my $begun = Time::HiRes::time();
-	ask("DO \$\$ BEGIN FOR n IN 1..@{[$logins / 100]} LOOP CALL login(n); END LOOP; END \$\$;") for 1 .. 100;
+	$session->query_safe("DO \$\$ BEGIN FOR n IN 1..@{[$logins / 100]} LOOP CALL login(n); END LOOP; END \$\$;") for 1 .. 100;
 	my $took = Time::HiRes::time() - $begun;
-	$described = ask(q{SELECT pg_stat_get_xact_numscans('pg_namespace'::regclass);}) - $described;
-	my $grown = rss($pid) - $before;
-	ask('ROLLBACK;');
+	$described = $session->query_safe(q{SELECT pg_stat_get_xact_numscans('pg_namespace'::regclass);}) - $described;
+	my $grown = private_memory($pid) - $before;
+	$session->query_safe('ROLLBACK;');
 	if (defined $other)
 	{
 		IPC::Run::signal($other, 'TERM');
@@ -119,7 +94,7 @@ sub logins
 
 SKIP:
 {
-	skip 'needs /proc', 1 unless -r "/proc/$$/status";
+	skip 'needs /proc', 1 unless defined private_memory($$);
 
 	my ($grown, $described, $calm) = logins('', 0);
 	note sprintf('undisturbed: %d kB, described anew %d times, %.2f s', $grown, $described, $calm);
@@ -152,16 +127,14 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE people (id int PRIMARY KEY);
 	INSERT INTO people SELECT generate_series(1, 4);
 });
-is(ask(q{SELECT count(*) FROM idverify_fold(1, 2, 'people');}), 1, 'a table that nothing points to');
+is($session->query_safe(q{SELECT count(*) FROM idverify_fold(1, 2, 'people');}), 1, 'a table that nothing points to');
 $node->safe_psql('postgres', qq{
 	CREATE TABLE late (person int REFERENCES people $enforced);
 	INSERT INTO late VALUES (3);
 });
-is(ask(q{SELECT moved FROM idverify_fold(3, 4, 'people') WHERE relation = 'late'::regclass;}), 1,
+is($session->query_safe(q{SELECT moved FROM idverify_fold(3, 4, 'people') WHERE relation = 'late'::regclass;}), 1,
 	'a key of a new table is noticed');
 
-$in .= "\\q\n";
-IPC::Run::finish($psql);
-is($err, '', 'without an error');
+$session->quit;
 $node->stop;
 done_testing();

@@ -10,32 +10,16 @@ use strict;
 use warnings;
 
 use Digest::SHA qw(hmac_sha256_hex);
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use IdverifyTest qw(new_key new_server write_ring);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $old_key = '1:' . '10' . '11' x 31;
-my $new_key = '2:' . '20' . '22' x 31;
-my $ring = PostgreSQL::Test::Utils::tempdir . '/ring';
-
-sub write_ring
-{
-	my $fresh = "$ring.fresh";
-	unlink $fresh;
-	append_to_file($fresh, join("\n", @_) . "\n");
-	chmod 0600, $fresh or die;
-	rename $fresh, $ring or die;
-}
-
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
-$node->append_conf('postgresql.conf', qq(
-idverify.key_file = '$ring'
-autovacuum = off
-));
-write_ring($old_key);
-$node->start;
-$node->safe_psql('postgres', 'CREATE EXTENSION idverify');
+my ($old_key, $new_key) = map { "$_:" . new_key() . "\n" } 1, 2;
+my $ring = write_ring(PostgreSQL::Test::Utils::tempdir . '/ring', $old_key);
+my $node = new_server('cache', ring => $ring, conf => 'autovacuum = off');
 
 my $secret = '0123456789abcdef0123456789abcdef';
 my $hash = hmac_sha256_hex('alice', $secret);
@@ -98,7 +82,7 @@ foreach my $role ('origin', 'replica')
 	my $asker = $node->background_psql('postgres', on_error_stop => 0);
 	my $reload = sub {
 		my $before = $asker->query('SELECT pg_conf_load_time()');
-		write_ring(@_);
+		write_ring($ring, join '', @_);
 		$node->reload;
 		for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 		{
@@ -136,10 +120,10 @@ foreach my $first ('rotate', 'rekey')
 	$node->safe_psql('postgres', 'DELETE FROM idverify.apps');
 
 	# sealed under the old key, with the new one to come
-	write_ring($old_key);
+	write_ring($ring, $old_key);
 	$node->reload;
 	create_app();
-	write_ring($new_key, $old_key);
+	write_ring($ring, "$new_key$old_key");
 	$node->reload;
 
 	my $session = $node->background_psql('postgres');

@@ -9,6 +9,9 @@ use warnings;
 no warnings 'portable';			# addresses have more than 32 bits
 
 use Digest::SHA qw(hmac_sha256_hex);
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use IdverifyTest qw(private_memory);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -38,15 +41,6 @@ sub start_asking
 	my $asker = $node->background_psql('postgres');
 	my $pid = $asker->query_safe('SELECT pg_backend_pid()');
 	return ($asker, $pid);
-}
-
-# Private memory of a process in kB; undefined where the kernel does not tell.
-sub private_memory
-{
-	my ($pid) = @_;
-	open(my $status, '<', "/proc/$pid/status") or return undef;
-	my ($kilobytes) = map { /^RssAnon:\s+(\d+) kB/ } <$status>;
-	return $kilobytes;
 }
 
 # Bytes that our cache holds in the server's own memory contexts.

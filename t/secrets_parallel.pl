@@ -6,42 +6,26 @@
 use strict;
 use warnings;
 
-use Digest::SHA qw(hmac_sha256_hex);
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+use IdverifyTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $key = '1:' . '10' . '11' x 31;
-my $ring = PostgreSQL::Test::Utils::tempdir . '/ring';
-
-sub write_ring
-{
-	my $fresh = "$ring.fresh";
-	unlink $fresh;
-	append_to_file($fresh, join("\n", @_) . "\n");
-	chmod 0600, $fresh or die;
-	rename $fresh, $ring or die;
-}
-
-my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init(extra => [ '--encoding=UTF8', '--locale=C' ]);
-$node->append_conf('postgresql.conf', qq(
-idverify.key_file = '$ring'
+my ($key, $other_key) = map { "$_:" . new_key() . "\n" } 1, 2;
+my $ring = write_ring(PostgreSQL::Test::Utils::tempdir . '/ring', $key);
+my $node = new_server('parallel', ring => $ring, conf => q(
 max_parallel_workers_per_gather = 2
 parallel_setup_cost = 0
 parallel_tuple_cost = 0
 min_parallel_table_scan_size = 0
 parallel_leader_participation = off
 ));
-write_ring($key);
-$node->start;
 
-my $secret = '0123456789abcdef0123456789abcdef';
-my $hash = hmac_sha256_hex('alice', $secret);
+my $hash = user_hash(create_app($node, 'web'), 'alice');
 my $scan = "SELECT count(*) FROM visitors WHERE idverify_check('web', id, '$hash')";
-$node->safe_psql('postgres', qq(
-	CREATE EXTENSION idverify;
-	SELECT idverify_create_app('Web', 'web', '$secret');
+$node->safe_psql('postgres', q(
 	CREATE TABLE visitors AS SELECT 'alice' AS id FROM generate_series(1, 5000);
 	ANALYZE visitors;
 ));
@@ -72,9 +56,9 @@ sub warm_session
 like($node->safe_psql('postgres', "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) $scan"),
 	qr/Workers Launched: [12]\b.*Parallel Seq Scan on visitors/s, 'workers scan');
 
-for my $bad ([ 'a bad line', sub { write_ring($key, 'nonsense') } ],
+for my $bad ([ 'a bad line', sub { write_ring($ring, "${key}nonsense\n") } ],
 	[ 'no file', sub { unlink $ring or die } ],
-	[ 'a file that is open to others', sub { write_ring($key); chmod 0644, $ring or die } ])
+	[ 'a file that is open to others', sub { write_ring($ring, $key, 0644) } ])
 {
 	my ($what, $spoil) = @$bad;
 
@@ -94,7 +78,7 @@ for my $bad ([ 'a bad line', sub { write_ring($key, 'nonsense') } ],
 	}
 	is(counted(my $new = new_session()), 'F0000', '... and of one that has none');
 	$new->quit;
-	write_ring($key);
+	write_ring($ring, $key);
 	$node->reload;
 }
 
@@ -104,9 +88,9 @@ if ($^O eq 'linux')
 {
 	my $session = warm_session();
 
-	write_ring('2:' . '20' . '22' x 31, $key);
+	write_ring($ring, "$other_key$key");
 	$node->safe_psql('postgres', 'SELECT idverify_rekey()');
-	write_ring('2:' . '20' . '22' x 31);
+	write_ring($ring, $other_key);
 	is($session->query("SELECT idverify_check('web', 'alice', '$hash')"), 't', 'a session reads another ring');
 	unlink $ring or die;
 	is(counted($session), 5000, '... which its workers have, too');

@@ -280,24 +280,6 @@ equal_operators(Oid *operators, Relation index)
 	return true;
 }
 
-/* A collation as SQL. */
-static char *
-collate_clause(Oid collation)
-{
-	HeapTuple	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
-	Form_pg_collation form;
-	char	   *clause;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for collation %u", collation);
-	form = (Form_pg_collation) GETSTRUCT(tuple);
-	clause = psprintf(" COLLATE %s",
-					  quote_qualified_identifier(get_namespace_name(form->collnamespace),
-												 NameStr(form->collname)));
-	ReleaseSysCache(tuple);
-	return clause;
-}
-
 /* For each key of a unique index: t's is equal to that of s, when s is moved. */
 static void
 append_same_keys(StringInfo sql, Comparison *comparison, Relation index,
@@ -331,7 +313,7 @@ append_same_keys(StringInfo sql, Comparison *comparison, Relation index,
 		/* What a column is generated from may have a collation of its own. */
 		if (OidIsValid(collation) &&
 			(collation != DEFAULT_COLLATION_OID || comparison->generated))
-			collate = collate_clause(collation);
+			collate = psprintf(" COLLATE %s", generate_collation_name(collation));
 
 		appendStringInfo(sql, " AND (%s",
 						 idv_comparison(psprintf("(%s)%s", there, collate), operators[k],

@@ -215,20 +215,17 @@ check_reference(const IdvContactTable *contacts, Oid relation, const char *colum
 static void
 check_distinct(Oid relation, AttrNumber pointer, ArrayType *distinct_by)
 {
-	Datum	   *names;
-	bool	   *nulls;
-	int			n;
+	List	   *names = idv_names(PointerGetDatum(distinct_by));
+	ListCell   *lc;
 
-	deconstruct_array(distinct_by, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR,
-					  &names, &nulls, &n);
-	if (n == 0 || ARR_NDIM(distinct_by) != 1)
+	if (names == NIL || ARR_NDIM(distinct_by) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("distinct_by must be an array of one dimension that names a column"),
 				 errhint("Leave it out if no two rows are one.")));
-	for (int i = 0; i < n; i++)
+	foreach(lc, names)
 	{
-		const char *name = nulls[i] ? NULL : NameStr(*DatumGetName(names[i]));
+		const char *name = lfirst(lc);
 		AttrNumber	column = name == NULL ? 0 : get_attnum(relation, name);
 		const char *objection = NULL;
 

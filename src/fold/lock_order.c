@@ -47,7 +47,11 @@ prepare(IdvContactTable *contacts)
 		IdvReference *reference = lfirst(lc);
 
 		if (n + reference->ncolumns >= FUNC_MAX_ARGS)
+		{
+			contacts->self_references =
+				foreach_delete_current(contacts->self_references, lc);
 			continue;
+		}
 		appendStringInfoString(&sql, n == 0 ? "(" : " OR ");
 		for (int i = 0; i < reference->ncolumns; i++)
 		{
@@ -126,8 +130,6 @@ idv_lock_order_begin(IdvLockOrder *order, IdvContactTable *contacts,
 	{
 		IdvReference *reference = lfirst(lc);
 
-		if (n + reference->ncolumns >= FUNC_MAX_ARGS)
-			continue;
 		for (int i = 0; i < reference->ncolumns; i++)
 		{
 			values[n] = row.values[reference->referenced[i] - 1];

@@ -342,15 +342,9 @@ idv_claim_read(IdvClaimJson *sent, Jsonb *claim)
 bool
 idv_field_is_same(NullableDatum a, NullableDatum b)
 {
-	IdvText		left;
-	IdvText		right;
-
 	if (a.isnull || b.isnull)
 		return a.isnull && b.isnull;
-	left = idv_text(a.value);
-	right = idv_text(b.value);
-	return left.len == right.len &&
-		memcmp(left.bytes, right.bytes, left.len) == 0;
+	return idv_text_is_same(idv_text(a.value), idv_text(b.value));
 }
 
 /*

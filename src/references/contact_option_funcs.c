@@ -10,8 +10,6 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "references/contact_table.h"
@@ -31,33 +29,29 @@ static void
 check_columns(const IdvContactTable *contacts, Datum names, const char *name,
 			  AttrNumber unlike)
 {
-	Datum	   *elements;
-	bool	   *nulls;
-	int			n;
+	List	   *listed = idv_names(names);
+	ListCell   *lc;
 
-	deconstruct_array(DatumGetArrayTypeP(names), NAMEOID, NAMEDATALEN, false,
-					  TYPALIGN_CHAR, &elements, &nulls, &n);
-	for (int i = 0; i < n; i++)
+	foreach(lc, listed)
 	{
+		const char *column_name = lfirst(lc);
 		AttrNumber	column;
 
-		if (nulls[i])
+		if (column_name == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("an element of %s must not be null", name)));
-		column = get_attnum(contacts->table->relation,
-							NameStr(*DatumGetName(elements[i])));
+		column = get_attnum(contacts->table->relation, column_name);
 		if (column <= 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("column \"%s\" of relation \"%s\" does not exist",
-							NameStr(*DatumGetName(elements[i])),
-							contacts->table->label)));
+							column_name, contacts->table->label)));
 		if (column == unlike)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("contacts cannot agree in column \"%s\", which is their id",
-							NameStr(*DatumGetName(elements[i])))));
+							column_name)));
 	}
 }
 

@@ -19,12 +19,12 @@
 #include "references/contact_options.h"
 
 #include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "references/description_cache.h"
 #include "server/as_installed.h"
+#include "server/text.h"
 
 /* What columns that tell tenants apart are called, without their underscores. */
 static const char *const tenants[] = {
@@ -85,25 +85,23 @@ is_credential(const char *name)
 static Bitmapset *
 listed_columns(const IdvTable *table, Datum names)
 {
-	Datum	   *elements;
-	bool	   *nulls;
-	int			n;
+	List	   *listed = idv_names(names);
 	Bitmapset  *columns = NULL;
+	ListCell   *lc;
 
-	deconstruct_array(DatumGetArrayTypeP(names), NAMEOID, NAMEDATALEN, false,
-					  TYPALIGN_CHAR, &elements, &nulls, &n);
-	for (int i = 0; i < n; i++)
+	foreach(lc, listed)
 	{
+		const char *name = lfirst(lc);
 		AttrNumber	column;
 
-		if (nulls[i])
+		if (name == NULL)
 			idv_report_not_as_installed("a row of table idverify.contact_options lists a NULL");
-		column = get_attnum(table->relation, NameStr(*DatumGetName(elements[i])));
+		column = get_attnum(table->relation, name);
 		if (column <= 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("column \"%s\" of relation \"%s\", which is listed in idverify.contact_options, does not exist",
-							NameStr(*DatumGetName(elements[i])), table->label),
+							name, table->label),
 					 errhint("If it was renamed or dropped, call idverify_set_contacts with the columns that there are.")));
 		columns = bms_add_member(columns, column);
 	}

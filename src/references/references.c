@@ -15,7 +15,6 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "storage/lmgr.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -24,6 +23,7 @@
 #include "references/description_cache.h"
 #include "references/reference_condition.h"
 #include "server/canonical_text.h"
+#include "server/text.h"
 
 /* Reads idverify.contact_references. */
 static IdvStatement read_references;
@@ -37,6 +37,20 @@ column_of_relative(Oid relation, Oid relative, AttrNumber column)
 	return get_attnum(relation, get_attname(relative, column, false));
 }
 
+/* The table that a foreign key is of, or InvalidOid: it was dropped. */
+static Oid
+table_of_key(Oid key)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
+	Oid			relation;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	relation = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
+	ReleaseSysCache(tuple);
+	return relation;
+}
+
 /*
  * Describe a foreign key that points to a table, or NULL: it was dropped while
  * we waited for the lock on its own.
@@ -44,16 +58,14 @@ column_of_relative(Oid relation, Oid relative, AttrNumber column)
 static IdvReference *
 describe_foreign_key(IdvTable *table, Oid key)
 {
-	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
+	Oid			conrelid = table_of_key(key);
+	HeapTuple	tuple;
 	Form_pg_constraint form;
 	IdvReference *reference;
 	AttrNumber	confkey[INDEX_MAX_KEYS];
-	Oid			conrelid;
 
-	if (!HeapTupleIsValid(tuple))
+	if (!OidIsValid(conrelid))
 		return NULL;
-	conrelid = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
-	ReleaseSysCache(tuple);
 	LockRelationOid(conrelid, RowExclusiveLock);
 	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
 	if (!HeapTupleIsValid(tuple))
@@ -125,7 +137,7 @@ typedef struct Listed
 	Oid			relation;
 	const char *column;
 	const char *condition;		/* NULL: none */
-	List	   *distinct_by;	/* names of columns */
+	List	   *distinct_by;	/* names of columns; NULL for a null */
 } Listed;
 
 /* The columns that a listed reference is distinct by. */
@@ -139,10 +151,11 @@ describe_distinct(IdvReference *reference, IdvTable *table, Oid relid,
 									Max(list_length(listed->distinct_by), 1));
 	foreach(lc, listed->distinct_by)
 	{
-		AttrNumber	column = get_attnum(relid, lfirst(lc));
+		const char *name = lfirst(lc) != NULL ? lfirst(lc) : "";
+		AttrNumber	column = get_attnum(relid, name);
 
 		if (column <= 0 || !idv_is_ordered(get_atttype(relid, column)))
-			report_lost_reference(table->relation, relid, lfirst(lc));
+			report_lost_reference(table->relation, relid, name);
 		reference->distinct_by[reference->ndistinct++] = column;
 	}
 }
@@ -212,23 +225,6 @@ idv_reference_read_condition(IdvReference *reference)
 	idv_canonical_text_end(level);
 }
 
-/* What a text[] holds. */
-static List *
-strings_of(Datum array)
-{
-	List	   *strings = NIL;
-	Datum	   *elements;
-	bool	   *nulls;
-	int			n;
-
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
-					  &elements, &nulls, &n);
-	for (int i = 0; i < n; i++)
-		strings = lappend(strings, nulls[i] ? pstrdup("") :
-						  TextDatumGetCString(elements[i]));
-	return strings;
-}
-
 /* Find the columns that our own table says to point to a table. */
 static List *
 find_listed(IdvTable *table)
@@ -241,7 +237,7 @@ find_listed(IdvTable *table)
 	if (read_references.plan == NULL)
 		idv_statement_prepare(&read_references, InvalidOid,
 							  "SELECT relation::oid, column_name::text, condition,"
-							  " distinct_by::text[]"
+							  " distinct_by"
 							  " FROM idverify.contact_references"
 							  " WHERE contacts::oid = $1"
 							  " ORDER BY relation::regclass::text, column_name, condition",
@@ -257,7 +253,7 @@ find_listed(IdvTable *table)
 		if (!result->nulls[2])
 			listed->condition = TextDatumGetCString(result->values[2]);
 		if (!result->nulls[3])
-			listed->distinct_by = strings_of(result->values[3]);
+			listed->distinct_by = idv_names(result->values[3]);
 		found = lappend(found, listed);
 	}
 	idv_result_end(result);
@@ -334,20 +330,6 @@ idv_table_references(IdvTable *table)
 	table->references = references;
 	table->knows_references = true;
 	return references;
-}
-
-/* The table that a foreign key is of, or InvalidOid: it was dropped. */
-static Oid
-table_of_key(Oid key)
-{
-	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
-	Oid			relation;
-
-	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	relation = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
-	ReleaseSysCache(tuple);
-	return relation;
 }
 
 /*

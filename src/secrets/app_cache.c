@@ -94,7 +94,7 @@ typedef struct AppSlot
 #define SH_KEY_TYPE			IdvText
 #define SH_KEY				app_key
 #define SH_HASH_KEY(t, key)	hash_app_key(key)
-#define SH_EQUAL(t, a, b)	same_app_key(a, b)
+#define SH_EQUAL(t, a, b)	idv_text_is_same(a, b)
 #define SH_STORE_HASH
 #define SH_GET_HASH(t, e)	(e)->hash
 #define SH_SCOPE			static inline
@@ -105,12 +105,6 @@ static inline uint32
 hash_app_key(IdvText key)
 {
 	return hash_bytes((const unsigned char *) key.bytes, (int) key.len);
-}
-
-static inline bool
-same_app_key(IdvText a, IdvText b)
-{
-	return a.len == b.len && memcmp(a.bytes, b.bytes, a.len) == 0;
 }
 
 #include "lib/simplehash.h"

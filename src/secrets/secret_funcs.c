@@ -313,6 +313,7 @@ Datum
 idverify_revoke(PG_FUNCTION_ARGS)
 {
 	IdvLockedApp app;
+	IdvText		named;
 	List	   *signers;
 	uint64		stopped = 0;
 	ListCell   *cell;
@@ -325,9 +326,8 @@ idverify_revoke(PG_FUNCTION_ARGS)
 	signers = app.signers;
 	if (!PG_ARGISNULL(1))
 	{
-		IdvText		signer = idv_signer_choose(signers, fcinfo->args[1]);
-
-		signers = list_make1(memcpy(palloc(sizeof(signer)), &signer, sizeof(signer)));
+		named = idv_signer_choose(signers, fcinfo->args[1]);
+		signers = list_make1(&named);
 	}
 	foreach(cell, signers)
 	{

@@ -63,6 +63,23 @@ report_several(const List *signers)
 }
 
 /*
+ * idv_signer_exists
+ *		Does the app have a signer of that name?
+ */
+bool
+idv_signer_exists(const List *signers, IdvText name)
+{
+	const ListCell *cell;
+
+	foreach(cell, signers)
+	{
+		if (idv_text_is_same(*(const IdvText *) lfirst(cell), name))
+			return true;
+	}
+	return false;
+}
+
+/*
  * idv_signer_is_only
  *		Does the app have no signer but this one?
  */
@@ -72,8 +89,10 @@ idv_signer_is_only(const List *signers, IdvText signer)
 	const ListCell *cell;
 
 	foreach(cell, signers)
+	{
 		if (!idv_text_is_same(*(const IdvText *) lfirst(cell), signer))
-		return false;
+			return false;
+	}
 	return true;
 }
 
@@ -91,7 +110,6 @@ idv_signer_choose(const List *signers, NullableDatum named)
 {
 	IdvText		chosen = signers == NIL ? main_signer :
 	*(const IdvText *) linitial(signers);
-	const ListCell *cell;
 
 	if (named.isnull)
 	{
@@ -101,10 +119,8 @@ idv_signer_choose(const List *signers, NullableDatum named)
 	}
 
 	chosen = idv_text(named.value);
-	if (signers == NIL && idv_text_is_same(chosen, main_signer))
-		return chosen;
-	foreach(cell, signers)
-		if (idv_text_is_same(*(const IdvText *) lfirst(cell), chosen))
+	if (signers == NIL ? idv_text_is_same(chosen, main_signer) :
+		idv_signer_exists(signers, chosen))
 		return chosen;
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),

@@ -14,6 +14,7 @@
 
 #include "server/text.h"
 
+extern bool idv_signer_exists(const List *signers, IdvText name);
 extern bool idv_signer_is_only(const List *signers, IdvText signer);
 extern IdvText idv_signer_choose(const List *signers, NullableDatum named);
 

@@ -54,7 +54,6 @@ idverify_add_signer(PG_FUNCTION_ARGS)
 	IdvSecretPlace place;
 	IdvNewSecret minted;
 	bool		imports;
-	ListCell   *cell;
 
 	idv_expect_arguments(fcinfo, 3);
 	imports = !PG_ARGISNULL(2);
@@ -67,8 +66,7 @@ idverify_add_signer(PG_FUNCTION_ARGS)
 	SPI_connect();
 
 	app = idv_app_locked(fcinfo->args[0]);
-	foreach(cell, app.signers)
-		if (idv_text_is_same(*(IdvText *) lfirst(cell), signer))
+	if (idv_signer_exists(app.signers, signer))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("signer \"%s\" already exists",

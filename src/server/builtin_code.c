@@ -13,7 +13,6 @@
 #include "server/builtin_code.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
@@ -122,6 +121,28 @@ reckons_with_time(const Form_pg_proc form)
 	return takes_time;
 }
 
+/* Does it depend on its arguments alone, and run no code that they lead to? */
+static bool
+is_closed(const Form_pg_proc form)
+{
+	return form->provolatile == PROVOLATILE_IMMUTABLE && !looks_into_object(form);
+}
+
+/*
+ * idv_function_form
+ *		A function's row in pg_proc.
+ *
+ * tuple		output: what the caller is to release
+ */
+Form_pg_proc
+idv_function_form(Oid function, HeapTuple *tuple)
+{
+	*tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	if (!HeapTupleIsValid(*tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	return (Form_pg_proc) GETSTRUCT(*tuple);
+}
+
 /*
  * idv_builtin_is_closed
  *		Does a function that is built in depend on its arguments alone, and run
@@ -130,17 +151,11 @@ reckons_with_time(const Form_pg_proc form)
 bool
 idv_builtin_is_closed(Oid function)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Form_pg_proc form;
-	bool		is_closed;
+	HeapTuple	tuple;
+	bool		closed = is_closed(idv_function_form(function, &tuple));
 
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
-	form = (Form_pg_proc) GETSTRUCT(tuple);
-	is_closed = form->provolatile == PROVOLATILE_IMMUTABLE &&
-		!looks_into_object(form);
 	ReleaseSysCache(tuple);
-	return is_closed;
+	return closed;
 }
 
 /*
@@ -152,18 +167,15 @@ bool
 idv_builtin_only_answers(Oid function)
 {
 	HeapTuple	tuple;
+	Form_pg_proc form;
 	bool		harmless;
 
 	for (int i = 0; i < (int) lengthof(harmless_functions); i++)
 		if (harmless_functions[i] == function)
 			return true;
-	if (idv_builtin_is_closed(function))
-		return true;
 
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
-	harmless = reckons_with_time((Form_pg_proc) GETSTRUCT(tuple));
+	form = idv_function_form(function, &tuple);
+	harmless = is_closed(form) || reckons_with_time(form);
 	ReleaseSysCache(tuple);
 	return harmless;
 }

@@ -10,8 +10,11 @@
 
 #include "postgres.h"
 
+#include "access/htup.h"
+#include "catalog/pg_proc.h"
 #include "nodes/nodes.h"
 
+extern Form_pg_proc idv_function_form(Oid function, HeapTuple *tuple);
 extern bool idv_builtin_is_closed(Oid function);
 extern bool idv_builtin_only_answers(Oid function);
 extern bool idv_reads_open_setting(const Node *node);

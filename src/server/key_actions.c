@@ -362,7 +362,7 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 
 /* Where the server will look for a table's triggers when it fires them. */
 static ResultRelInfo *
-firing(EState *estate, Oid relation)
+trigger_result_rel(EState *estate, Oid relation)
 {
 	MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
 	ResultRelInfo *result = ExecGetTriggerResultRel(estate, relation, NULL);
@@ -389,7 +389,7 @@ check_all_actions(EState *estate, TriggerDesc *triggers, const Bitmapset *update
 		Relation	relation;
 
 		if (then == IDV_POINTERS_FOLLOW)
-			triggers = firing(estate, change->relation)->ri_TrigDesc;
+			triggers = trigger_result_rel(estate, change->relation)->ri_TrigDesc;
 		else
 		{
 			/*
@@ -449,7 +449,7 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 			if (pointers != IDV_POINTERS_AS_DECLARED &&
 				acts_as_any(result->ri_TrigDesc))
 			{
-				ResultRelInfo *fires = firing(estate, RelationGetRelid(result->ri_RelationDesc));
+				ResultRelInfo *fires = trigger_result_rel(estate, RelationGetRelid(result->ri_RelationDesc));
 
 				if (fires != result)
 					check_all_actions(estate, fires->ri_TrigDesc, updated, false, pointers);

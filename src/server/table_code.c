@@ -282,7 +282,7 @@ look_at_relation(IdvTableCode *code, Relation relation, const char *kind,
 	TriggerDesc *triggers;
 	ListCell   *lc;
 
-	if (!code->anybodys && !idv_role_is_trusted(code, relation->rd_rel->relowner))
+	if (!code->any_owner && !idv_role_is_trusted(code, relation->rd_rel->relowner))
 		idv_object_to_owner(&place,
 							psprintf("%s %s", kind,
 									 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),

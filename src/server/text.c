@@ -9,7 +9,9 @@
 
 #include "access/detoast.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -97,6 +99,27 @@ Datum
 idv_text_datum(IdvText text)
 {
 	return PointerGetDatum(cstring_to_text_with_len(text.bytes, (int) text.len));
+}
+
+/*
+ * idv_names
+ *		The elements of a name[], whatever its dimensions, as strings; NULL for a
+ *		null.
+ */
+List *
+idv_names(Datum array)
+{
+	List	   *names = NIL;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(DatumGetArrayTypeP(array), NAMEOID, NAMEDATALEN, false,
+					  TYPALIGN_CHAR, &elements, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		names = lappend(names, nulls[i] ? NULL :
+						pstrdup(NameStr(*DatumGetName(elements[i]))));
+	return names;
 }
 
 /*

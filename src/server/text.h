@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
 
 /* A run of bytes, not terminated, in the memory context of its maker. */
 typedef struct IdvText
@@ -32,6 +33,7 @@ typedef enum IdvTextStatus
 
 extern IdvText idv_text(Datum value);
 extern Datum idv_text_datum(IdvText text);
+extern List *idv_names(Datum array);
 extern IdvTextStatus idv_text_utf8(IdvText *utf8, Datum value, size_t max_len);
 extern bool idv_text_is_blank(IdvText text);
 extern text *idv_text_from_utf8(const char *utf8, size_t len);

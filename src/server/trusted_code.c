@@ -49,7 +49,7 @@ typedef struct FoundKey
 	Oid			role;
 	bool		with_parts;
 	bool		written;		/* so that triggers count */
-	bool		anybodys;		/* of IdvTableCode */
+	bool		any_owner;		/* of IdvTableCode */
 } FoundKey;
 
 typedef struct Found
@@ -241,7 +241,7 @@ look(Found *found, LOCKMODE lock)
 		found->context = AllocSetContextCreate(kept, "idverify code of a table",
 											   ALLOCSET_SMALL_SIZES);
 		found->code.role = found->key.role;
-		found->code.anybodys = found->key.anybodys;
+		found->code.any_owner = found->key.any_owner;
 
 		/* Before anything is read: what changes meanwhile counts. */
 		found->valid = true;
@@ -266,7 +266,7 @@ look(Found *found, LOCKMODE lock)
 
 /* What is known of a table, looked at anew where that does not stand. */
 static IdvTableCode *
-code_of(Oid relation, Oid role, bool anybodys, bool with_parts, LOCKMODE lock)
+code_of(Oid relation, Oid role, bool any_owner, bool with_parts, LOCKMODE lock)
 {
 	FoundKey	key;
 	Found	   *found;
@@ -288,7 +288,7 @@ code_of(Oid relation, Oid role, bool anybodys, bool with_parts, LOCKMODE lock)
 	key.role = role;
 	key.with_parts = with_parts;
 	key.written = lock >= RowExclusiveLock;
-	key.anybodys = anybodys;
+	key.any_owner = any_owner;
 	found = hash_search(all_found, &key, HASH_ENTER, &exists);
 	if (!exists)
 	{

@@ -37,7 +37,7 @@ typedef struct IdvObjection
 typedef struct IdvTableCode
 {
 	Oid			role;			/* as whom it would run */
-	bool		anybodys;		/* the table may be of a third role: only what
+	bool		any_owner;		/* the table may be of a third role: only what
 								 * hangs there counts */
 	List	   *parts;			/* partitions or children, by OID */
 	IdvObjection *objection;	/* NULL: all of it is trusted */

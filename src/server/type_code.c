@@ -100,15 +100,6 @@ idv_object_to_owner(const IdvCodePlace *place, const char *what, Oid owner)
 									   GetUserNameFromId(owner, false)));
 }
 
-static Form_pg_proc
-function_form(Oid function, HeapTuple *tuple)
-{
-	*tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	if (!HeapTupleIsValid(*tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
-	return (Form_pg_proc) GETSTRUCT(*tuple);
-}
-
 /*
  * idv_function_is_ours
  *		Is this function one of this extension?
@@ -141,7 +132,7 @@ idv_look_at_function(const IdvCodePlace *place, Oid function)
 		list_member_oid(place->code->functions, function))
 		return;
 	idv_code_watch(PROCOID, function);
-	form = function_form(function, &tuple);
+	form = idv_function_form(function, &tuple);
 	owner = form->proowner;
 	plain = (form->prolang == INTERNALlanguageId || form->prolang == ClanguageId) &&
 		form->prorettype != TRIGGEROID;
@@ -258,7 +249,7 @@ look_at_comparison(const IdvCodePlace *place, Oid function)
 	idv_look_at_function(place, function);
 	if (function < FirstUnpinnedObjectId || place->code->objection != NULL)
 		return;
-	owner = function_form(function, &tuple)->proowner;
+	owner = idv_function_form(function, &tuple)->proowner;
 	ReleaseSysCache(tuple);
 	if (!superuser_arg(owner))
 		idv_object_to_owner(place, psprintf("function %s", format_procedure_qualified(function)),
@@ -438,7 +429,7 @@ idv_function_is_open(IdvTableCode *code, Oid function, Oid *owner)
 	Datum		acl;
 	bool		is_open;
 
-	*owner = function_form(function, &tuple)->proowner;
+	*owner = idv_function_form(function, &tuple)->proowner;
 	acl = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proacl, &isnull);
 	is_open = isnull || untrusted_holder(code, acl, ACL_EXECUTE) != NULL;
 	ReleaseSysCache(tuple);
@@ -464,7 +455,7 @@ look_at_condition_function(const IdvCodePlace *place, Oid function)
 		return;
 
 	/* A trusted author did not choose these arguments. */
-	immutable = function_form(function, &tuple)->provolatile == PROVOLATILE_IMMUTABLE;
+	immutable = idv_function_form(function, &tuple)->provolatile == PROVOLATILE_IMMUTABLE;
 	ReleaseSysCache(tuple);
 	if (!immutable && idv_trigger_holder(place->code, place->trigger_on) != NULL)
 		idv_object_to_code(place, psprintf("the condition of trigger \"%s\" calls function %s",

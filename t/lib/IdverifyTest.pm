@@ -27,6 +27,7 @@ our @EXPORT = qw(
   new_key
   new_server
   now
+  private_memory
   reload
   user_hash
   wait_for_reload
@@ -185,6 +186,15 @@ sub log_since
 {
 	my ($node, $offset) = @_;
 	return slurp_file($node->logfile, $offset);
+}
+
+# Private memory of a process in kB; undefined where the kernel does not tell.
+sub private_memory
+{
+	my ($pid) = @_;
+	open my $status, '<', "/proc/$pid/status" or return undef;
+	my ($kilobytes) = map { /^RssAnon:\s+(\d+) kB/ } <$status>;
+	return $kilobytes;
 }
 
 # Any bytes as an SQL literal.
