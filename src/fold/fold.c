@@ -29,8 +29,10 @@
 #include "utils/timestamp.h"
 
 #include "fold/fill.h"
+#include "fold/fold_state.h"
 #include "fold/lock_order.h"
 #include "fold/move.h"
+#include "fold/move_check.h"
 #include "references/contact_options.h"
 #include "references/contact_table.h"
 #include "references/description_cache.h"
@@ -291,7 +293,7 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
 						   (how & IDV_FOLD_BY_CLAIM) != 0, now);
 	begin_journal(fold, source, target, &fill, source_id, target_id, how, now);
 	idv_move_pointers(fold, contacts->table, source, target, 0);
-	idv_move_check_complete(fold, contacts->table, source, target, 0);
+	idv_move_check_complete(contacts, contacts->table, source, target, 0);
 	delete_source(fold, source_id);
 	check_target_stayed(fold, target_id, target);
 	idv_fill_write(contacts, fold->app_id, target_id, &fill);

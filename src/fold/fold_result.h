@@ -12,6 +12,9 @@
 
 #include "nodes/pg_list.h"
 
+#include "references/contact_table.h"
+#include "references/references.h"
+
 /* A row of the result of idverify_fold() or idverify_unfold(). */
 typedef struct IdvFoldLine
 {
@@ -29,5 +32,10 @@ typedef struct IdvFoldResult
 
 extern IdvFoldLine *idv_fold_line(IdvFoldResult *result, Oid relation,
 								  const char *column);
+extern IdvFoldLine *idv_fold_reference_line(IdvFoldResult *result,
+											const IdvContactTable *contacts,
+											const IdvTable *target,
+											const IdvReference *reference,
+											uint32 changed);
 
 #endif							/* IDV_FOLD_RESULT_H */

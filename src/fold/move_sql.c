@@ -9,69 +9,12 @@
 
 #include "access/genam.h"
 #include "access/relation.h"
-#include "access/transam.h"
-#include "fmgr.h"
-#include "parser/parse_coerce.h"
 #include "utils/lsyscache.h"
 
-#include "references/description_cache.h"
-#include "server/cast.h"
 #include "fold/collision_sql.h"
 #include "fold/move_value.h"
+#include "references/description_cache.h"
 #include "server/canonical_text.h"
-
-/*
- * idv_move_value
- *		What a column will store to point to the target.
- *
- * stored	output: of idv_move_column_type()
- * wanted	what the target has in the column that is pointed to
- *
- * Returns false if that would not point to the target: a number may be rounded
- * on its way, and be somebody else's.  A value that is too large can be an
- * error, as it is in PostgreSQL.  PostgreSQL's own functions alone are asked;
- * others would run with our rights.
- */
-bool
-idv_move_value(Datum *stored, const IdvTable *target,
-			   const IdvReference *reference, int i, Datum wanted)
-{
-	Form_pg_attribute referenced = TupleDescAttr(target->desc,
-												 reference->referenced[i] - 1);
-	Form_pg_attribute column = TupleDescAttr(reference->table->desc,
-											 reference->columns[i] - 1);
-	int32		typmod = column->atttypmod;
-	Oid			type = getBaseTypeAndTypmod(column->atttypid, &typmod);
-	Oid			shorten = InvalidOid;
-	Oid			equal = get_opcode(reference->equal[i]);
-	Datum		shortened;
-	Oid			left;
-	Oid			right;
-	bool		shortens;
-	bool		fits;
-	bool		left_fits;
-	bool		right_fits;
-
-	*stored = idv_cast(wanted, referenced->atttypid, type, &fits);
-	if (!fits)
-		return false;
-	shortens = typmod != -1 &&
-		find_typmod_coercion_function(type, &shorten) == COERCION_PATH_FUNC;
-	if ((type == referenced->atttypid && !shortens) ||
-		shorten >= FirstUnpinnedObjectId || equal >= FirstUnpinnedObjectId)
-		return true;
-
-	shortened = *stored;
-	if (shortens)
-		shortened = OidFunctionCall3(shorten, shortened, Int32GetDatum(typmod),
-									 BoolGetDatum(false));
-	op_input_types(reference->equal[i], &left, &right);
-	wanted = idv_cast(wanted, referenced->atttypid, left, &left_fits);
-	shortened = idv_cast(shortened, type, right, &right_fits);
-	return !left_fits || !right_fits ||
-		DatumGetBool(OidFunctionCall2Coll(equal, referenced->attcollation,
-										  wanted, shortened));
-}
 
 /* Choose what will tell the moved rows apart. */
 static void

@@ -15,7 +15,7 @@
 extern Oid	idv_move_column_type(const IdvReference *reference, int i);
 extern bool idv_move_stores_all(const IdvTable *target,
 								const IdvReference *reference, int i);
-extern bool idv_move_value(Datum *stored, const IdvTable *target,
-						   const IdvReference *reference, int i, Datum wanted);
+extern Datum idv_move_value(const IdvTable *table, const IdvReference *reference,
+							int i, IdvRow to);
 
 #endif							/* IDV_MOVE_VALUE_H */

@@ -1,0 +1,19 @@
+/*-------------------------------------------------------------------------
+ *
+ * dropped_row.h
+ *	  A row that is dropped: found at its place, and deleted.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_DROPPED_ROW_H
+#define IDV_DROPPED_ROW_H
+
+#include "postgres.h"
+
+#include "references/references.h"
+
+extern IdvTable *idv_dropped_row_table(const IdvTable *table);
+extern bool idv_is_still_at(IdvTable *table, Datum place, Datum relation);
+extern void idv_remove_row(IdvTable *table, const Datum *place);
+
+#endif							/* IDV_DROPPED_ROW_H */

@@ -1,0 +1,155 @@
+/*-------------------------------------------------------------------------
+ *
+ * refusal.c
+ *	  The errors that stop rows from being moved.
+ *
+ * An error of a constraint or of a condition does not tell what was moved, and
+ * may quote a row.  Another one is raised in its place.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "fold/refusal.h"
+
+#include "catalog/namespace.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+/*
+ * Is an error of the table whose rows are moved?
+ *
+ * may_look		may the catalog be looked at, for the name of a partition?  While an
+ *				error is handled it may not.
+ */
+static bool
+is_of_table(const ErrorData *error, const IdvTable *table, bool may_look)
+{
+	Oid			schema;
+	Oid			relation;
+
+	if (strcmp(quote_qualified_identifier(error->schema_name, error->table_name),
+			   table->name) == 0)
+		return true;
+	if (strcmp(table->from, table->name) != 0)
+		return false;
+	if (!may_look)
+		return true;
+	schema = get_namespace_oid(error->schema_name, true);
+	relation = OidIsValid(schema) ?
+		get_relname_relid(error->table_name, schema) : InvalidOid;
+	return OidIsValid(relation) &&
+		idv_root_relation(relation) == idv_root_relation(table->relation);
+}
+
+/*
+ * idv_is_refusal
+ *		Is an error one of a constraint by which one row keeps another out, and
+ *		of the table whose rows are moved?
+ *
+ * may_look		may the catalog be looked at?  Not while an error is handled; then
+ *				any partition's error is taken for one of a partitioned table
+ */
+bool
+idv_is_refusal(const ErrorData *error, const IdvTable *table, bool may_look)
+{
+	return (error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION ||
+			error->sqlerrcode == ERRCODE_EXCLUSION_VIOLATION) &&
+		error->schema_name != NULL && error->table_name != NULL &&
+		is_of_table(error, table, may_look);
+}
+
+/*
+ * idv_report_refusal
+ *		Raise the error that rows cannot be moved.
+ *
+ * error		the one that says so.  It quotes a row, which a visitor's login
+ *				would be shown: so it goes to the log alone
+ * by_others	another transaction is in the way: 40001, which drivers and
+ *				applications know how to try again.  Else 55000
+ */
+void
+idv_report_refusal(const IdvTable *table, const ErrorData *error, bool by_others)
+{
+	ereport(ERROR,
+			(errcode(by_others ? ERRCODE_T_R_SERIALIZATION_FAILURE :
+					 ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 by_others ?
+			 errmsg("could not move rows of \"%s\" due to a concurrent insert or update",
+					table->label) :
+			 errmsg("rows of \"%s\" cannot be moved, because of constraint \"%s\" of \"%s.%s\"",
+					table->label,
+					error->constraint_name ? error->constraint_name : "",
+					error->schema_name, error->table_name),
+			 errdetail_log("%s%s%s", error->message, error->detail ? ": " : "",
+						   error->detail ? error->detail : ""),
+			 by_others ? errhint("Try again.") :
+			 errhint("Two rows of the source may collide once they have moved, or a trigger on the table may write a row that is there already. Change or delete one of them.")));
+}
+
+/*
+ * idv_rethrow_refusal
+ *		In PG_CATCH(): raise a refusal as idv_report_refusal() does, and any
+ *		other error as it is.
+ *
+ * The error is copied into the current memory context.
+ */
+void
+idv_rethrow_refusal(const IdvTable *table, bool by_others)
+{
+	ErrorData  *error = CopyErrorData();
+
+	if (!idv_is_refusal(error, table, false))
+		PG_RE_THROW();
+	FlushErrorState();
+	idv_report_refusal(table, error, by_others);
+}
+
+/*
+ * idv_rethrow_key_refusal
+ *		In PG_CATCH(): where another table's foreign key keeps a row where it
+ *		is, raise an error that names it, 55000.  Any other error as it is.
+ *
+ * What PostgreSQL says of it quotes a row, so it goes to the log alone.
+ */
+void
+idv_rethrow_key_refusal(const IdvTable *table)
+{
+	ErrorData  *error = CopyErrorData();
+
+	if (error->sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION ||
+		error->constraint_name == NULL || error->table_name == NULL ||
+		is_of_table(error, table, false))
+		PG_RE_THROW();
+	FlushErrorState();
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("rows of \"%s\" cannot be moved, because of foreign key \"%s\" of \"%s.%s\"",
+					table->label, error->constraint_name,
+					error->schema_name, error->table_name),
+			 errdetail_log("%s%s%s", error->message, error->detail ? ": " : "",
+						   error->detail ? error->detail : ""),
+			 errhint("Delete or change the rows that it keeps together.")));
+}
+
+/*
+ * idv_rethrow_condition_failure
+ *		In PG_CATCH(): where a reference's condition fails on a row, raise an
+ *		error that names the reference, 55000.  Any other error as it is.
+ */
+void
+idv_rethrow_condition_failure(const IdvReference *reference)
+{
+	ErrorData  *error = CopyErrorData();
+
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+		PG_RE_THROW();
+	FlushErrorState();
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 reference->condition_text != NULL ?
+			 errmsg("could not move rows of \"%s\" where %s",
+					reference->table->label, reference->condition_text) :
+			 errmsg("could not move rows of \"%s\" under a condition",
+					reference->table->label),
+			 errdetail("%s", error->message),
+			 errhint("Correct the condition in idverify.contact_references.")));
+}

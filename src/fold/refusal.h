@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ *
+ * refusal.h
+ *	  The errors that stop rows from being moved.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_REFUSAL_H
+#define IDV_REFUSAL_H
+
+#include "postgres.h"
+
+#include "references/references.h"
+
+extern bool idv_is_refusal(const ErrorData *error, const IdvTable *table,
+						   bool may_look);
+extern void idv_report_refusal(const IdvTable *table, const ErrorData *error,
+							   bool by_others) __attribute__((noreturn));
+
+extern void idv_rethrow_refusal(const IdvTable *table, bool by_others) __attribute__((noreturn));
+extern void idv_rethrow_key_refusal(const IdvTable *table) __attribute__((noreturn));
+extern void idv_rethrow_condition_failure(const IdvReference *reference) __attribute__((noreturn));
+
+#endif							/* IDV_REFUSAL_H */
