@@ -116,7 +116,8 @@ idv_rethrow_key_refusal(const IdvTable *table)
 	ErrorData  *error = CopyErrorData();
 
 	if (error->sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION ||
-		error->constraint_name == NULL || error->table_name == NULL ||
+		error->constraint_name == NULL || error->schema_name == NULL ||
+		error->table_name == NULL ||
 		is_of_table(error, table, false))
 		PG_RE_THROW();
 	FlushErrorState();
