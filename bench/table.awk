@@ -55,6 +55,13 @@ function by_size(begin, sizes,   n, size, i) {
 		printf "    %-34s %9.2f us\n", "of " size[i], figure[begin size[i]]
 }
 
+# What it costs beside few contacts and beside many.
+function beside(what, name,   few, many) {
+	few = figure["large " name " 1000"]
+	many = figure["large " name " 50000000"]
+	printf "%-41s %9.1f us %12.1f us %7.2fx\n", what, few, many, many / few
+}
+
 END {
 	if (parts ~ / check /) {
 		head("a check")
@@ -91,6 +98,16 @@ END {
 		flat("a rotation, beside those", "scale rotation ", "1000 10000 100000 1000000 5000000")
 		print "a check, apps in turn"
 		by_size("scale working ", "1000 2000 4000 8000 16000")
+	}
+	if (parts ~ / large /) {
+		printf "\n%-38s %12s %15s %8s\n", "beside so many contacts", "1,000", "50,000,000", "ratio"
+		beside("identify, nothing new", "repeated")
+		beside("identify, first time", "first")
+		beside("identify, an anonymous visitor logs in", "login")
+		beside("fold, three conversations, five messages", "fold")
+		beside("rotation", "rotation")
+		printf "%-41s %9.3f GB %12.3f GB\n", "table", figure["large table 1000"], figure["large table 50000000"]
+		printf "%-41s %9.3f GB %12.3f GB\n", "its indexes", figure["large indexes 1000"], figure["large indexes 50000000"]
 	}
 	exit missed > 0
 }
