@@ -35,8 +35,8 @@
 
 #include "references/description_cache.h"
 #include "secrets/keyring.h"
+#include "server/code_cache.h"
 #include "server/hide_statement.h"
-#include "server/trusted_code.h"
 #include "tables/changes.h"
 
 #if PG_VERSION_NUM < 150000
@@ -58,7 +58,7 @@ _PG_init(void)
 {
 	idv_hide_statement_init();
 	idv_keyring_init();
-	idv_trusted_code_init();
+	idv_code_cache_init();
 	idv_changes_init();
 	idv_description_cache_init();
 

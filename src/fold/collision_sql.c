@@ -46,6 +46,7 @@
 
 #include "fold/move_value.h"
 #include "references/description_cache.h"
+#include "server/table_owner.h"
 
 /*
  * Ask the relation cache for expressions of an index, or for its predicate.

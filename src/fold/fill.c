@@ -31,6 +31,7 @@
 #include "references/source_rows.h"
 #include "server/canonical_text.h"
 #include "server/json_merge.h"
+#include "server/table_owner.h"
 #include "server/text.h"
 
 /* How many statements, for one set of columns each, are kept per table. */

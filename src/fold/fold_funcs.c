@@ -5,7 +5,7 @@
  *
  * These functions are SECURITY DEFINER with a search_path of their own, so
  * their queries run as the extension's owner; those on somebody's table run as
- * its owner (src/server/statement.c).
+ * its owner (src/server/table_owner.c).
  *
  *-------------------------------------------------------------------------
  */

@@ -20,6 +20,7 @@
 
 #include "references/description_cache.h"
 #include "server/canonical_text.h"
+#include "server/table_owner.h"
 
 static IdvStatement read_app;
 static IdvStatement lock_fold;

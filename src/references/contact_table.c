@@ -32,6 +32,7 @@
 #include "server/cast.h"
 #include "server/index_lookup.h"
 #include "server/as_installed.h"
+#include "server/table_owner.h"
 #include "tables/our_tables.h"
 
 /* The table of contacts that a statement of ours writes just now, and how

@@ -29,6 +29,7 @@
 
 #include "server/builtin_code.h"
 #include "server/statement.h"
+#include "server/table_owner.h"
 
 static void refuse(const char *why) __attribute__((noreturn));
 

@@ -29,6 +29,7 @@
 #include "utils/typcache.h"
 
 #include "server/canonical_text.h"
+#include "server/table_owner.h"
 
 /*
  * idv_table_objection

@@ -44,6 +44,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "server/table_owner.h"
 #include "server/trusted_code.h"
 
 /* A foreign key, as far as it matters here. */
@@ -154,7 +155,7 @@ objection_to(Oid relation, LOCKMODE lock)
  * A foreign key runs a query on a table as its owner.
  *
  * If that owner could want to be who has called, all that the statement runs is
- * a security-restricted operation (see server/statement.c), which the queries of
+ * a security-restricted operation (see server/table_owner.c), which the queries of
  * foreign keys stay in.  idv_become_caller() ends it.
  */
 static void

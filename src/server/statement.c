@@ -4,17 +4,7 @@
  *	  Statements: kept, run as the owner of somebody's table where it is one,
  *	  and always under a fresh snapshot.
  *
- * As its owner, like the queries of foreign keys: a trigger on the table runs
- * with its owner's rights, not with those of whoever owns this extension, and
- * the caller needs none.  The caller's security flags are or-ed, not replaced.
- * There is no PG_TRY: when a (sub)transaction aborts it restores the user.
- *
- * But an owner's code could leave something for later, when the session's user
- * is the session's user again: a cursor WITH HOLD, whose query runs at the commit;
- * a deferred trigger, before PostgreSQL 18; a temporary view in the way of a table.
- * If that user is a superuser, and the owner is none, the statement is a
- * security-restricted operation, in which the server refuses all of these.  So
- * it is if a foreign key runs a query as such an owner: server/key_actions.c.
+ * As its owner: server/table_owner.c says why.
  *
  * Under the latest snapshot, whatever the isolation level: a REPEATABLE READ
  * transaction must not leave behind the rows that were committed after it
@@ -39,44 +29,8 @@
 #include "server/as_installed.h"
 #include "server/canonical_text.h"
 #include "server/exec_triggers.h"
+#include "server/table_owner.h"
 #include "server/trusted_code.h"
-
-/*
- * idv_become_owner
- *		Become the owner of a table; for InvalidOid stay who we are.
- *
- * Undone by idv_become_caller(), or when the (sub)transaction aborts.
- */
-void
-idv_become_owner(IdvCaller *caller, Oid owner)
-{
-	GetUserIdAndSecContext(&caller->user, &caller->sec_context);
-	caller->guc_level = 0;
-	if (!OidIsValid(owner))
-		return;
-	SetUserIdAndSecContext(owner,
-						   caller->sec_context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS |
-						   (idv_endangers_caller(owner) ?
-							SECURITY_RESTRICTED_OPERATION : 0));
-	caller->guc_level = NewGUCNestLevel();
-}
-
-/*
- * idv_become_caller
- *		Stop being the owner.
- *
- * Settings that the owner's code has changed go back, too: with a search_path
- * of its own the next statement of ours would find its operators, and run them
- * as the extension's owner.
- */
-void
-idv_become_caller(const IdvCaller *caller)
-{
-	if (caller->guc_level != 0)
-		AtEOXact_GUC(false, caller->guc_level);
-	SetUserIdAndSecContext(caller->user, caller->sec_context);
-}
 
 /*
  * idv_report_altered

@@ -51,17 +51,6 @@ typedef struct IdvResult
 	uint64		processed;		/* rows that the statement touched */
 } IdvResult;
 
-/* What to go back to when we stop being a table's owner. */
-typedef struct IdvCaller
-{
-	Oid			user;
-	int			sec_context;
-	int			guc_level;
-} IdvCaller;
-
-extern void idv_become_owner(IdvCaller *caller, Oid owner);
-extern void idv_become_caller(const IdvCaller *caller);
-
 extern void idv_row_copy(IdvRow *row, TupleTableSlot *slot);
 extern void idv_statement_prepare(IdvStatement *statement, Oid owner,
 								  const char *sql, int nargs,

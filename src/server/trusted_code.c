@@ -1,13 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * trusted_code.c
- *	  Whose code a statement on a table would run: asked once, and kept.
- *
- * Every statement of ours asks before it is planned, since to plan it already
- * computes constants in expressions of indexes.  So what was found is kept, for
- * each table and role, until anything changes that it rests on: a table, a
- * function, a type, a role, a membership, a cast.  Only changes of just these
- * objects count, so temporary tables of other sessions cost nothing.
+ *	  Whose code a statement on a table would run, and may it?
  *
  * The caller holds a lock on the table, as its statement takes it, or a
  * statement takes it before it runs and then asks once more.  So nobody can hang
@@ -21,8 +15,6 @@
 
 #include "access/genam.h"
 #include "access/table.h"
-#include "access/xact.h"
-#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -35,281 +27,11 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/syscache.h"
 
-
-/* What was found out about a table. */
-typedef struct FoundKey
-{
-	Oid			relation;
-	Oid			role;
-	bool		with_parts;
-	bool		written;		/* so that triggers count */
-	bool		any_owner;		/* of IdvTableCode */
-} FoundKey;
-
-typedef struct Found
-{
-	FoundKey	key;
-	bool		valid;			/* nothing has changed since */
-	MemoryContext context;		/* of what follows; NULL: never looked at */
-	IdvTableCode code;
-} Found;
-
-/* An object that something rests on. */
-typedef struct WatchKey
-{
-	int			cache;			/* a syscache, or WATCH_RELATION */
-	uint32		object;			/* a hash value in it, or a relation's OID */
-} WatchKey;
-
-typedef struct Watch
-{
-	WatchKey	key;
-	List	   *rest;			/* of FoundKey pointers: what rests on it */
-} Watch;
-
-#define WATCH_RELATION	(-1)
-
-/* Of so many watched objects, all is forgotten, so that it does not grow. */
-#define WATCHES_KEPT	20000
-
-static MemoryContext kept = NULL;
-static HTAB *all_found = NULL;
-static HTAB *watches = NULL;
-
-/* Counts what has changed; 0 never stands. */
-static uint64 generation = 1;
-
-/* The table that is looked at just now, or NULL. */
-static Found *looked_at = NULL;
-
-static void
-forget_everything(void)
-{
-	HASH_SEQ_STATUS status;
-	Found	   *found;
-
-	generation++;
-	if (all_found == NULL)
-		return;
-	hash_seq_init(&status, all_found);
-	while ((found = hash_seq_search(&status)) != NULL)
-		found->valid = false;
-}
-
-/* Something changed: what rests on it has to be looked at again. */
-static void
-note_change(int cache, uint32 object)
-{
-	WatchKey	key = {cache, object};
-	Watch	   *watch;
-	ListCell   *lc;
-
-	if (watches == NULL)
-		return;
-	watch = hash_search(watches, &key, HASH_FIND, NULL);
-	if (watch == NULL)
-		return;
-	generation++;
-	foreach(lc, watch->rest)
-		((Found *) lfirst(lc))->valid = false;
-}
-
-/*
- * Relcache callback: relation changed, or all did if it is InvalidOid.
- *
- * This and the next can run in the middle of anything, so they take note and no
- * more.
- */
-static void
-note_relation_change(Datum arg pg_attribute_unused(), Oid relation)
-{
-	if (OidIsValid(relation))
-		note_change(WATCH_RELATION, relation);
-	else
-		forget_everything();
-}
-
-/* Syscache callback: an object of that hash value changed; 0: all. */
-static void
-note_object_change(Datum arg pg_attribute_unused(), int cache, uint32 hash)
-{
-	if (hash != 0)
-		note_change(cache, hash);
-	else
-		forget_everything();
-}
-
-/* Syscache callback: a membership, a database or a cast changed: that is rare. */
-static void
-note_any_change(Datum arg pg_attribute_unused(),
-				int cache pg_attribute_unused(),
-				uint32 hash pg_attribute_unused())
-{
-	forget_everything();
-}
-
-/*
- * idv_trusted_code_init
- *		Module load: be told of changes.
- */
-void
-idv_trusted_code_init(void)
-{
-	CacheRegisterRelcacheCallback(note_relation_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(PROCOID, note_object_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(TYPEOID, note_object_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHOID, note_object_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, note_any_change, (Datum) 0);
-	/* Its owner is the member of pg_database_owner. */
-	CacheRegisterSyscacheCallback(DATABASEOID, note_any_change, (Datum) 0);
-	CacheRegisterSyscacheCallback(CASTSOURCETARGET, note_any_change, (Datum) 0);
-}
-
-static void
-make_tables(void)
-{
-	HASHCTL		ctl;
-
-	kept = AllocSetContextCreate(CacheMemoryContext, "idverify trusted code",
-								 ALLOCSET_SMALL_SIZES);
-	ctl.hcxt = kept;
-	ctl.keysize = sizeof(FoundKey);
-	ctl.entrysize = sizeof(Found);
-	all_found = hash_create("idverify trusted code", 16, &ctl,
-							HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	ctl.keysize = sizeof(WatchKey);
-	ctl.entrysize = sizeof(Watch);
-	watches = hash_create("idverify trusted code: what it rests on", 64, &ctl,
-						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-}
-
-static void
-watch(int cache, uint32 object)
-{
-	WatchKey	key = {cache, object};
-	Watch	   *watch;
-	bool		found;
-	MemoryContext caller = MemoryContextSwitchTo(kept);
-
-	watch = hash_search(watches, &key, HASH_ENTER, &found);
-	if (!found)
-		watch->rest = NIL;
-	watch->rest = list_append_unique_ptr(watch->rest, looked_at);
-	MemoryContextSwitchTo(caller);
-}
-
-/*
- * idv_code_watch_relation
- *		What is found of the table that is looked at rests on a relation, too.
- */
-void
-idv_code_watch_relation(Oid relation)
-{
-	watch(WATCH_RELATION, relation);
-}
-
-/*
- * idv_code_watch
- *		Likewise on an object: a function (PROCOID), a type (TYPEOID), a role
- *		(AUTHOID).
- */
-void
-idv_code_watch(int cache, Oid object)
-{
-	watch(cache, GetSysCacheHashValue1(cache, ObjectIdGetDatum(object)));
-}
-
-/* Look at a table, until nothing changes meanwhile. */
-static void
-look(Found *found, LOCKMODE lock)
-{
-	Found	   *outer = looked_at;
-	MemoryContext caller;
-
-	do
-	{
-		if (found->context != NULL)
-			MemoryContextDelete(found->context);
-		found->context = NULL;
-		memset(&found->code, 0, sizeof(found->code));
-		found->context = AllocSetContextCreate(kept, "idverify code of a table",
-											   ALLOCSET_SMALL_SIZES);
-		found->code.role = found->key.role;
-		found->code.any_owner = found->key.any_owner;
-
-		/* Before anything is read: what changes meanwhile counts. */
-		found->valid = true;
-		looked_at = found;
-		caller = MemoryContextSwitchTo(found->context);
-		PG_TRY();
-		{
-			idv_look_at_table(&found->code, found->key.relation,
-							  found->key.with_parts, lock);
-		}
-		PG_CATCH();
-		{
-			found->valid = false;
-			looked_at = outer;
-			PG_RE_THROW();
-		}
-		PG_END_TRY();
-		MemoryContextSwitchTo(caller);
-		looked_at = outer;
-	} while (!found->valid);
-}
-
-/* What is known of a table, looked at anew where that does not stand. */
-static IdvTableCode *
-code_of(Oid relation, Oid role, bool any_owner, bool with_parts, LOCKMODE lock)
-{
-	FoundKey	key;
-	Found	   *found;
-	bool		exists;
-	ListCell   *lc;
-
-	if (kept != NULL && looked_at == NULL &&
-		hash_get_num_entries(watches) > WATCHES_KEPT)
-	{
-		MemoryContextDelete(kept);
-		kept = NULL;
-		generation++;
-	}
-	if (kept == NULL)
-		make_tables();
-
-	memset(&key, 0, sizeof(key));
-	key.relation = relation;
-	key.role = role;
-	key.with_parts = with_parts;
-	key.written = lock >= RowExclusiveLock;
-	key.any_owner = any_owner;
-	found = hash_search(all_found, &key, HASH_ENTER, &exists);
-	if (!exists)
-	{
-		found->valid = false;
-		found->context = NULL;
-	}
-
-	/* Who waits for a lock hears of what happened meanwhile. */
-	do
-	{
-		if (!found->valid)
-			look(found, lock);
-		foreach(lc, found->code.parts)
-		{
-			LockRelationOid(lfirst_oid(lc), lock);
-			if (!found->valid)
-				break;
-		}
-	} while (!found->valid);
-	return &found->code;
-}
+#include "server/code_author.h"
 
 /* The session's temporary schema, or InvalidOid. */
 static Oid
@@ -320,23 +42,6 @@ temporary_schema(void)
 
 	GetTempNamespaceState(&schema, &toast);
 	return schema;
-}
-
-/*
- * idv_role_may_run_as
- *		May code of one role run as another?
- *
- * It may if its author could become that role, or has its rights, anyway.
- */
-bool
-idv_role_may_run_as(Oid author, Oid role)
-{
-	return author == role || superuser_arg(author) ||
-#if PG_VERSION_NUM >= 160000
-		member_can_set_role(author, role) || has_privs_of_role(author, role);
-#else
-		is_member_of_role_nosuper(author, role);
-#endif
 }
 
 /* Whose a relation or a type is, and what it is called; InvalidOid: another kind. */
@@ -438,7 +143,7 @@ objection_to(IdvTableCode *code)
 const IdvObjection *
 idv_code_objection(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 {
-	return objection_to(code_of(relation, role, false, with_parts, lock));
+	return objection_to(idv_table_code(relation, role, false, with_parts, lock));
 }
 
 /*
@@ -450,24 +155,7 @@ idv_code_objection(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 const IdvObjection *
 idv_code_objection_of_key(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 {
-	return objection_to(code_of(relation, role, true, with_parts, lock));
-}
-
-/*
- * idv_endangers_caller
- *		Could the owner of a table want to be who has called us all?
- *
- * Not the owner of the function that has called: that is who checks out what the
- * owner leaves behind.
- */
-bool
-idv_endangers_caller(Oid owner)
-{
-	Oid			caller = GetOuterUserId();
-
-	/* With a RESET, a superuser who has become somebody else is one again. */
-	return owner != caller && !superuser_arg(owner) &&
-		(superuser_arg(caller) || superuser_arg(GetAuthenticatedUserId()));
+	return objection_to(idv_table_code(relation, role, true, with_parts, lock));
 }
 
 /*
@@ -491,7 +179,7 @@ idv_report_objection(Oid relation, const IdvObjection *objection)
 static const IdvTableCode *
 checked_code(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 {
-	IdvTableCode *code = code_of(relation, role, false, with_parts, lock);
+	IdvTableCode *code = idv_table_code(relation, role, false, with_parts, lock);
 	const IdvObjection *objection = objection_to(code);
 
 	if (objection != NULL)
@@ -577,18 +265,18 @@ idv_check_source(IdvChecked *checked, CachedPlanSource *source, bool lock_parts)
 		AcceptInvalidationMessages();
 	do
 	{
-		if (checked->generation == generation && checked->role == GetUserId() &&
+		if (checked->generation == idv_code_generation() && checked->role == GetUserId() &&
 			checked->queries == source->query_list &&
 			!(lock_parts && checked->has_parts) &&
 			!(checked->runs && OidIsValid(temporary_schema())))
 			return;
 		lock_parts = false;
-		checked->generation = generation;
+		checked->generation = idv_code_generation();
 		checked->role = GetUserId();
 		checked->queries = NIL;
 		checked->has_parts = false;
 		checked->runs = false;
 		(void) check_tables((Node *) source->query_list, checked);
 		checked->queries = source->query_list;
-	} while (checked->generation != generation);
+	} while (checked->generation != idv_code_generation());
 }

@@ -21,33 +21,9 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
-#include "nodes/pg_list.h"
-#include "storage/lockdefs.h"
 #include "utils/plancache.h"
 
-/* What is in the way of a statement on a table. */
-typedef struct IdvObjection
-{
-	char	   *reason;			/* of a message: "function f() belongs to ..." */
-	char	   *detail;			/* sentences */
-	char	   *hint;
-} IdvObjection;
-
-/* What a table can run, as server/table_code.c finds it. */
-typedef struct IdvTableCode
-{
-	Oid			role;			/* as whom it would run */
-	bool		any_owner;		/* the table may be of a third role: only what
-								 * hangs there counts */
-	List	   *parts;			/* partitions or children, by OID */
-	IdvObjection *objection;	/* NULL: all of it is trusted */
-	char	   *runs;			/* a function that is neither built in nor of
-								 * this extension; NULL: none is run */
-	/* used while it is looked at */
-	List	   *trusted;		/* roles that are */
-	List	   *types;			/* that were looked at, those built in aside */
-	List	   *functions;		/* likewise */
-} IdvTableCode;
+#include "server/code_cache.h"
 
 /* When the code that a statement can run was last found to be trusted. */
 typedef struct IdvChecked
@@ -61,7 +37,6 @@ typedef struct IdvChecked
 								 * object could lure */
 } IdvChecked;
 
-extern void idv_trusted_code_init(void);
 extern const IdvObjection *idv_code_objection(Oid relation, Oid role,
 											  bool with_parts, LOCKMODE lock);
 extern const IdvObjection *idv_code_objection_of_key(Oid relation, Oid role,
@@ -72,15 +47,7 @@ extern void idv_check_code(Oid relation, Oid role, bool with_parts,
 extern void idv_check_plan(SPIPlanPtr plan);
 extern void idv_check_source(IdvChecked *checked, CachedPlanSource *source,
 							 bool lock_parts);
-extern bool idv_endangers_caller(Oid owner);
-extern bool idv_role_may_run_as(Oid author, Oid role);
 extern void idv_report_objection(Oid relation, const IdvObjection *objection)
 			__attribute__((noreturn));
-
-/* of server/table_code.c, and what it and server/type_code.c call */
-extern void idv_look_at_table(IdvTableCode *code, Oid relation,
-							  bool with_parts, LOCKMODE lock);
-extern void idv_code_watch_relation(Oid relation);
-extern void idv_code_watch(int cache, Oid object);
 
 #endif							/* IDV_TRUSTED_CODE_H */
