@@ -5,6 +5,7 @@
 -- quotes a secret, a user_hash or a path.
 --
 \set VERBOSITY terse
+SET client_min_messages = warning;
 
 -- What a statement reports.  Ids differ from run to run, so N stands in.
 CREATE FUNCTION pg_temp.report(statement text, OUT code text, OUT message text,
@@ -21,7 +22,7 @@ EXCEPTION WHEN OTHERS THEN
 		detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 	everything := concat_ws(' ', message, detail, hint);
 	has_hint := hint ~ '^[A-Z].*\.$';
-	message := regexp_replace(message, 'secret \d+ of app \d+', 'secret N of app N');
+	message := regexp_replace(message, '(secret|app|fold) \d+', '\1 N', 'g');
 END $$;
 
 CREATE ROLE regress_idverify_nobody;
@@ -36,6 +37,17 @@ SELECT app_key FROM idverify_create_app('Bare', 'bare', 'secret of a third produ
 DELETE FROM idverify.secrets WHERE app_id = (SELECT id FROM idverify.apps WHERE app_key = 'bare');
 SELECT app_key FROM idverify_create_app('Staged', 'staged', 'secret of another product');
 SELECT idverify_stage('staged') AS staged \gset
+
+-- Somebody's own tables, and a guard with arguments, of which a row comes along
+CREATE TABLE people (id bigint PRIMARY KEY, app_key text, external_id text, email text, name text, user_hash text,
+	is_verified boolean, made text GENERATED ALWAYS AS (name) STORED);
+CREATE TABLE chats (person bigint);
+CREATE FUNCTION pg_temp.guard(VARIADIC arguments text[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('CREATE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON people FOR EACH ROW EXECUTE FUNCTION idverify_guard(%s)',
+		(SELECT string_agg(quote_literal(argument), ', ') FROM unnest(arguments) AS argument));
+	INSERT INTO people VALUES (1, 'web');
+END $$;
 
 -- Errors that are ours
 CREATE TEMPORARY TABLE situations (
@@ -101,7 +113,38 @@ INSERT INTO situations (situation, statement) VALUES
 	('signer unprintable',   $$SELECT idverify_add_signer('web', E'new\n')$$),
 	('last signer',          $$SELECT idverify_drop_signer('web', 'main')$$),
 	('NULL signer',          $$SELECT idverify_add_signer('web', NULL)$$),
-	('NULL signer',          $$SELECT idverify_drop_signer('web', NULL)$$);
+	('NULL signer',          $$SELECT idverify_drop_signer('web', NULL)$$),
+	('no such contact',      $$SELECT idverify_resolve(4711)$$),
+	('no such contact',      $$SELECT idverify_resolve('4711', 'people')$$),
+	('no such contact',      $$SELECT idverify_fold(4711, 4712)$$),
+	('no such fold',         $$SELECT idverify_unfold(4711)$$),
+	('fold undone twice',    $$INSERT INTO people VALUES (1), (2);
+		SELECT idverify_unfold(min(fold_id)), idverify_unfold(min(fold_id)) FROM idverify_fold(1, 2, 'people')$$),
+	('other app',            $$INSERT INTO people VALUES (1, 'a'), (2, 'b'); SELECT idverify_fold(1, 2, 'people')$$),
+	('NULL source',          $$SELECT idverify_fold(NULL, NULL)$$),
+	('NULL target',          $$SELECT idverify_fold(1, NULL)$$),
+	('NULL contacts',        $$SELECT idverify_fold(1, 2, NULL)$$),
+	('NULL dry_run',         $$SELECT idverify_fold(1, 2, dry_run => NULL)$$),
+	('NULL force',           $$SELECT idverify_fold(1, 2, force => NULL)$$),
+	('NULL fold_id',         $$SELECT idverify_unfold(NULL)$$),
+	('NULL id',              $$SELECT idverify_resolve(NULL)$$),
+	('NULL contacts',        $$SELECT idverify_resolve(1, NULL)$$),
+	('NULL contacts',        $$SELECT idverify_add_reference(NULL, 'chats', 'person')$$),
+	('NULL relation',        $$SELECT idverify_add_reference('people', NULL, 'person')$$),
+	('NULL column_name',     $$SELECT idverify_add_reference('people', 'chats', NULL)$$),
+	('distinct_by of NULL',  $$SELECT idverify_add_reference('people', 'chats', 'person', distinct_by => '{NULL}')$$),
+	('distinct_by unknown',  $$SELECT idverify_add_reference('people', 'chats', 'person', distinct_by => '{x}')$$),
+	('distinct_by pointer',  $$SELECT idverify_add_reference('people', 'chats', 'person', distinct_by => '{person}')$$),
+	('NULL contacts',        $$SELECT idverify_set_contacts(NULL)$$),
+	('same of NULL',         $$SELECT idverify_set_contacts('people', '{NULL}')$$),
+	('same unknown',         $$SELECT idverify_set_contacts('people', '{x}')$$),
+	('same id',              $$SELECT idverify_set_contacts('people', '{id}')$$),
+	('guard called',         $$SELECT idverify_guard()$$),
+	('guard, two columns',   $$SELECT pg_temp.guard('user_hash=email', 'user_hash=name')$$),
+	('guard, two roles',     $$SELECT pg_temp.guard('user_hash=email')$$),
+	('guard, no identity',   $$SELECT pg_temp.guard('external_id=', 'email=')$$),
+	('guard, no column',     $$SELECT pg_temp.guard('email=electronic')$$),
+	('guard, generated',     $$SELECT pg_temp.guard('external_id=made')$$);
 
 -- The row of the secret was changed.  Byte 1 to 4 of a sealed secret are the id
 -- of the master key, byte 5 to 12 are known to the right one.
@@ -183,6 +226,7 @@ SELECT app_key, string_agg(generation || ' ' || state, ', ' ORDER BY generation)
 SELECT idverify_check('web', 'alice', :'genuine') AS genuine,
 	   idverify_check('web', 'alice', :'wrong') AS wrong;
 
+DROP TABLE people, chats;
 DROP ROLE regress_idverify_nobody;
 DELETE FROM idverify.apps WHERE app_key IN ('web', 'other', 'careful', 'bare', 'staged');
 SELECT count(*) AS left_over FROM idverify.secrets;

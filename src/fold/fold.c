@@ -39,6 +39,8 @@
 #include "references/references.h"
 #include "server/canonical_text.h"
 
+#define DIFFERENT_APPS_HINT	"Fold contacts of one app. Whoever visits several is a contact of each."
+
 static void report_no_contact(const IdvContactTable *contacts, Datum id) __attribute__((noreturn));
 
 static void
@@ -85,7 +87,8 @@ check_same_app(IdvContactTable *contacts, IdvRow source, IdvRow target)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("contacts of different apps cannot be folded"),
 				 errdetail("Column \"%s\" of the two differs.",
-						   NameStr(TupleDescAttr(contacts->table->desc, column - 1)->attname))));
+						   NameStr(TupleDescAttr(contacts->table->desc, column - 1)->attname)),
+				 errhint(DIFFERENT_APPS_HINT)));
 	column = different_column(contacts, idv_contact_options(contacts)->same,
 							  source, target);
 	if (column != 0)
@@ -432,7 +435,8 @@ idv_fold(List **lines, Oid contacts, Oid id_type,
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("contacts of different apps cannot be folded"),
-					 errdetail("Column \"app_id\" of the two differs.")));
+					 errdetail("Column \"app_id\" of the two differs."),
+					 errhint(DIFFERENT_APPS_HINT)));
 	}
 	settle_order(&fold, source, source_verified, target, target_verified);
 	fold_id = run_fold(&fold, source, target, how);

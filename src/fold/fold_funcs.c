@@ -42,6 +42,12 @@
 #define InitMaterializedSRF SetSingleFuncCall
 #endif
 
+/* What to do about a null argument. */
+#define FOLD_HINT		"Pass the id of the contact to fold, and that of the one to fold it into."
+#define CONTACTS_HINT	"Leave it out for idverify.contacts, or name a table of contacts of your own."
+#define FLAG_HINT		"Pass true or false, or leave it out."
+#define REFERENCE_HINT	"Name the table of contacts, the table that points to it, and its column that does."
+
 IDV_ENTRY(idverify_fold);
 IDV_ENTRY(idverify_unfold);
 IDV_ENTRY(idverify_resolve);
@@ -63,17 +69,17 @@ Datum
 idverify_fold(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Datum		source = idv_argument(fcinfo->args[0], "source", NULL);
-	Datum		target = idv_argument(fcinfo->args[1], "target", NULL);
-	Oid			contacts = DatumGetObjectId(idv_argument(fcinfo->args[2], "contacts", NULL));
+	Datum		source = idv_argument(fcinfo->args[0], "source", FOLD_HINT);
+	Datum		target = idv_argument(fcinfo->args[1], "target", FOLD_HINT);
+	Oid			contacts = DatumGetObjectId(idv_argument(fcinfo->args[2], "contacts", CONTACTS_HINT));
 	int			how = 0;
 	int64		fold_id;
 	List	   *lines;
 	ListCell   *lc;
 
-	if (DatumGetBool(idv_argument(fcinfo->args[3], "dry_run", NULL)))
+	if (DatumGetBool(idv_argument(fcinfo->args[3], "dry_run", FLAG_HINT)))
 		how |= IDV_FOLD_DRY_RUN;
-	if (DatumGetBool(idv_argument(fcinfo->args[4], "force", NULL)))
+	if (DatumGetBool(idv_argument(fcinfo->args[4], "force", FLAG_HINT)))
 		how |= IDV_FOLD_FORCE;
 	InitMaterializedSRF(fcinfo, 0);
 	idv_our_tables_check();
@@ -106,7 +112,8 @@ Datum
 idverify_unfold(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	int64		fold_id = DatumGetInt64(idv_argument(fcinfo->args[0], "fold_id", NULL));
+	int64		fold_id = DatumGetInt64(idv_argument(fcinfo->args[0], "fold_id",
+													 "Pass the fold_id that idverify_fold has returned, an id of idverify.folds."));
 	List	   *lines;
 	ListCell   *lc;
 
@@ -136,8 +143,9 @@ idverify_unfold(PG_FUNCTION_ARGS)
 Datum
 idverify_resolve(PG_FUNCTION_ARGS)
 {
-	Datum		id = idv_argument(fcinfo->args[0], "id", NULL);
-	Oid			contacts = DatumGetObjectId(idv_argument(fcinfo->args[1], "contacts", NULL));
+	Datum		id = idv_argument(fcinfo->args[0], "id",
+								  "Pass the id that a contact has, or had before it was folded.");
+	Oid			contacts = DatumGetObjectId(idv_argument(fcinfo->args[1], "contacts", CONTACTS_HINT));
 	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
 
 	idv_our_tables_check();
@@ -232,12 +240,14 @@ check_distinct(Oid relation, AttrNumber pointer, ArrayType *distinct_by)
 		if (name == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("distinct_by must not contain NULL")));
+					 errmsg("distinct_by must not contain NULL"),
+					 errhint("Name columns of \"%s\".", idv_relation_label(relation))));
 		if (column == InvalidAttrNumber)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("column \"%s\" of \"%s\", which is in distinct_by, does not exist",
-							name, idv_relation_label(relation))));
+							name, idv_relation_label(relation)),
+					 errhint("Name columns of that table.")));
 		if (column < 0)
 			objection = "is a system column";
 		else if (column == pointer)
@@ -249,7 +259,8 @@ check_distinct(Oid relation, AttrNumber pointer, ArrayType *distinct_by)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("distinct_by cannot name column \"%s\" of \"%s\", because it %s",
-							name, idv_relation_label(relation), objection)));
+							name, idv_relation_label(relation), objection),
+					 errhint("Name the columns in which rows of two contacts have to agree to be one row.")));
 	}
 }
 
@@ -264,9 +275,9 @@ Datum
 idverify_add_reference(PG_FUNCTION_ARGS)
 {
 	static const Oid types[] = {OIDOID, OIDOID, NAMEOID, TEXTOID, NAMEARRAYOID};
-	Oid			contacts_oid = DatumGetObjectId(idv_argument(fcinfo->args[0], "contacts", NULL));
-	Oid			relation = DatumGetObjectId(idv_argument(fcinfo->args[1], "relation", NULL));
-	Name		column = DatumGetName(idv_argument(fcinfo->args[2], "column_name", NULL));
+	Oid			contacts_oid = DatumGetObjectId(idv_argument(fcinfo->args[0], "contacts", REFERENCE_HINT));
+	Oid			relation = DatumGetObjectId(idv_argument(fcinfo->args[1], "relation", REFERENCE_HINT));
+	Name		column = DatumGetName(idv_argument(fcinfo->args[2], "column_name", REFERENCE_HINT));
 	IdvContactTable *contacts;
 	Datum		values[lengthof(types)];
 	char		nulls[] = "     ";

@@ -168,7 +168,7 @@ idv_journal_open(IdvJournaledFold *fold, int64 id)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("fold " INT64_FORMAT " does not exist", fold->id),
-				 errhint("idverify.folds lists the folds that there are.")));
+				 errhint("The table idverify.folds lists the folds that there are.")));
 	values[1] = result->values[0];
 	fold->app_id = DatumGetInt32(values[1]);
 	idv_result_end(result);
@@ -184,7 +184,8 @@ idv_journal_open(IdvJournaledFold *fold, int64 id)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("fold " INT64_FORMAT " has been undone already",
-						fold->id)));
+						fold->id),
+				 errhint("The table idverify.folds says when, in undone_at.")));
 
 	MemoryContextSwitchTo(caller);
 	fold->contacts = idv_contact_table(journaled_relation(fold,

@@ -144,7 +144,8 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("neither contact \"%s\" nor one that it was folded into exists in \"%s\"",
 						idv_value_text(id_type, id), contacts->table->label),
-				 contacts->own ? 0 :
+				 contacts->own ?
+				 errhint("It never was one, or was deleted: look in idverify.contacts, and for a source_id in idverify.folds. A contact in a table of your own needs the table's name as second argument.") :
 				 errhint("If the table was renamed, correct its name in idverify.folds.")));
 
 	/* The caller may have said 5 where ids are bigint, or '5'. */

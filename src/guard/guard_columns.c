@@ -92,6 +92,8 @@ find_column(IdvColumn *column, IdvRole role, const char *name, bool prefixed,
 						name, RelationGetRelationName(table)),
 				 errdetail("Trigger \"%s\" cannot use it as %s: it is computed after the trigger.",
 						   trigger->tgname, idv_role_names[role]),
+				 errhint("Create the trigger with an ordinary column: '%s=column'.",
+						 idv_role_names[role]),
 				 errtablecol(table, attribute->attnum)));
 
 	column->number = attribute->attnum;
@@ -172,7 +174,9 @@ idv_columns(FmgrInfo *flinfo, TriggerData *trigger)
 						 errmsg("column \"%s\" of relation \"%s\" cannot be both %s and %s",
 								names[i],
 								RelationGetRelationName(trigger->tg_relation),
-								idv_role_names[earlier], idv_role_names[i])));
+								idv_role_names[earlier], idv_role_names[i]),
+						 errhint("Create the trigger with another column for one of them: '%s=column'.",
+								 idv_role_names[i])));
 		find_column(&columns->of[i], i, names[i],
 					columns->app_prefix != NULL, trigger->tg_trigger,
 					trigger->tg_relation);

@@ -40,18 +40,21 @@ check_columns(const IdvContactTable *contacts, Datum names, const char *name,
 		if (column_name == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("an element of %s must not be null", name)));
+					 errmsg("an element of %s must not be null", name),
+					 errhint("Name columns of \"%s\".", contacts->table->label)));
 		column = get_attnum(contacts->table->relation, column_name);
 		if (column <= 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("column \"%s\" of relation \"%s\" does not exist",
-							column_name, contacts->table->label)));
+							column_name, contacts->table->label),
+					 errhint("Name columns of that table in %s.", name)));
 		if (column == unlike)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("contacts cannot agree in column \"%s\", which is their id",
-							column_name)));
+							column_name),
+					 errhint("Leave it out of %s.", name)));
 	}
 }
 
@@ -67,7 +70,8 @@ Datum
 idverify_set_contacts(PG_FUNCTION_ARGS)
 {
 	static const Oid types[] = {OIDOID, NAMEARRAYOID, NAMEARRAYOID};
-	Oid			relation = DatumGetObjectId(idv_argument(fcinfo->args[0], "contacts", NULL));
+	Oid			relation = DatumGetObjectId(idv_argument(fcinfo->args[0], "contacts",
+														 "Name the table of contacts: 'idverify.contacts', say."));
 	IdvContactTable *contacts;
 	Datum		values[lengthof(types)];
 	char		nulls[] = "   ";

@@ -96,7 +96,8 @@ idv_guard_arguments(const char *names[IDV_ROLES], const Trigger *trigger)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("argument \"%s\" of trigger \"%s\" repeats a role",
-							argument, trigger->tgname)));
+							argument, trigger->tgname),
+					 errhint("Create the trigger with one column of each role.")));
 		names[role] = column;
 		if (*column == '\0' && !idv_role_is_optional(role))
 			ereport(ERROR,
@@ -114,7 +115,8 @@ idv_guard_arguments(const char *names[IDV_ROLES], const Trigger *trigger)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("trigger \"%s\" has neither external_id nor email to verify",
-						trigger->tgname)));
+						trigger->tgname),
+				 errhint("Create the trigger with a column for one of them at least.")));
 
 	return app_prefix;
 }

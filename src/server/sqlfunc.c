@@ -20,7 +20,7 @@
  *		An argument that must not be null.  22004 if it is.
  *
  * name			as the SQL function names it
- * hint			what to do about it, or NULL
+ * hint			what to do about it
  */
 Datum
 idv_argument(NullableDatum argument, const char *name, const char *hint)
@@ -29,7 +29,7 @@ idv_argument(NullableDatum argument, const char *name, const char *hint)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null", name),
-				 hint == NULL ? 0 : errhint("%s", hint)));
+				 errhint("%s", hint)));
 	return argument.value;
 }
 
@@ -83,6 +83,7 @@ idv_trigger_data(FunctionCallInfo fcinfo)
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("this function can only be called as a trigger")));
+				 errmsg("this function can only be called as a trigger"),
+				 errhint("Name it in a CREATE TRIGGER: BEFORE INSERT OR UPDATE ON contacts FOR EACH ROW EXECUTE FUNCTION idverify_guard(), say.")));
 	return (TriggerData *) fcinfo->context;
 }
