@@ -32,7 +32,7 @@ BEGIN
 END $$;
 SELECT is_taken(name), string_agg(name, ' ' ORDER BY n) AS names
   FROM unnest('{password,encrypted_password,"PasswordHash",password_salt,reset_password_token,confirmation_token,
-	"rememberToken",jwt_secret,otp_secret_key,"OTP",consumed_otp_at,password_digest,TOKEN_DIGEST,api_key,apikey,"apiKey",
+	"rememberToken",jwt_secret,otp_secret_key,"OTP",consumed_otp_at,password_digest,TOKEN_DIGEST,ha1_digest,api_key,apikey,"apiKey",
 	"API_KEY_2",tokenized,footprint,
 	name,username,passport,pass_number,visitor_note,key,api,api_version,option,sign_in_count,"Secretary",digital,tok_en}'::text[])
 	WITH ORDINALITY AS u(name, n)
@@ -143,6 +143,30 @@ SELECT contact_id AS bob FROM idverify_identify('options') \gset
 SELECT idverify_set_contacts('idverify.contacts', never_filled => '{phone,custom_data}');
 SELECT count(*) FROM idverify_fold(:ann::bigint, :bob::bigint);
 SELECT name, phone, custom_data FROM idverify.contacts WHERE id = :bob;
+
+-- A login folds the visitor's contact, and heeds both.
+CREATE FUNCTION signed(id text) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT jsonb_build_object('external_id', id, 'user_hash', idverify_sign('options', id)) $$;
+SELECT visitor AS phone FROM idverify_identify('options', '{"name": "Carl", "phone": "2", "custom_data": {"a": 1}}') \gset
+SELECT is_verified, fold_id AS login FROM idverify_identify('options', signed('carl') || '{"custom_data": {"b": 2}}', :'phone') \gset
+\echo verified: :is_verified
+SELECT name, phone, custom_data FROM idverify.contacts WHERE external_id = 'carl';
+SELECT relation, restored FROM idverify_unfold(:login);
+SELECT external_id, name, phone, custom_data FROM idverify.contacts WHERE name = 'Carl' OR external_id = 'carl' ORDER BY id;
+
+-- ... Where they do not agree it fails, and nothing is done.
+SELECT idverify_set_contacts('idverify.contacts', same => '{company}');
+SELECT visitor AS tablet FROM idverify_identify('options', '{"name": "Dora", "company": "Acme"}') \gset
+SELECT is_verified FROM idverify_identify('options', signed('dora'), :'tablet');
+SELECT is_verified FROM idverify_identify('options', signed('dora') || '{"company": "Other"}');
+SELECT is_verified FROM idverify_identify('options', signed('dora'), :'tablet');
+SELECT external_id, name, company FROM idverify.contacts WHERE name = 'Dora' OR external_id = 'dora' ORDER BY id;
+UPDATE idverify.contacts SET company = 'Acme' WHERE external_id = 'dora';
+SELECT is_verified, fold_id IS NOT NULL AS folded FROM idverify_identify('options', signed('dora'), :'tablet');
+-- ... A new contact is made with what the claim says.
+SELECT visitor AS laptop FROM idverify_identify('options', '{"name": "Eve", "company": "Acme"}') \gset
+SELECT is_verified, fold_id IS NOT NULL AS folded FROM idverify_identify('options', signed('eve') || '{"company": "Acme"}', :'laptop');
+SELECT external_id, name, company FROM idverify.contacts WHERE name IN ('Dora', 'Eve') ORDER BY id;
 
 RESET search_path;
 DROP TABLE customers;

@@ -152,6 +152,19 @@ my $fourth = change("SELECT idverify_rotate('shop', grace => '0')");
 both_say($warm, $old, check($third), 'f', 'rotated without grace: the one before');
 both_say($warm, $old, check($fourth), 't', '... the new one');
 
+# Of several signers each is replaced, and dropped, by itself.
+my $ios = change("SELECT idverify_add_signer('shop', 'ios')");
+both_say($warm, $old, check($ios), 't', 'a second signer');
+my $next_ios = change("SELECT idverify_rotate('shop', grace => '0', signer => 'ios')");
+both_say($warm, $old, check($ios), 'f', 'the second signer rotated without grace: the one before');
+both_say($warm, $old, check($next_ios), 't', '... the new one');
+both_say($warm, $old, check($fourth), 't', '... that of the first signer');
+both_say($warm, $old, "SELECT idverify_sign('shop', 'visitor', signer => 'ios')",
+	user_hash($next_ios, 'visitor'), '... signs');
+change("SELECT idverify_drop_signer('shop', 'ios')");
+both_say($warm, $old, check($next_ios), 'f', 'the second signer dropped: its secret');
+both_say($warm, $old, check($fourth), 't', '... that of the first one');
+
 # What is not committed is nobody's business.
 my $writer = $primary->background_psql('postgres', on_error_stop => 0);
 my $never = ask($writer, "BEGIN; SELECT idverify_rotate('shop', grace => '0')");

@@ -60,6 +60,14 @@ push @generations, rotate($quoted, 'stage');
 my @verdicts = ('expired', ('verified') x 4);
 claim($quoted, $generations[$_], $verdicts[$_]) for 0 .. 4;
 
+# One with several signers, of which one was rotated.
+my $main = create_app($source, 'several signers');
+my @ios = (rotate('several signers', 'add_signer', "'ios'"),
+	rotate('several signers', 'rotate', "grace => '10 days'", "signer => 'ios'"));
+my $widget = new_key();
+rotate('several signers', 'add_signer', "'widget'", "'$widget'");
+claim('several signers', $_, 'verified') for $main, @ios, $widget;
+
 # All there is of policy, and a secret from elsewhere.
 create_app($source, $emoji, secret => $imported, on_unverified => 'reject',
 	signed_field => 'email', grace => '36 hours 1.5 seconds', revealable => 'true',
@@ -86,7 +94,7 @@ claim('gone', $gone, 'unknown_app');
 my $all = q{
 	SELECT * FROM idverify.apps ORDER BY id;
 	SELECT * FROM idverify.secrets ORDER BY app_id, generation;
-	SELECT * FROM idverify.app_status ORDER BY app_key;
+	SELECT * FROM idverify.app_status ORDER BY app_key, signer;
 };
 my $state = $source->safe_psql('postgres', $all);
 my $verdicts = q{
@@ -96,7 +104,7 @@ my $verdicts = q{
 };
 my $all_right = $source->safe_psql('postgres', $verdicts);
 unlike($all_right, qr/\|f$/m, 'before: all verdicts are right');
-is(() = $all_right =~ /\|t$/mg, 11, '... and there are some');
+is(() = $all_right =~ /\|t$/mg, 15, '... and there are some');
 
 #
 # Dumps
@@ -129,7 +137,7 @@ for my $dump ('plain.sql', 'custom', 'directory', 'data.sql', 'untriggered')
 {
 	next if $dump eq 'untriggered';		# compressed: the same data again
 	ok(holds("$folder/$dump", 'without a secret'), "$dump: apps are in it");
-	ok(!holds("$folder/$dump", map { disguises($_) } @generations, $imported, $gone),
+	ok(!holds("$folder/$dump", map { disguises($_) } @generations, $imported, $gone, $main, @ios, $widget),
 		'... secrets are not');
 }
 
@@ -216,6 +224,10 @@ for my $database (qw(plain custom parallel data))
 	cmp_ok($target->safe_psql($database, "SELECT id FROM idverify.apps WHERE app_key = 'new'"),
 		'>', $last_id, '... ids go on after the last one ever used');
 }
+
+$target->safe_psql('plain', "SELECT idverify_rotate('several signers', grace => '0', signer => 'ios')");
+is($target->safe_psql('plain', "$verdicts OFFSET 5 LIMIT 4") =~ s/several signers\|verified\|//gr,
+	"t\nf\nf\nt", 'a signer that is rotated leaves the others alone');
 
 $_->stop for $source, $target;
 done_testing();
