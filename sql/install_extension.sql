@@ -10,6 +10,7 @@ SELECT current_database() AS original, current_user AS superuser \gset
 CREATE ROLE regress_idverify_owner LOGIN;
 CREATE ROLE regress_idverify_greedy LOGIN;
 CREATE DATABASE regress_idverify TEMPLATE template0 ENCODING 'UTF8' OWNER regress_idverify_owner;
+ALTER DATABASE regress_idverify SET client_min_messages = warning;
 \c regress_idverify
 
 -- what there is of the extension, and whether it works

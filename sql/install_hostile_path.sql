@@ -16,6 +16,7 @@ SET client_min_messages = warning;
 SELECT current_user AS superuser \gset
 CREATE ROLE regress_path_ask LOGIN;
 CREATE ROLE regress_path_admin LOGIN;
+ALTER ROLE regress_path_admin SET client_min_messages = warning;
 GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text), idverify_mask
 	TO regress_path_ask;
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
@@ -256,6 +257,7 @@ SELECT call FROM calls.calls WHERE who OPERATOR(pg_catalog.=) 'admin' ORDER BY n
 -- A superuser
 --
 \c - :superuser
+SET client_min_messages = warning;
 SELECT FROM calls.hide_tables();
 SET search_path = pg_temp, trap, public, pg_catalog;
 SELECT call FROM calls.calls WHERE who OPERATOR(pg_catalog.=) 'superuser' ORDER BY n \gexec
@@ -263,7 +265,6 @@ RESET search_path;
 
 SELECT is_called AS sprung FROM trap.sprung;
 
-SET client_min_messages = warning;
 DROP SCHEMA calls, people CASCADE;
 DROP SCHEMA trap CASCADE;
 TRUNCATE idverify.contacts, idverify.folds, idverify.fold_rows, idverify.contact_references, idverify.contact_options;

@@ -11,6 +11,7 @@
 SELECT current_user AS superuser \gset
 CREATE ROLE regress_idverify_ask LOGIN;
 CREATE ROLE regress_idverify_admin LOGIN;
+ALTER ROLE regress_idverify_admin SET client_min_messages = warning;
 CREATE ROLE regress_idverify_nobody LOGIN;
 GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text), idverify_mask
 	TO regress_idverify_ask;

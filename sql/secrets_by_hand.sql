@@ -6,6 +6,7 @@
 -- session_replication_role = replica too.
 --
 \set VERBOSITY terse
+SET client_min_messages = warning;
 CREATE TEMPORARY TABLE known (
 	n integer GENERATED ALWAYS AS IDENTITY, label text, user_hash text);
 

@@ -5,6 +5,7 @@
 -- behind, a standby's say, brings it back.  An app has at most 64 that verify.
 --
 \set VERBOSITY terse
+SET client_min_messages = warning;
 CREATE FUNCTION pg_temp.ends(app text) RETURNS TABLE (generation integer, state idverify.secret_state, ends text)
 	LANGUAGE sql
 BEGIN ATOMIC

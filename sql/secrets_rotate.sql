@@ -6,6 +6,7 @@
 -- '0' means "leaked": everything older stops at once.
 --
 \set VERBOSITY terse
+SET client_min_messages = warning;
 CREATE TEMPORARY TABLE known (
 	n integer GENERATED ALWAYS AS IDENTITY, app_key text, label text, secret text);
 

@@ -6,6 +6,7 @@
 -- database access.  Always of the current secret.
 --
 \set VERBOSITY terse
+SET client_min_messages = warning;
 CREATE TEMPORARY TABLE known (
 	n integer GENERATED ALWAYS AS IDENTITY, app_key text, label text, secret text);
 CREATE FUNCTION pg_temp.user_hash(secret text, value text) RETURNS text

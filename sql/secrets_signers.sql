@@ -6,6 +6,7 @@
 -- secrets of one leaves those of the others alone.
 --
 \set VERBOSITY terse
+SET client_min_messages = warning;
 \pset null -
 CREATE TEMPORARY TABLE known (
 	n integer GENERATED ALWAYS AS IDENTITY, app_key text, label text, secret text);

@@ -5,6 +5,7 @@
 -- bytes.  Generated times are compared, never printed.
 --
 \set VERBOSITY terse
+SET client_min_messages = warning;
 SELECT attname, format_type(atttypid, atttypmod) AS type
   FROM pg_attribute WHERE attrelid = 'idverify.app_status'::regclass AND attnum > 0
  ORDER BY attnum;

@@ -7,6 +7,7 @@
 -- and cannot change a thing.
 --
 \set VERBOSITY terse
+SET client_min_messages = warning;
 CREATE TEMPORARY TABLE known (
 	n integer GENERATED ALWAYS AS IDENTITY, label text, secret text);
 

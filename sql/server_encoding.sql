@@ -6,6 +6,7 @@
 -- server encodings have a test of their own.
 --
 \set VERBOSITY terse
+SET client_min_messages = warning;
 SELECT getdatabaseencoding();
 CREATE FUNCTION pg_temp.user_hash(secret text, value text) RETURNS text
 	LANGUAGE sql IMMUTABLE

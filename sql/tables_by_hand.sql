@@ -5,6 +5,7 @@
 -- for a library that is newer or older than the tables: t/tables_next_version.pl.
 --
 \set VERBOSITY terse
+SET client_min_messages = warning;
 SELECT app_key FROM idverify_create_app('Web', 'web', revealable => true);
 SELECT idverify_sign('web', 'ada') AS hash \gset
 SELECT jsonb_build_object('external_id', 'ada', 'user_hash', :'hash') AS claim \gset

@@ -5,6 +5,7 @@
 -- grace without end, or an app_key that no widget can send.
 --
 \set VERBOSITY terse
+SET client_min_messages = warning;
 
 -- the SQLSTATE of a statement, or ok; what was allowed is undone
 CREATE FUNCTION pg_temp.tried(statement text) RETURNS text LANGUAGE plpgsql AS $$

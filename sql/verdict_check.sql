@@ -11,6 +11,7 @@
 -- pgcrypto, an implementation that is not ours.
 --
 \set VERBOSITY terse
+SET client_min_messages = warning;
 CREATE FUNCTION pg_temp.user_hash(secret text, value text) RETURNS text
 	LANGUAGE sql IMMUTABLE
 	RETURN encode(hmac(convert_to(value, 'UTF8'), convert_to(secret, 'UTF8'),

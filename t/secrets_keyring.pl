@@ -162,6 +162,8 @@ my @refused = (
 		0600, "line 5 $bad_line" ],
 	[ 'a key too short', "1:$one\n2:" . substr($two, 1) . "\n", 0600, "line 2 $bad_line" ],
 	[ 'no id', ":$one\n", 0600, "line 1 $bad_line" ],
+	[ 'a leading zero', "01:$one\n", 0600, "line 1 $bad_line" ],
+	[ 'a blank behind the key', "1:$one \n", 0600, "line 1 $bad_line" ],
 	[ 'id 0', "0:$one\n", 0600, "line 1 $bad_line" ],
 	[ 'id 2147483648', "2147483648:$one\n", 0600, "line 1 $bad_line" ],
 	[ 'a blank before the id', " 1:$one\n", 0600, "line 1 $bad_line" ],
@@ -196,6 +198,11 @@ for (@refused)
 	# A second ring would not open what the one that is broken has sealed.
 	unlike($told, qr/openssl rand/, '... and the client is not told to make another')
 	  unless $why =~ /No such file/;
+
+	# What is wrong with the text is not mended by chmod.
+	like($told, $why =~ /^line|holds no key/ ? qr/^HINT:  .*without leading zeros, a colon, and 64 hex digits/m : qr/^HINT:  .*chmod 600/m,
+		'... and the hint is about what is wrong')
+	  if $why =~ /^line|holds no key|open to/;
 
 	# a server that waits could not even be stopped
 	open(my $release, '+<', "$folder/fifo") or die if $what =~ /FIFO/;

@@ -101,6 +101,13 @@ for (
 	hidden(@$_);
 }
 
+# So is a warning, where statements of warnings are.
+my $ends = new_key();
+(undef, undef, undef, $log) = attempt($node,
+	"SET log_min_error_statement = 'warning'; SELECT idverify_create_app('test', secret => '$ends ')");
+like($log, qr/WARNING:  the secret ends in a blank/, 'a warning of an imported secret is logged');
+unlike($log, qr/$ends/, '... without it');
+
 my $locker = $node->background_psql('postgres');
 ask($locker, 'BEGIN; LOCK TABLE idverify.secrets IN SHARE MODE');
 hidden('55P03', 'a lock', "SET lock_timeout = 1; SELECT $create)");

@@ -32,13 +32,12 @@ idv_app_locked(NullableDatum app_key)
 	Oid			key_types[] = {TEXTOID};
 	Oid			id_types[] = {INT4OID};
 	Datum		id;
-	IdvText		key = idv_app_key_argument(app_key);
-	IdvLockedApp app = {.signers = NIL};
+	IdvLockedApp app = {.key = idv_app_key_argument(app_key)};
 
 	if (idv_query("SELECT id, grace, confirm_rotation FROM idverify.apps"
 				  " WHERE app_key = $1 FOR NO KEY UPDATE",
 				  1, key_types, &app_key.value, NULL) == 0)
-		idv_report_unknown_app(key);
+		idv_report_unknown_app(app.key);
 
 	id = idv_query_value(SPI_tuptable, 0, 1, INT4OID);
 	app.id = DatumGetInt32(id);

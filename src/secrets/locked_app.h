@@ -13,10 +13,13 @@
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
+#include "server/text.h"
+
 /* An app whose row we have locked. */
 typedef struct IdvLockedApp
 {
 	int32		id;
+	IdvText		key;			/* the argument's */
 	TimestampTz now;			/* read after the lock was had */
 	int64		grace;			/* microseconds */
 	bool		confirm_rotation;

@@ -143,10 +143,37 @@ add_secret(const IdvSecretPlace *place, IdvText secret, const text *hint)
 }
 
 /*
+ * Warn of an imported secret that ends in a blank or in the end of a line.
+ *
+ * It may be meant so, and is used as it is.  But such bytes are added by a file that
+ * is read whole, and by a form that is pasted into, and then no user_hash is right.
+ */
+static void
+warn_of_end(IdvText secret)
+{
+	static const struct
+	{
+		char		byte;
+		const char *name;
+	}			ends[] = {
+		{'\n', "a line feed"}, {'\r', "a carriage return"},
+		{' ', "a blank"}, {'\t', "a tab"}
+	};
+
+	for (int i = 0; i < (int) lengthof(ends); i++)
+		if (secret.bytes[secret.len - 1] == ends[i].byte)
+			ereport(WARNING,
+					(errmsg("the secret ends in %s", ends[i].name),
+					 errdetail("It is used with that byte."),
+					 errhint("If the other product signs without it, no user_hash will verify: import the secret again, without what was added to it.")));
+}
+
+/*
  * idv_secret_import
  *		Add a secret that another product made: the bytes it is, in UTF-8.
  *
- * 22023 for one that cannot be.  Other errors: see add_secret().
+ * A WARNING names a blank, a tab or the end of a line at its end.  22023 for one
+ * that cannot be.  Other errors: see add_secret().
  */
 void
 idv_secret_import(const IdvSecretPlace *place, Datum secret)
@@ -167,6 +194,7 @@ idv_secret_import(const IdvSecretPlace *place, Datum secret)
 				 errdetail("A secret has %d to %d bytes in UTF-8.",
 						   IDV_SECRET_MIN, IDV_SECRET_MAX),
 				 errhint("Pass it as the other product shows it, or leave it out to have one generated.")));
+	warn_of_end(bytes);
 	add_secret(place, bytes, idv_text_hint(DatumGetTextPP(secret)));
 }
 

@@ -132,12 +132,32 @@ retire(const IdvLockedApp *app, IdvText signer, const char *state, TimestampTz u
 					 lengthof(types), types, values, NULL);
 }
 
-/* Make way for another current secret of the signer. */
+/*
+ * Make way for another current secret of the signer, and say in a NOTICE until
+ * when the one that was current verifies.
+ *
+ * Who writes grace => '24' has 24 seconds, and learns it here and not from refused
+ * visitors.  Nothing is said where there was no current secret.
+ */
 static void
 replace_current(const IdvLockedApp *app, IdvText signer, int64 grace)
 {
-	end_grace_by(app, signer, end_of_grace(app, grace));
-	retire(app, signer, "current", end_of_grace(app, grace));
+	TimestampTz until = end_of_grace(app, grace);
+
+	end_grace_by(app, signer, until);
+	if (retire(app, signer, "current", until) == 0)
+		return;
+	if (TIMESTAMP_IS_NOBEGIN(until))
+		ereport(NOTICE,
+				(errmsg("the previous secret of signer \"%s\" of app \"%s\" no longer verifies",
+						idv_text_shown(signer, IDV_SIGNER_MAX),
+						idv_text_shown(app->key, IDV_APP_KEY_MAX))));
+	else
+		ereport(NOTICE,
+				(errmsg("the previous secret of signer \"%s\" of app \"%s\" verifies until %s",
+						idv_text_shown(signer, IDV_SIGNER_MAX),
+						idv_text_shown(app->key, IDV_APP_KEY_MAX),
+						timestamptz_to_str(until))));
 }
 
 /* The grace window that a call asks for, or else the app's. */
@@ -177,9 +197,10 @@ check_confirmation(NullableDatum confirm, const IdvLockedApp *app)
  *
  * Mints a secret and returns it, this once.  The one that was current verifies
  * until grace is over, and so does any older one of the signer, unless its own
- * time is over before.  grace '0' ends them all, a staged one too.  42704 for an
- * unknown app or signer, 22023 for a bad grace or confirmation or if there is not
- * exactly one app, or signer, to be meant by null, 55000 while a secret is staged.
+ * time is over before; a NOTICE says until when.  grace '0' ends them all, a
+ * staged one too.  42704 for an unknown app or signer, 22023 for a bad grace or
+ * confirmation or if there is not exactly one app, or signer, to be meant by null,
+ * 55000 while a secret is staged.
  */
 Datum
 idverify_rotate(PG_FUNCTION_ARGS)
@@ -264,9 +285,9 @@ idverify_stage(PG_FUNCTION_ARGS)
  * idverify_promote(app_key text, grace interval, signer text) returns void
  *
  * Makes the signer's staged secret the current one, and the current one
- * previous.  42704 for an unknown app or signer, 22004 for a null app_key, 22023
- * for a bad grace or a null signer where there are several, 55000 if nothing is
- * staged.
+ * previous; a NOTICE says until when that verifies.  42704 for an unknown app or
+ * signer, 22004 for a null app_key, 22023 for a bad grace or a null signer where
+ * there are several, 55000 if nothing is staged.
  */
 Datum
 idverify_promote(PG_FUNCTION_ARGS)
