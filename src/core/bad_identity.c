@@ -89,13 +89,14 @@ blank_length(const char *text, size_t len)
 }
 
 /*
- * Narrow text to what lies between its leading and its trailing blanks.
+ * idv_trim
+ *		Narrow text to what lies between its leading and its trailing blanks.
  *
  * A blank is found from the front only, so the end is where the last
  * character that is no blank was seen.
  */
-static void
-trim(const char **text, size_t *len)
+void
+idv_trim(const char **text, size_t *len)
 {
 	const char *end = *text + *len;
 	const char *first = NULL;
@@ -126,7 +127,7 @@ trim(const char **text, size_t *len)
 bool
 idv_is_blank(const char *text, size_t len)
 {
-	trim(&text, &len);
+	idv_trim(&text, &len);
 	return len == 0;
 }
 
@@ -142,7 +143,7 @@ idv_identity_is_bad(const char *identity, size_t len)
 {
 	size_t		i;
 
-	trim(&identity, &len);
+	idv_trim(&identity, &len);
 
 	for (i = 0; i < len; i++)
 		if (identity[i] != '0' && identity[i] != '-')

@@ -15,6 +15,7 @@
 
 #define IDV_IDENTITY_MAX	1024	/* bytes in the longest identity */
 
+extern void idv_trim(const char **text, size_t *len);
 extern bool idv_is_blank(const char *text, size_t len);
 extern bool idv_identity_is_bad(const char *identity, size_t len);
 

@@ -12,6 +12,8 @@
 
 #include <stdint.h>
 
+#include "core/utf8.h"
+
 /* What is refused, by code points: first and last. */
 static const struct
 {
@@ -28,28 +30,6 @@ static const struct
 };
 
 /*
- * Read the character at text[*at], and step over it.
- *
- * A byte that begins no character is one of its own.
- */
-static uint32_t
-next_character(const char *text, size_t len, size_t *at)
-{
-	const unsigned char *bytes = (const unsigned char *) text + *at;
-	size_t		left = len - *at;
-	size_t		size = bytes[0] < 0xC0 ? 1 : bytes[0] < 0xE0 ? 2 : bytes[0] < 0xF0 ? 3 : 4;
-	uint32_t	character;
-
-	if (size > left)
-		size = 1;
-	character = size == 1 ? bytes[0] : bytes[0] & (0xFF >> (size + 1));
-	for (size_t i = 1; i < size; i++)
-		character = character << 6 | (bytes[i] & 0x3F);
-	*at += size;
-	return character;
-}
-
-/*
  * idv_is_printable
  *		Has text no control, format or line-separator character?
  *
@@ -60,7 +40,7 @@ idv_is_printable(const char *text, size_t len)
 {
 	for (size_t at = 0; at < len;)
 	{
-		uint32_t	character = next_character(text, len, &at);
+		uint32_t	character = idv_utf8_next(text, len, &at);
 
 		for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 			if (character >= refused[i].first && character <= refused[i].last)
