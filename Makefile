@@ -45,7 +45,7 @@ TAP_TESTS = 1
 UNIT_TESTS = $(patsubst %.c,%.test,$(wildcard test/unit/*.c))
 FUZZED = $(patsubst src/core/%.c,%,$(filter $(patsubst test/fuzz/%,src/core/%,$(wildcard test/fuzz/*.c)),$(wildcard src/core/*.c)))
 SEED_TESTS = $(patsubst %,test/fuzz/%.test,$(FUZZED))
-EXTRA_CLEAN = $(UNIT_TESTS) $(SEED_TESTS) tmp_built_for tmp_inst tmp_check tmp_check_ti results \
+EXTRA_CLEAN = $(UNIT_TESTS) $(SEED_TESTS) tmp_built_for tmp_core tmp_inst tmp_check tmp_check_ti results \
 	regression.diffs regression.out output_iso log
 
 # pgxs.mk comes with PostgreSQL's client, the headers with a package of their own.
@@ -86,18 +86,25 @@ ifeq (,$(findstring --temp-instance,$(EXTRA_REGRESS_OPTS)))
 endif
 endif
 
-# The core without a server
-test/unit/%.test: test/unit/%.c $(wildcard test/unit/*.h src/core/*.[ch])
-	$(CC) -std=gnu99 -Wall -Wextra -Werror -O2 -g $(COPT) -Isrc -o $@ $< $(wildcard src/core/*.c) -lcrypto
+# The core without a server, compiled once for all of its tests
+CORE = $(patsubst src/core/%.c,%,$(wildcard src/core/*.c))
+UNIT_CFLAGS = -std=gnu99 -Wall -Wextra -Werror -O2 -g $(COPT) -Isrc
+tmp_core/%.o: src/core/%.c $(wildcard src/core/*.h) tmp_built_for
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+test/unit/%.test: test/unit/%.c $(wildcard test/unit/*.h) $(CORE:%=tmp_core/%.o)
+	$(CC) $(UNIT_CFLAGS) -o $@ $(filter-out %.h,$^) -lcrypto
 
 # The fuzz harnesses (dev/fuzz), fed with their seeds once; with sanitizers, where
 # the compiler has them.
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
-test/fuzz/%.test: test/fuzz/%.c test/fuzz/replay.c $(wildcard src/core/*.[ch])
-	sanitize='$(SANITIZE)'; \
-	echo 'int main(void) { return 0; }' | $(CC) -x c $$sanitize -o /dev/null - 2> /dev/null || sanitize=; \
-	$(CC) -std=gnu99 -Wall -Wextra -Werror -O1 -g $$sanitize -Isrc \
-		-o $@ $< test/fuzz/replay.c $(wildcard src/core/*.c) -lcrypto
+HAS_SANITIZE = $(shell echo 'int main(void) { return 0; }' | $(CC) -x c $(SANITIZE) -o /dev/null - 2> /dev/null && echo yes)
+FUZZ_CFLAGS = -std=gnu99 -Wall -Wextra -Werror -O1 -g $(if $(HAS_SANITIZE),$(SANITIZE)) -Isrc
+tmp_core/sanitized/%.o: src/core/%.c $(wildcard src/core/*.h) tmp_built_for
+	@mkdir -p $(@D)
+	$(CC) $(FUZZ_CFLAGS) -c -o $@ $<
+test/fuzz/%.test: test/fuzz/%.c test/fuzz/replay.c $(CORE:%=tmp_core/sanitized/%.o)
+	$(CC) $(FUZZ_CFLAGS) -o $@ $^ -lcrypto
 
 .PHONY: unit
 unit: $(UNIT_TESTS) $(SEED_TESTS)
