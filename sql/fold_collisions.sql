@@ -173,6 +173,60 @@ CREATE FUNCTION log_again() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT IN
 SELECT n || '. ' || what, trouble FROM cases, folded(setup, tables) ORDER BY n;
 
 --
+-- What no other row is in the way of, but a constraint does not allow: 55000 that
+-- names it.  The row that PostgreSQL would quote may be nobody's business.
+--
+TRUNCATE cases;
+INSERT INTO cases VALUES
+	(30, 'a check of a moved row',
+	 $$CREATE TABLE talks (id int PRIMARY KEY, person int REFERENCES people, agent int, CONSTRAINT two_people CHECK (person <> agent));
+	   INSERT INTO talks VALUES (1, 1, 2)$$, 'talks'),
+	(31, '... beside a unique index by which others collide',
+	 $$CREATE TABLE tags (id int PRIMARY KEY, person int REFERENCES people, tag text, UNIQUE (person, tag), CONSTRAINT no_vip CHECK (person <> 2 OR tag <> 'vip') NOT VALID);
+	   INSERT INTO tags VALUES (1, 1, 'new'), (2, 2, 'new'), (3, 1, 'vip')$$, 'tags'),
+	(32, 'no partition for it',
+	 $$CREATE TABLE tags (person int REFERENCES people) PARTITION BY LIST (person);
+	   CREATE TABLE tags_1 PARTITION OF tags FOR VALUES IN (1);
+	   INSERT INTO tags VALUES (1)$$, 'tags'),
+	(33, 'a domain of the column',
+	 $$CREATE DOMAIN collisions.one AS int CONSTRAINT is_one CHECK (value = 1);
+	   CREATE TABLE tags (person collisions.one REFERENCES people);
+	   INSERT INTO tags VALUES (1)$$, 'tags'),
+	(34, 'another foreign key of a moved row',
+	 $$CREATE TABLE seats (person int, room int, PRIMARY KEY (person, room));
+	   CREATE TABLE meals (person int REFERENCES people, room int, CONSTRAINT at_seat FOREIGN KEY (person, room) REFERENCES seats);
+	   INSERT INTO seats VALUES (1, 1);
+	   INSERT INTO meals VALUES (1, 1)$$, 'seats meals'),
+	(35, 'a trigger that leaves a column without a value',
+	 $$CREATE TABLE tags (person int REFERENCES people, tag text NOT NULL);
+	   CREATE TRIGGER no_tag BEFORE UPDATE ON tags FOR EACH ROW EXECUTE FUNCTION no_tag();
+	   INSERT INTO tags VALUES (1, 'vip')$$, 'tags'),
+	(36, 'what the target takes over: a third has it',
+	 $$CREATE TABLE tags (id int); ALTER TABLE people ADD a int, ADD b int, ADD CONSTRAINT a_b UNIQUE (a, b);
+	   UPDATE people SET a = CASE id WHEN 1 THEN 1 ELSE 2 END, b = CASE id WHEN 2 THEN NULL ELSE 1 END WHERE id IN (1, 2, 3)$$, 'tags'),
+	(37, '... of a pair that is not there',
+	 $$CREATE TABLE regions (country text, region text, PRIMARY KEY (country, region)); INSERT INTO regions VALUES ('FR', 'IDF'), ('DE', 'BY');
+	   ALTER TABLE people ADD country text, ADD region text, ADD CONSTRAINT lives_in FOREIGN KEY (country, region) REFERENCES regions;
+	   UPDATE people SET country = 'FR', region = 'IDF' WHERE id = 1; UPDATE people SET country = 'DE' WHERE id = 2$$, 'regions'),
+	(38, '... of two that exclude each other',
+	 $$CREATE TABLE tags (id int); ALTER TABLE people ADD email text, ADD phone text, ADD CONSTRAINT one_way CHECK (email IS NULL OR phone IS NULL);
+	   UPDATE people SET email = 'x' WHERE id = 1; UPDATE people SET phone = '1' WHERE id = 2$$, 'tags'),
+	(39, '... in place of a blank that rows point to by now',
+	 $$ALTER TABLE people ADD email text UNIQUE; UPDATE people SET email = CASE id WHEN 1 THEN 'x' ELSE '' END WHERE id IN (1, 2);
+	   CREATE TABLE mails (email text CONSTRAINT to_person REFERENCES people (email)); INSERT INTO mails VALUES ('x')$$, 'mails');
+CREATE FUNCTION no_tag() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.tag = NULL; RETURN NEW; END';
+SELECT n || '. ' || what, trouble FROM cases, folded(setup, tables) ORDER BY n;
+-- neither what is said to the client, nor by a login, quotes a row
+CREATE TABLE people (id int PRIMARY KEY);
+CREATE TABLE talks (person int REFERENCES people, agent int, note text, CONSTRAINT two_people CHECK (person <> agent));
+INSERT INTO people VALUES (1), (2);
+INSERT INTO talks VALUES (1, 2, 'a secret of the agent');
+\set VERBOSITY default
+SELECT * FROM idverify_fold(1, 2, 'people');
+\set VERBOSITY terse
+DROP TABLE people, talks;
+
+--
 -- Rows that link source and target, where a unique key holds both
 --
 TRUNCATE cases;

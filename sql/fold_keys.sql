@@ -42,7 +42,7 @@ SELECT * FROM update_some();
 -- a trigger that makes the row point elsewhere: its key asks
 CREATE FUNCTION redirect() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.person = 77; RETURN NEW; END $$;
 CREATE TRIGGER redirect BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION redirect();
-SELECT * FROM idverify_fold(3::bigint, 4::bigint, 'people');  -- fail: 23503
+SELECT * FROM idverify_fold(3::bigint, 4::bigint, 'people');  -- fail
 DROP TRIGGER redirect ON notes;
 
 -- triggers that take the target away: before a row points to it, and after
@@ -51,7 +51,7 @@ CREATE TRIGGER remove_target BEFORE UPDATE ON notes FOR EACH STATEMENT EXECUTE F
 SELECT * FROM idverify_fold(3::bigint, 4::bigint, 'people');  -- fail: 55000
 DROP TRIGGER remove_target ON notes;
 CREATE TRIGGER remove_target AFTER UPDATE ON notes FOR EACH STATEMENT EXECUTE FUNCTION remove_target();
-SELECT * FROM idverify_fold(3::bigint, 4::bigint, 'people');  -- fail: 23503
+SELECT * FROM idverify_fold(3::bigint, 4::bigint, 'people');  -- fail
 DROP TRIGGER remove_target ON notes;
 -- ... or give it another id
 CREATE FUNCTION rename_target() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE fold_keys.people SET id = 44 WHERE id = 4; RETURN NULL; END $$;
@@ -73,7 +73,7 @@ DROP TABLE listed;
 CREATE TABLE members (id bigint PRIMARY KEY);
 INSERT INTO members VALUES (3), (5);
 ALTER TABLE notes ADD CONSTRAINT of_member FOREIGN KEY (person) REFERENCES members;
-SELECT * FROM idverify_fold(3::bigint, 4::bigint, 'people');  -- fail: 23503
+SELECT * FROM idverify_fold(3::bigint, 4::bigint, 'people');  -- fail
 SELECT moved FROM idverify_fold(3::bigint, 5::bigint, 'people') WHERE relation = 'notes'::regclass;
 ALTER TABLE notes DROP CONSTRAINT of_member;
 
@@ -86,7 +86,7 @@ COMMIT;
 BEGIN;
 SELECT moved FROM idverify_fold(6::bigint, 7::bigint, 'people') WHERE relation = 'notes'::regclass;
 DELETE FROM people WHERE id = 7;
-COMMIT;  -- fail: 23503
+COMMIT;  -- fail
 TABLE dangling;
 
 -- partitions, of which one has a trigger that makes rows point elsewhere
@@ -98,7 +98,7 @@ DELETE FROM notes;
 INSERT INTO parted (person) SELECT 6 FROM generate_series(1, 100);
 SELECT * FROM fold_some(6, 7, 'parted');
 CREATE TRIGGER redirect BEFORE UPDATE ON parted_2 FOR EACH ROW EXECUTE FUNCTION redirect();
-SELECT * FROM idverify_fold(7::bigint, 8::bigint, 'people');  -- fail: 23503
+SELECT * FROM idverify_fold(7::bigint, 8::bigint, 'people');  -- fail
 DROP TRIGGER redirect ON parted_2;
 -- ... and rows that change partition with their person
 CREATE TABLE by_person (id int, person bigint REFERENCES people, PRIMARY KEY (id, person)) PARTITION BY LIST (person);
@@ -106,7 +106,7 @@ CREATE TABLE by_person_7 PARTITION OF by_person FOR VALUES IN (7);
 CREATE TABLE by_person_rest PARTITION OF by_person DEFAULT;
 INSERT INTO by_person VALUES (1, 7), (2, 7);
 CREATE TRIGGER redirect BEFORE INSERT ON by_person_rest FOR EACH ROW EXECUTE FUNCTION redirect();
-SELECT * FROM idverify_fold(7::bigint, 8::bigint, 'people');  -- fail: 23503
+SELECT * FROM idverify_fold(7::bigint, 8::bigint, 'people');  -- fail
 DROP TRIGGER redirect ON by_person_rest;
 SELECT relation, moved FROM idverify_fold(7::bigint, 8::bigint, 'people') ORDER BY relation::text;
 SELECT tableoid::regclass, * FROM by_person ORDER BY id;
@@ -183,7 +183,7 @@ CREATE DOMAIN whole_number AS numeric(10, 0);
 CREATE TABLE of_code (code whole_number REFERENCES people (code));
 INSERT INTO people VALUES (1, 5), (2, 2.6), (3, 7);
 INSERT INTO of_code VALUES (5);
-SELECT * FROM idverify_fold(1, 2, 'people');  -- fail: 23503
+SELECT * FROM idverify_fold(1, 2, 'people');  -- fail
 SELECT relation, moved FROM idverify_fold(1, 3, 'people') ORDER BY relation::text;
 TABLE of_code;
 DROP TABLE of_code, people;
@@ -248,7 +248,7 @@ CREATE TABLE notes (person bigint, shard bigint GENERATED ALWAYS AS (person % 10
 INSERT INTO notes VALUES (1);
 SELECT moved FROM idverify_fold(1::bigint, 11::bigint, 'people') WHERE relation = 'notes'::regclass;
 INSERT INTO people VALUES (12, 1);
-SELECT * FROM idverify_fold(11::bigint, 12::bigint, 'people');  -- fail: 23503
+SELECT * FROM idverify_fold(11::bigint, 12::bigint, 'people');  -- fail
 TABLE notes;
 -- ... and a trigger that changes the other part of the target's key
 ALTER TABLE notes ALTER COLUMN shard DROP EXPRESSION;

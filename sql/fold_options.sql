@@ -123,6 +123,7 @@ SELECT idverify_set_contacts('customers', same => '{shoe_size}');
 SELECT idverify_set_contacts('customers', never_filled => '{name,shoe_size}');
 SELECT idverify_set_contacts('customers', same => '{ctid}');
 SELECT idverify_set_contacts('customers', never_filled => '{settings}');
+SELECT idverify_set_contacts('customers', same => '{{name},{code}}');
 SELECT idverify_set_contacts('customers', same => '{name,NULL}');
 SELECT idverify_set_contacts('customers', never_filled => '{NULL}');
 SELECT idverify_set_contacts('customers', same => '{name,id}');
@@ -154,19 +155,27 @@ SELECT name, phone, custom_data FROM idverify.contacts WHERE external_id = 'carl
 SELECT relation, restored FROM idverify_unfold(:login);
 SELECT external_id, name, phone, custom_data FROM idverify.contacts WHERE name = 'Carl' OR external_id = 'carl' ORDER BY id;
 
--- ... Where they do not agree it fails, and nothing is done.
+-- ... Where they do not agree nothing is folded, and who logs in only switches.
 SELECT idverify_set_contacts('idverify.contacts', same => '{company}');
 SELECT visitor AS tablet FROM idverify_identify('options', '{"name": "Dora", "company": "Acme"}') \gset
-SELECT is_verified FROM idverify_identify('options', signed('dora'), :'tablet');
-SELECT is_verified FROM idverify_identify('options', signed('dora') || '{"company": "Other"}');
-SELECT is_verified FROM idverify_identify('options', signed('dora'), :'tablet');
+SELECT is_verified, created, fold_id, visitor = :'tablet' AS same_token FROM idverify_identify('options', signed('dora') || '{"company": "Other"}', :'tablet');
+SELECT is_verified, created, fold_id, visitor = :'tablet' AS same_token FROM idverify_identify('options', signed('dora'), :'tablet');
 SELECT external_id, name, company FROM idverify.contacts WHERE name = 'Dora' OR external_id = 'dora' ORDER BY id;
 UPDATE idverify.contacts SET company = 'Acme' WHERE external_id = 'dora';
-SELECT is_verified, fold_id IS NOT NULL AS folded FROM idverify_identify('options', signed('dora'), :'tablet');
--- ... A new contact is made with what the claim says.
-SELECT visitor AS laptop FROM idverify_identify('options', '{"name": "Eve", "company": "Acme"}') \gset
-SELECT is_verified, fold_id IS NOT NULL AS folded FROM idverify_identify('options', signed('eve') || '{"company": "Acme"}', :'laptop');
-SELECT external_id, name, company FROM idverify.contacts WHERE name IN ('Dora', 'Eve') ORDER BY id;
+SELECT is_verified, created, fold_id IS NOT NULL AS folded FROM idverify_identify('options', signed('dora'), :'tablet');
+SELECT external_id, name, company FROM idverify.contacts WHERE name = 'Dora' OR external_id = 'dora' ORDER BY id;
+
+-- custom_data of our contacts never becomes larger than a claim may make it: a login
+-- leaves the rest in the journal
+CREATE FUNCTION large(name text) RETURNS jsonb LANGUAGE sql RETURN jsonb_build_object('custom_data', jsonb_build_object(name, repeat('x', 40000)));
+SELECT idverify_set_contacts('idverify.contacts');
+SELECT contact_id AS large FROM idverify_identify('options', signed('large') || large('a')) \gset
+SELECT contact_id AS other, visitor AS laptop FROM idverify_identify('options', large('b') || '{"phone": "3"}') \gset
+SELECT count(*) FROM idverify_fold(:other::bigint, :large::bigint);
+SELECT fold_id AS login FROM idverify_identify('options', signed('large') || '{"custom_data": {"c": 1}}', :'laptop') \gset
+SELECT phone, jsonb_object_keys(custom_data) FROM idverify.contacts WHERE id = :large;
+SELECT count(*) FROM idverify_unfold(:login);
+SELECT phone, jsonb_object_keys(custom_data) FROM idverify.contacts WHERE id IN (:large, :other) ORDER BY id;
 
 RESET search_path;
 DROP TABLE customers;

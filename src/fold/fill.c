@@ -33,6 +33,7 @@
 #include "server/json_merge.h"
 #include "server/table_owner.h"
 #include "server/text.h"
+#include "tables/contact_columns.h"
 
 /* How many statements, for one set of columns each, are kept per table. */
 #define FILLS_KEPT			32
@@ -95,6 +96,31 @@ merge_objects(Datum *merged, Datum target, Datum source)
 	after = idv_json_fill(before, other);
 	*merged = JsonbPGetDatum(after);
 	return compareJsonbContainers(&before->root, &after->root) != 0;
+}
+
+/*
+ * Would custom_data of one of our contacts become larger than a claim may make it?
+ *
+ * A visitor who logs in cannot help that, and then keeps what the contact has; the
+ * rest is in the journal.  54000 for a fold by hand.
+ */
+static bool
+is_too_large(const IdvContactTable *contacts, Form_pg_attribute att,
+			 Datum merged, Datum target, bool by_claim)
+{
+	if (!contacts->own ||
+		strcmp(NameStr(att->attname),
+			   idv_contact_columns[IDV_CONTACT_CUSTOM_DATA].name) != 0 ||
+		VARSIZE(DatumGetJsonbP(merged)) <= IDV_CUSTOM_DATA_MAX ||
+		VARSIZE(DatumGetJsonbP(merged)) <= VARSIZE(DatumGetJsonbP(target)))
+		return false;
+	if (!by_claim)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("\"custom_data\" of the target would become too large"),
+				 errdetail("It may have at most %d bytes.", IDV_CUSTOM_DATA_MAX),
+				 errhint("Remove members of either contact's, or have idverify_set_contacts say that custom_data is never_filled.")));
+	return true;
 }
 
 /* Is the source's value the earlier one?  Asked as the table's owner. */
@@ -269,7 +295,8 @@ idv_fill_choose(IdvContactTable *contacts, IdvRow source, IdvRow target,
 		{
 			Datum		merged;
 
-			if (merge_objects(&merged, target.values[i], source.values[i]))
+			if (merge_objects(&merged, target.values[i], source.values[i]) &&
+				!is_too_large(contacts, att, merged, target.values[i], by_claim))
 				set(&fill, column, merged);
 		}
 		else if (column == contacts->created_at &&

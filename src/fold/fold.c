@@ -33,6 +33,7 @@
 #include "fold/lock_order.h"
 #include "fold/move.h"
 #include "fold/move_check.h"
+#include "fold/refusal.h"
 #include "references/contact_options.h"
 #include "references/contact_table.h"
 #include "references/description_cache.h"
@@ -76,9 +77,14 @@ different_column(const IdvContactTable *contacts, const Bitmapset *columns,
 	return 0;
 }
 
-/* Two contacts of different apps, or tenants, are never one person's. */
-static void
-check_same_app(IdvContactTable *contacts, IdvRow source, IdvRow target)
+/*
+ * Two contacts of different apps, or tenants, are never one person's.
+ *
+ * Returns false for those of different tenants by claim: a visitor who logs in
+ * cannot help that, and only switches.
+ */
+static bool
+check_same_app(IdvContactTable *contacts, IdvRow source, IdvRow target, bool by_claim)
 {
 	AttrNumber	column = different_column(contacts, contacts->apps, source, target);
 
@@ -91,7 +97,7 @@ check_same_app(IdvContactTable *contacts, IdvRow source, IdvRow target)
 				 errhint(DIFFERENT_APPS_HINT)));
 	column = different_column(contacts, idv_contact_options(contacts)->same,
 							  source, target);
-	if (column != 0)
+	if (column != 0 && !by_claim)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("contacts that differ in column \"%s\" cannot be folded",
@@ -99,6 +105,7 @@ check_same_app(IdvContactTable *contacts, IdvRow source, IdvRow target)
 				 errhint("If contacts in \"%s\" need not agree in that column, say so once: %s",
 						 contacts->table->label,
 						 idv_contact_options_without(contacts, column))));
+	return column == 0;
 }
 
 /* A column of our own contacts for the journal, if it is to be in there. */
@@ -215,7 +222,8 @@ check_target_stayed(IdvFold *fold, Datum id, IdvRow pointed_to)
 typedef enum Outcome
 {
 	FOLDED,
-	NOT_FOLDED,					/* the source is gone, or became verified */
+	NOT_FOLDED,					/* the source is gone, became verified, or is
+								 * of another tenant */
 	TARGET_GONE
 } Outcome;
 
@@ -264,6 +272,31 @@ lock_both(IdvFold *fold, IdvRow *source, IdvRow *target,
 	return FOLDED;
 }
 
+/*
+ * Delete the source, and let the target take over what it lacks.  55000 where a
+ * constraint does not allow it.
+ */
+static void
+write_contacts(IdvFold *fold, Datum source_id, Datum target_id, IdvRow target,
+			   const IdvFill *fill)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		delete_source(fold, source_id);
+		check_target_stayed(fold, target_id, target);
+		idv_fill_write(fold->contacts, fold->app_id, target_id, fill);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		idv_rethrow_contact_refusal(fold->contacts->table,
+									idv_value_text(fold->contacts->id_type, source_id));
+	}
+	PG_END_TRY();
+}
+
 /* Fold, once all is known. */
 static Outcome
 fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
@@ -279,7 +312,8 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
 	if (outcome != FOLDED)
 		return outcome;
 
-	check_same_app(contacts, source, target);
+	if (!check_same_app(contacts, source, target, (how & IDV_FOLD_BY_CLAIM) != 0))
+		return NOT_FOLDED;
 	if (idv_contact_table_is_verified(contacts, source) &&
 		(how & IDV_FOLD_FORCE) == 0)
 		ereport(ERROR,
@@ -297,9 +331,7 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
 	begin_journal(fold, source, target, &fill, source_id, target_id, how, now);
 	idv_move_pointers(fold, contacts->table, source, target, 0);
 	idv_move_check_complete(contacts, contacts->table, source, target, 0);
-	delete_source(fold, source_id);
-	check_target_stayed(fold, target_id, target);
-	idv_fill_write(contacts, fold->app_id, target_id, &fill);
+	write_contacts(fold, source_id, target_id, target, &fill);
 	idv_journal_end(&fold->journal);
 	CommandCounterIncrement();
 	return FOLDED;

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * refusal.c
- *	  The errors that stop rows from being moved.
+ *	  The errors that stop rows from being moved, and contacts from being folded.
  *
  * An error of a constraint or of a condition does not tell what was moved, and
  * may quote a row.  Another one is raised in its place.
@@ -40,10 +40,19 @@ is_of_table(const ErrorData *error, const IdvTable *table, bool may_look)
 		idv_root_relation(relation) == idv_root_relation(table->relation);
 }
 
+/* Is an error one of a constraint by which one row keeps another out? */
+static bool
+is_of_two_rows(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION ||
+		error->sqlerrcode == ERRCODE_EXCLUSION_VIOLATION;
+}
+
 /*
  * idv_is_refusal
- *		Is an error one of a constraint by which one row keeps another out, and
- *		of the table whose rows are moved?
+ *		Is an error one of a constraint, and of the table whose rows are moved?
+ *
+ * So is one that no partition takes a row, or a domain of the value.
  *
  * may_look		may the catalog be looked at?  Not while an error is handled; then
  *				any partition's error is taken for one of a partitioned table
@@ -51,10 +60,28 @@ is_of_table(const ErrorData *error, const IdvTable *table, bool may_look)
 bool
 idv_is_refusal(const ErrorData *error, const IdvTable *table, bool may_look)
 {
-	return (error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION ||
-			error->sqlerrcode == ERRCODE_EXCLUSION_VIOLATION) &&
-		error->schema_name != NULL && error->table_name != NULL &&
-		is_of_table(error, table, may_look);
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
+		error->schema_name == NULL)
+		return false;
+	return error->datatype_name != NULL ||
+		(error->table_name != NULL && is_of_table(error, table, may_look));
+}
+
+/* What does not allow something, for a message: ", because of constraint ...". */
+static char *
+cause_of(const ErrorData *error)
+{
+	const char *of = error->table_name ? error->table_name :
+	error->datatype_name ? error->datatype_name : "";
+
+	if (error->constraint_name != NULL)
+		return psprintf("constraint \"%s\" of \"%s.%s\"",
+						error->constraint_name, error->schema_name, of);
+	if (error->column_name != NULL)
+		return psprintf("column \"%s\" of \"%s.%s\", which is not null",
+						error->column_name, error->schema_name, of);
+	return psprintf("the partitions of \"%s.%s\", none of which takes them",
+					error->schema_name, of);
 }
 
 /*
@@ -69,19 +96,20 @@ idv_is_refusal(const ErrorData *error, const IdvTable *table, bool may_look)
 void
 idv_report_refusal(const IdvTable *table, const ErrorData *error, bool by_others)
 {
+	by_others = by_others && is_of_two_rows(error);
 	ereport(ERROR,
 			(errcode(by_others ? ERRCODE_T_R_SERIALIZATION_FAILURE :
 					 ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 by_others ?
 			 errmsg("could not move rows of \"%s\" due to a concurrent insert or update",
 					table->label) :
-			 errmsg("rows of \"%s\" cannot be moved, because of constraint \"%s\" of \"%s.%s\"",
-					table->label,
-					error->constraint_name ? error->constraint_name : "",
-					error->schema_name, error->table_name),
+			 errmsg("rows of \"%s\" cannot be moved, because of %s",
+					table->label, cause_of(error)),
 			 errdetail_log("%s%s%s", error->message, error->detail ? ": " : "",
 						   error->detail ? error->detail : ""),
 			 by_others ? errhint("Try again.") :
+			 !is_of_two_rows(error) ?
+			 errhint("They may not point to the target. Change these rows, or what does not allow it.") :
 			 errhint("Two rows of the source may collide once they have moved, or a trigger on the table may write a row that is there already. Change or delete one of them.")));
 }
 
@@ -129,6 +157,33 @@ idv_rethrow_key_refusal(const IdvTable *table)
 			 errdetail_log("%s%s%s", error->message, error->detail ? ": " : "",
 						   error->detail ? error->detail : ""),
 			 errhint("Delete or change the rows that it keeps together.")));
+}
+
+/*
+ * idv_rethrow_contact_refusal
+ *		In PG_CATCH(): where a constraint does not let the target take over the
+ *		source's values, or the source go, raise an error that names it, 55000.
+ *		Any other error as it is.
+ *
+ * source	the id of the source, as text
+ */
+void
+idv_rethrow_contact_refusal(const IdvTable *contacts, const char *source)
+{
+	ErrorData  *error = CopyErrorData();
+
+	if (!idv_is_refusal(error, contacts, false) &&
+		(error->sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION ||
+		 error->schema_name == NULL || error->constraint_name == NULL))
+		PG_RE_THROW();
+	FlushErrorState();
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("contact \"%s\" cannot be folded, because of %s",
+					source, cause_of(error)),
+			 errdetail_log("%s%s%s", error->message, error->detail ? ": " : "",
+						   error->detail ? error->detail : ""),
+			 errhint("The target would take over a value that is not allowed there. Change one of the two, or have idverify_set_contacts say that the column is never_filled.")));
 }
 
 /*

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * refusal.h
- *	  The errors that stop rows from being moved.
+ *	  The errors that stop rows from being moved, and contacts from being folded.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,6 +19,8 @@ extern void idv_report_refusal(const IdvTable *table, const ErrorData *error,
 
 extern void idv_rethrow_refusal(const IdvTable *table, bool by_others) __attribute__((noreturn));
 extern void idv_rethrow_key_refusal(const IdvTable *table) __attribute__((noreturn));
+extern void idv_rethrow_contact_refusal(const IdvTable *contacts,
+										const char *source) __attribute__((noreturn));
 extern void idv_rethrow_condition_failure(const IdvReference *reference) __attribute__((noreturn));
 
 #endif							/* IDV_REFUSAL_H */

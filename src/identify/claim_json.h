@@ -15,7 +15,6 @@
 #include "tables/contact_columns.h"
 
 #define IDV_FIELD_MAX		1024	/* bytes in the longest text field */
-#define IDV_CUSTOM_DATA_MAX	(64 * 1024) /* bytes of custom_data, as jsonb */
 
 /*
  * The text fields of a claim: the columns of a contact that a claim may write,

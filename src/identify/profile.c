@@ -46,8 +46,8 @@ set_column(IdvContactRow *contact, IdvContactColumn column, NullableDatum value)
 /*
  * Merge what was claimed as custom_data into the contact's.
  *
- * The limit is for the whole, or it would grow for ever, bit by bit.  A fold
- * may have made it larger than that: then it may still shrink.
+ * The limit is for the whole, or it would grow for ever, bit by bit.  Somebody
+ * may have made it larger than that by hand: then it may still shrink.
  */
 static bool
 merge_custom_data(IdvContactRow *contact, Jsonb *sent)

@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/lsyscache.h"
 
 #include "references/contact_table.h"
@@ -20,7 +21,8 @@
 IDV_ENTRY(idverify_set_contacts);
 
 /*
- * See that an argument lists columns of a table: 42703, or 22004 for a NULL.
+ * See that an argument lists columns of a table: 42703, 22004 for a NULL, 22023
+ * for an array of several dimensions.
  *
  * name			of the argument
  * unlike		a column that it must not list: 22023.  0: it may list any
@@ -32,6 +34,11 @@ check_columns(const IdvContactTable *contacts, Datum names, const char *name,
 	List	   *listed = idv_names(names);
 	ListCell   *lc;
 
+	if (ARR_NDIM(DatumGetArrayTypeP(names)) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be an array of one dimension", name),
+				 errhint("Name columns of \"%s\".", contacts->table->label)));
 	foreach(lc, listed)
 	{
 		const char *column_name = lfirst(lc);

@@ -36,6 +36,8 @@
 	COLUMN(UPDATED_AT,		updated_at,		TIMESTAMPTZOID,	false,	SERVER) \
 	COLUMN(LAST_SEEN_AT,	last_seen_at,	TIMESTAMPTZOID,	false,	SERVER)
 
+#define IDV_CUSTOM_DATA_MAX	(64 * 1024) /* bytes of custom_data, as jsonb */
+
 typedef enum IdvContactColumn
 {
 #define IDV_CONTACT_CONSTANT(constant, name, type, nullable, writer) \
