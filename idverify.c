@@ -34,6 +34,7 @@
 #include "utils/guc.h"
 
 #include "references/description_cache.h"
+#include "secrets/app_cache.h"
 #include "secrets/keyring.h"
 #include "server/code_cache.h"
 #include "server/hide_statement.h"
@@ -58,6 +59,7 @@ _PG_init(void)
 {
 	idv_hide_statement_init();
 	idv_keyring_init();
+	idv_app_cache_init();
 	idv_code_cache_init();
 	idv_changes_init();
 	idv_description_cache_init();

@@ -62,6 +62,19 @@ function beside(what, name,   few, many) {
 	printf "%-41s %9.1f us %12.1f us %7.2fx\n", what, few, many, many / few
 }
 
+# One number of sessions: transactions a second, and the 99th percentile.
+function sessions(what, script, n,   ours, theirs) {
+	ours = figure["concurrency " script " " n " idverify tps"]
+	theirs = figure["concurrency " script " " n " peer tps"]
+	printf "%-38s %9.0f /s %9.0f /s %7.2fx   %-20s %s\n", what ", " n " sessions", ours, theirs, ours / theirs, "at least 0.9x", ours >= 0.9 * theirs ? "holds" : "MISSED"
+	if (ours < 0.9 * theirs) missed++
+	printf "    %-34s %9.2f ms %9.2f ms\n", "99th percentile", figure["concurrency " script " " n " idverify p99"], figure["concurrency " script " " n " peer p99"]
+	ours = figure["concurrency " script " " n " idverify locked"]
+	theirs = figure["concurrency " script " " n " peer locked"]
+	printf "    %-34s %9.1f %%  %9.1f %%  %8s   %-20s %s\n", "waits for a lock", 100 * ours, 100 * theirs, "", "at most 5 % more", ours <= theirs + 0.05 ? "holds" : "MISSED"
+	if (ours > theirs + 0.05) missed++
+}
+
 END {
 	if (parts ~ / check /) {
 		head("a check")
@@ -89,6 +102,15 @@ END {
 		at_most("100,000 messages", "ms", "fold large idverify", "fold large peer", 1.3)
 		at_most("three conversations, five messages", "ms", "fold small idverify", "fold small peer", 1.5)
 	}
+	if (parts ~ / apps /) {
+		head("many apps in turn")
+		at_most("a check, of 20,000 apps", "us", "apps 20000 check idverify", "apps 20000 check peer", 1.3)
+		at_most("a check, of 100,000 apps", "us", "apps 100000 check idverify", "apps 100000 check peer", 1.3)
+		at_most("identify, of 20,000 apps", "us", "apps 20000 identify idverify", "apps 20000 identify peer", 1.3)
+		at_most("identify, of 100,000 apps", "us", "apps 100000 identify idverify", "apps 100000 identify peer", 1.3)
+		printf "%-38s %9.1f MB\n", "memory of 20,000 apps", figure["apps 20000 memory"] / 1048576
+		printf "%-38s %9.1f MB\n", "memory of 100,000 apps", figure["apps 100000 memory"] / 1048576
+	}
 	if (parts ~ / scale /) {
 		head("cost against size, dearest to cheapest")
 		flat("a check, of 1 to 100,000 apps", "scale apps ", "1 10 100 1000 10000 100000")
@@ -108,6 +130,14 @@ END {
 		beside("rotation", "rotation")
 		printf "%-41s %9.3f GB %12.3f GB\n", "table", figure["large table 1000"], figure["large table 50000000"]
 		printf "%-41s %9.3f GB %12.3f GB\n", "its indexes", figure["large indexes 1000"], figure["large indexes 50000000"]
+	}
+	if (parts ~ / concurrency /) {
+		head("many sessions, and a rotation every 100 ms")
+		split("1 8 32 128", number, " ")
+		for (i = 1; i <= 4; i++) sessions("nothing new", "repeated", number[i])
+		for (i = 1; i <= 4; i++) sessions("anonymous, logs in", "login", number[i])
+		for (i = 1; i <= 4; i++) sessions("a guarded insert", "guarded", number[i])
+		print "what 128 sessions waited for"
 	}
 	exit missed > 0
 }

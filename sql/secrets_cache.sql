@@ -84,5 +84,58 @@ SELECT app_key,
 FROM (VALUES ('web-149725'), ('web-161207')) AS keys(app_key);
 
 DELETE FROM idverify.apps;
+--
+-- idverify.cache_size says how much is kept, and may change at any time.
+--
+-- Apps are asked for in turn, whether they exist or not: how many of them are read
+-- again?  The least of three times counts, for an autovacuum that comes by.
+--
+CREATE FUNCTION read_again(apps int) RETURNS text LANGUAGE plpgsql
+AS $$
+DECLARE
+	reads bigint;
+	least_reads bigint;
+BEGIN
+	FOR round IN 0..3 LOOP
+		reads := pg_stat_get_xact_numscans('idverify.apps_app_key_key'::regclass);
+		PERFORM idverify_check('cache-' || n, 'alice', repeat('0', 64)) FROM generate_series(1, apps) AS n;
+		reads := pg_stat_get_xact_numscans('idverify.apps_app_key_key'::regclass) - reads;
+		IF round > 0 THEN
+			least_reads := least(least_reads, reads);
+		END IF;
+	END LOOP;
+	RETURN CASE WHEN least_reads > apps / 2 THEN 'most' WHEN least_reads > 0 THEN 'some' ELSE 'none' END;
+END
+$$;
+
+SELECT count(idverify_create_app('One of many', 'cache-' || n)) FROM generate_series(1, 500) AS n;
+SELECT set_config('idverify.cache_size', size, false) AS size, apps, read_again(apps),
+	(SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name LIKE 'idverify%') <= pg_size_bytes(size) AS bounded
+FROM (VALUES
+	(1, '2MB', 2000),
+	(2, '2MB', 10000),
+	(3, '16MB', 10000),
+	(4, '2MB', 10000),
+	(5, '2MB', 500)) AS sizes(n, size, apps)
+ORDER BY n;
+
+-- an app with all the secrets that one can have leaves room for others
+SELECT app_key FROM idverify_create_app('With many secrets', 'cache-big', '0123456789abcdef0123456789abcdef');
+SELECT count(idverify_add_signer('cache-big', repeat('😀', 60) || n)) FROM generate_series(1, 63) AS n;
+SELECT idverify_check('cache-big', 'alice', signed('alice')) AS big, read_again(2000);
+
+-- whose business it is
+CREATE ROLE regress_visitor;
+SET ROLE regress_visitor;
+SET idverify.cache_size = '1GB';
+RESET ROLE;
+DROP ROLE regress_visitor;
+SET idverify.cache_size = '1MB';
+SHOW idverify.cache_size;
+RESET idverify.cache_size;
+SHOW idverify.cache_size;
+
+DELETE FROM idverify.apps;
+DROP FUNCTION read_again(int);
 DROP FUNCTION ask_often(text, text);
 DROP FUNCTION signed(text, text);

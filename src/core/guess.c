@@ -258,7 +258,8 @@ try_values(Search *search)
 {
 	static const IdvMistake none = {IDV_FOUND_NOTHING, NULL};
 	const bool	plain = search->shape == SHAPE_HMAC && search->algorithm == 0;
-	IdvHmac    *ready = NULL;
+	IdvHmac		ready;
+	bool		is_ready = false;
 	uint8_t		hash[EVP_MAX_MD_SIZE];
 	IdvGuessStatus status = IDV_GUESS_NONE;
 
@@ -281,16 +282,16 @@ try_values(Search *search)
 		}
 		--*search->budget;
 
-		if (plain && ready == NULL)
+		if (plain && !is_ready)
 		{
-			ready = idv_hmac_new(search->key->bytes, search->key->len);
-			if (ready == NULL)
+			is_ready = idv_hmac_init(&ready, search->key->bytes, search->key->len);
+			if (!is_ready)
 			{
 				status = IDV_GUESS_LIBRARY;
 				break;
 			}
 		}
-		if (!compute(search, hash, &len, ready))
+		if (!compute(search, hash, &len, is_ready ? &ready : NULL))
 		{
 			/* Some libraries refuse MD5: then nobody has used it with them. */
 			if (search->algorithm == 0)
@@ -300,7 +301,8 @@ try_values(Search *search)
 		status = lacking == 0 ? compare(search, hash, len, none) :
 			compare_hashed(search, hash);
 	}
-	idv_hmac_free(ready);
+	if (is_ready)
+		idv_hmac_wipe(&ready);
 	OPENSSL_cleanse(hash, sizeof(hash));
 	return status;
 }

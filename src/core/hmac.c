@@ -7,10 +7,10 @@
  * message that follows, so both states are kept, and the key is not.
  *
  * The states are as good as the key: whoever has them can make any user_hash.
- * So they lie in libcrypto's secure heap, which core dumps leave out, and what
- * is copied from there is wiped.  EVP_MAC could do neither: it keeps a copy of
- * the key and all of its states in ordinary memory.  Hence libcrypto's plain
- * SHA-256, whose state is ours to place.
+ * So the caller says where they lie, and what is copied from there is wiped.
+ * EVP_MAC could do neither: it keeps a copy of the key and all of its states in
+ * ordinary memory, more than a kB for each key.  Hence libcrypto's plain SHA-256,
+ * whose state is ours to place: 32 bytes, once a block has been hashed.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,63 +27,61 @@
 
 #define BLOCK_LEN	SHA256_CBLOCK
 
-struct IdvHmac
-{
-	SHA256_CTX	inner;			/* has hashed the key xor 0x36... */
-	SHA256_CTX	outer;			/* has hashed the key xor 0x5c... */
-};
-
 /* The state after one block: the key, filled up with zeros, xor pad. */
 static bool
-hash_padded(SHA256_CTX *state, const uint8_t key[BLOCK_LEN], uint8_t pad)
+hash_padded(uint32_t state[8], const uint8_t key[BLOCK_LEN], uint8_t pad)
 {
 	uint8_t		block[BLOCK_LEN];
+	SHA256_CTX	hash;
 	bool		ok;
 
 	for (size_t i = 0; i < BLOCK_LEN; i++)
 		block[i] = key[i] ^ pad;
-	ok = SHA256_Init(state) == 1 &&
-		SHA256_Update(state, block, BLOCK_LEN) == 1;
+	ok = SHA256_Init(&hash) == 1 &&
+		SHA256_Update(&hash, block, BLOCK_LEN) == 1;
+	memcpy(state, hash.h, sizeof(hash.h));
+	OPENSSL_cleanse(&hash, sizeof(hash));
 	OPENSSL_cleanse(block, sizeof(block));
 	return ok;
 }
 
+/* Go on from the state after one block. */
+static void
+resume(SHA256_CTX *hash, const uint32_t state[8])
+{
+	_Static_assert(sizeof(hash->h) == sizeof(uint32_t[8]), "of SHA-256");
+
+	memcpy(hash->h, state, sizeof(hash->h));
+	hash->Nl = 8 * BLOCK_LEN;
+	hash->Nh = 0;
+	hash->num = 0;
+	hash->md_len = SHA256_DIGEST_LENGTH;
+}
+
 /*
- * idv_hmac_new
+ * idv_hmac_init
  *		Make key ready for use.
  *
- * Returns NULL if the key is empty or libcrypto refused, out of memory for
- * example.  The caller still has to wipe its own copy of the key.
+ * Returns false, and wipes ready, if the key is empty or libcrypto refused.  The
+ * caller still has to wipe its own copy of the key.
  */
-IdvHmac *
-idv_hmac_new(const uint8_t *key, size_t key_len)
+bool
+idv_hmac_init(IdvHmac *ready, const uint8_t *key, size_t key_len)
 {
 	uint8_t		block[BLOCK_LEN] = {0};
-	IdvHmac    *ready;
-	bool		ok = true;
+	bool		ok = key_len > 0;
 
-	if (key_len == 0)
-		return NULL;
-
-	ready = OPENSSL_secure_malloc(sizeof(IdvHmac));
-	if (ready == NULL)
-		return NULL;
-
-	if (key_len <= BLOCK_LEN)
+	if (ok && key_len <= BLOCK_LEN)
 		memcpy(block, key, key_len);
-	else
+	else if (ok)
 		ok = SHA256(key, key_len, block) != NULL;
 	ok = ok &&
-		hash_padded(&ready->inner, block, 0x36) &&
-		hash_padded(&ready->outer, block, 0x5c);
+		hash_padded(ready->inner, block, 0x36) &&
+		hash_padded(ready->outer, block, 0x5c);
 	OPENSSL_cleanse(block, sizeof(block));
 	if (!ok)
-	{
-		idv_hmac_free(ready);
-		return NULL;
-	}
-
-	return ready;
+		idv_hmac_wipe(ready);
+	return ok;
 }
 
 /*
@@ -96,13 +94,14 @@ bool
 idv_hmac_make(uint8_t hmac[IDV_HMAC_LEN], const IdvHmac *key,
 			  const uint8_t *message, size_t message_len)
 {
-	SHA256_CTX	hash = key->inner;
+	SHA256_CTX	hash;
 	uint8_t		digest[IDV_HMAC_LEN];
 	bool		ok;
 
+	resume(&hash, key->inner);
 	ok = SHA256_Update(&hash, message, message_len) == 1 &&
 		SHA256_Final(digest, &hash) == 1;
-	hash = key->outer;
+	resume(&hash, key->outer);
 	ok = ok &&
 		SHA256_Update(&hash, digest, sizeof(digest)) == 1 &&
 		SHA256_Final(hmac, &hash) == 1;
@@ -125,13 +124,11 @@ idv_hmac_equal(const uint8_t a[IDV_HMAC_LEN], const uint8_t b[IDV_HMAC_LEN])
 }
 
 /*
- * idv_hmac_free
- *		Wipe key and give its memory back.
- *
- * NULL is fine.
+ * idv_hmac_wipe
+ *		Wipe key.
  */
 void
-idv_hmac_free(IdvHmac *key)
+idv_hmac_wipe(IdvHmac *key)
 {
-	OPENSSL_secure_clear_free(key, sizeof(IdvHmac));
+	OPENSSL_cleanse(key, sizeof(IdvHmac));
 }

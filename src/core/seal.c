@@ -42,6 +42,22 @@ associate(uint8_t data[ASSOCIATED_LEN], uint32_t key_id,
 }
 
 /*
+ * AES-256-GCM, looked up once in this process: with EVP_aes_256_gcm() libcrypto
+ * would look for it each time, which takes as long as to open a secret.
+ *
+ * NULL if libcrypto has none.
+ */
+static const EVP_CIPHER *
+aes_256_gcm(void)
+{
+	static EVP_CIPHER *fetched = NULL;
+
+	if (fetched == NULL)
+		fetched = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	return fetched;
+}
+
+/*
  * Set up AES-256-GCM with its associated data; encrypt is 1 or 0.
  *
  * Returns NULL if libcrypto refused.
@@ -52,12 +68,12 @@ start_cipher(const IdvMasterKey *key, const IdvSealLabel *label,
 {
 	uint8_t		associated[ASSOCIATED_LEN];
 	int			written;
+	const EVP_CIPHER *gcm = aes_256_gcm();
 	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
 
 	associate(associated, key->id, label);
-	if (cipher != NULL &&
-		EVP_CipherInit_ex(cipher, EVP_aes_256_gcm(), NULL,
-						  key->key, nonce, encrypt) == 1 &&
+	if (cipher != NULL && gcm != NULL &&
+		EVP_CipherInit_ex2(cipher, gcm, key->key, nonce, encrypt, NULL) == 1 &&
 		EVP_CipherUpdate(cipher, NULL, &written,
 						 associated, ASSOCIATED_LEN) == 1)
 		return cipher;
@@ -77,12 +93,12 @@ idv_master_key_init(IdvMasterKey *key, uint32_t id)
 {
 	static const uint8_t purpose[] = "idverify key check";
 	uint8_t		hmac[IDV_HMAC_LEN];
-	IdvHmac    *ready = idv_hmac_new(key->key, IDV_MASTER_KEY_LEN);
+	IdvHmac		ready;
 	bool		made;
 
-	made = ready != NULL &&
-		idv_hmac_make(hmac, ready, purpose, sizeof(purpose) - 1);
-	idv_hmac_free(ready);
+	made = idv_hmac_init(&ready, key->key, IDV_MASTER_KEY_LEN) &&
+		idv_hmac_make(hmac, &ready, purpose, sizeof(purpose) - 1);
+	idv_hmac_wipe(&ready);
 	if (!made)
 		return false;
 

@@ -22,6 +22,9 @@
  * Unknown app keys are kept as well, so that an app that does not exist takes
  * as long to refuse as a wrong user_hash.
  *
+ * Memory is bounded by a setting, and taken as it is needed.  When it is full,
+ * apps that were not used for the longest time make room.
+ *
  *-------------------------------------------------------------------------
  */
 #include "secrets/app_cache.h"
@@ -31,21 +34,17 @@
 #include "common/hashfn.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "secrets/key_slots.h"
 #include "secrets/keyring.h"
 #include "secrets/sealed_secret.h"
 #include "secrets/signer.h"
 #include "server/hide_statement.h"
 #include "tables/changes.h"
-
-/*
- * The most that is kept: apps plus their secrets, about 1 kB each.  The least
- * recently used apps go first.
- */
-#define IDV_CACHE_LIMIT		8192
 
 /* How often an app is read again, where it keeps changing meanwhile. */
 #define READ_TRIES			10
@@ -71,11 +70,12 @@ typedef struct CachedSecret
 /* An app, or the knowledge that there is none of this key. */
 struct IdvApp
 {
-	dlist_node	recency;		/* in apps_by_recency */
+	dlist_node	turn;			/* in apps_by_turn */
 	uint32		hash;
 	IdvText		app_key;		/* its bytes follow the secrets */
 	bool		known;
 	bool		fleeting;		/* good for this one look-up only */
+	bool		used;			/* again, since it was last its turn to go */
 	IdvAppRow	row;
 	int			nsecrets;
 	CachedSecret secrets[FLEXIBLE_ARRAY_MEMBER];	/* as idv_secrets_read() */
@@ -109,38 +109,122 @@ hash_app_key(IdvText key)
 
 #include "lib/simplehash.h"
 
+/* Slots that the hash table begins with. */
+#define FIRST_SLOTS			64
+
+/* Memory for apps is taken from the system in blocks of at most that many bytes. */
+#define MAX_BLOCK_BYTES		(64 * 1024)
+
+/*
+ * GUC idverify.cache_size
+ *
+ * The most memory that a session keeps apps in, in kB.  The default has room for
+ * some 35,000 apps of one secret; the least for seventy apps with all the secrets
+ * that one can have: none drives out what others need.
+ */
+static int	cache_size = 16 * 1024;
+
+#define CACHE_SIZE_MIN		(2 * 1024)
+#define CACHE_SIZE_MAX		(1024 * 1024)
+
 static MemoryContext cache_context = NULL;
 static appslots_hash *slots = NULL;
-static dlist_head apps_by_recency = DLIST_STATIC_INIT(apps_by_recency);
-static int	cache_weight = 0;	/* apps plus secrets */
+
+/*
+ * Apps in the order in which they make room: the last one goes, unless it was
+ * used since it came to be the first.  Then it is the first again.
+ */
+static dlist_head apps_by_turn = DLIST_STATIC_INIT(apps_by_turn);
+
+/* Bytes that apps and their keys take, without the hash table. */
+static Size apps_bytes = 0;
 
 /* The number of the key ring that everything kept was opened with. */
 static uint64 ring_seen = 0;
 
 /* A key that no app has, for when there is nothing to compare with. */
-static IdvHmac *nobodys_key = NULL;
+static IdvHmac nobodys_key;
+
+/* The bytes that an app and its keys take. */
+static Size
+app_bytes(IdvApp *app)
+{
+	Size		bytes = GetMemoryChunkSpace(app);
+
+	for (int i = 0; i < app->nsecrets; i++)
+		if (app->secrets[i].ready != NULL)
+			bytes += sizeof(IdvHmac);
+	return bytes;
+}
 
 /* Wipe an app's secrets and forget it. */
 static void
 forget_app(IdvApp *app)
 {
+	apps_bytes -= app_bytes(app);
 	for (int i = 0; i < app->nsecrets; i++)
-		idv_hmac_free(app->secrets[i].ready);
+		idv_key_slot_return(app->secrets[i].ready);
 
 	appslots_delete(slots, app->app_key);
-	dlist_delete(&app->recency);
-	cache_weight -= 1 + app->nsecrets;
+	dlist_delete(&app->turn);
 	pfree(app);
 }
 
-/* Wipe and forget everything. */
+/*
+ * Forget apps until there is room again.
+ *
+ * What was forgotten leaves holes, which only apps of about its size fill.  An
+ * eighth of the memory is left for them; should they take more, everything is
+ * forgotten at the next look-up.
+ */
+static void
+make_room(void)
+{
+	Size		limit = (Size) cache_size * 1024;
+
+	while (apps_bytes + slots->size * sizeof(AppSlot) > limit / 8 * 7 &&
+		   !dlist_is_empty(&apps_by_turn))
+	{
+		IdvApp	   *last = dlist_tail_element(IdvApp, turn, &apps_by_turn);
+
+		if (last->used)
+		{
+			last->used = false;
+			dlist_move_head(&apps_by_turn, &last->turn);
+		}
+		else
+			forget_app(last);
+	}
+	if (MemoryContextMemAllocated(cache_context, false) +
+		idv_key_slots_bytes() > limit)
+		idv_changes_noted = true;
+}
+
+/*
+ * Wipe and forget everything, and give its memory back.
+ *
+ * If there is no memory for an empty hash table, there is none.
+ */
 static void
 forget_all(void)
 {
+	dlist_iter	iter;
+
 	ring_seen = idv_keyring_number();
 	idv_changes_forget();
-	while (!dlist_is_empty(&apps_by_recency))
-		forget_app(dlist_head_element(IdvApp, recency, &apps_by_recency));
+	dlist_foreach(iter, &apps_by_turn)
+	{
+		IdvApp	   *app = dlist_container(IdvApp, turn, iter.cur);
+
+		for (int i = 0; i < app->nsecrets; i++)
+			idv_key_slot_return(app->secrets[i].ready);
+	}
+	idv_key_slots_trim();
+	dlist_init(&apps_by_turn);
+	apps_bytes = 0;
+	slots = NULL;
+	MemoryContextReset(cache_context);
+	slots = appslots_create(cache_context, FIRST_SLOTS, NULL);
 }
 
 /* Make the cache, empty, and the key that stands in for absent ones. */
@@ -149,17 +233,47 @@ make_cache(void)
 {
 	uint8		random[IDV_HMAC_LEN];
 
-	cache_context = AllocSetContextCreate(CacheMemoryContext,
-										  "idverify apps",
-										  ALLOCSET_DEFAULT_SIZES);
-	if (nobodys_key == NULL && pg_strong_random(random, sizeof(random)))
-		nobodys_key = idv_hmac_new(random, sizeof(random));
-	if (nobodys_key == NULL)
+	if (!pg_strong_random(random, sizeof(random)) ||
+		!idv_hmac_init(&nobodys_key, random, sizeof(random)))
 		ereport(ERROR,
 				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
 				 errmsg("could not prepare HMAC-SHA-256"),
 				 errhidestmt(true)));
-	slots = appslots_create(cache_context, 256, NULL);
+	if (cache_context == NULL)
+		cache_context = AllocSetContextCreate(CacheMemoryContext,
+											  "idverify apps",
+											  ALLOCSET_DEFAULT_MINSIZE,
+											  ALLOCSET_DEFAULT_INITSIZE,
+											  MAX_BLOCK_BYTES);
+	forget_all();
+}
+
+/*
+ * Assign hook: what is kept is forgotten at the next look-up, so that a smaller
+ * cache gives back memory.
+ */
+static void
+assign_cache_size(int newval, void *extra pg_attribute_unused())
+{
+	if (newval != cache_size)
+		idv_changes_noted = true;
+}
+
+/*
+ * idv_app_cache_init
+ *		Define the setting.  Called once, when the module is loaded.
+ */
+void
+idv_app_cache_init(void)
+{
+	DefineCustomIntVariable("idverify.cache_size",
+							"Most memory in which a session keeps apps and opened secrets.",
+							NULL,
+							&cache_size,
+							cache_size, CACHE_SIZE_MIN, CACHE_SIZE_MAX,
+							PGC_SUSET,
+							GUC_UNIT_KB,
+							NULL, assign_cache_size, NULL);
 }
 
 /*
@@ -182,7 +296,13 @@ open_secret(CachedSecret *secret, int32 app_id, const IdvSecretRow *row)
 	secret->opening = idv_sealed_open(plain, &plain_len, app_id, row);
 	if (secret->opening == IDV_OPENED)
 	{
-		secret->ready = idv_hmac_new(plain, plain_len);
+		secret->ready = idv_key_slot_take();
+		if (secret->ready != NULL &&
+			!idv_hmac_init(secret->ready, plain, plain_len))
+		{
+			idv_key_slot_return(secret->ready);
+			secret->ready = NULL;
+		}
 		if (secret->ready == NULL)
 			secret->opening = IDV_SHUT_LIBRARY;
 		OPENSSL_cleanse(plain, sizeof(plain));
@@ -288,14 +408,11 @@ load_app(IdvText app_key)
 	slot = appslots_insert_hash(slots, app->app_key, app->hash, &found);
 	Assert(!found);
 	slot->app = app;
-	dlist_push_head(&apps_by_recency, &app->recency);
-	cache_weight++;
 
 	foreach(cell, rows)
 	{
 		CachedSecret *secret = &app->secrets[app->nsecrets++];
 
-		cache_weight++;
 		open_secret(secret, row.id, lfirst(cell));
 		memcpy(end, secret->signer.bytes, secret->signer.len);
 		secret->signer.bytes = end;
@@ -308,15 +425,10 @@ load_app(IdvText app_key)
 	}
 	list_free_deep(rows);
 
-	while (cache_weight > IDV_CACHE_LIMIT)
-	{
-		IdvApp	   *oldest = dlist_tail_element(IdvApp, recency,
-												&apps_by_recency);
-
-		if (oldest == app)
-			break;
-		forget_app(oldest);
-	}
+	/* The app itself makes no room: it is not among them yet. */
+	apps_bytes += app_bytes(app);
+	make_room();
+	dlist_push_head(&apps_by_turn, &app->turn);
 
 	error_context_stack = hide.previous;
 	return app;
@@ -355,7 +467,7 @@ idv_app_get(IdvText app_key)
 		return load_app(app_key);
 	}
 
-	dlist_move_head(&apps_by_recency, &slot->app->recency);
+	slot->app->used = true;
 	return slot->app;
 }
 
@@ -391,7 +503,7 @@ idv_app_row(const IdvApp *app)
 
 /* Is user_hash the HMAC of value under this key? */
 static bool
-made_with(IdvHmac *key, IdvText value, const uint8 *user_hash)
+made_with(const IdvHmac *key, IdvText value, const uint8 *user_hash)
 {
 	uint8		genuine[IDV_HMAC_LEN];
 	bool		equal;
@@ -444,7 +556,7 @@ idv_app_match(const IdvApp *app, IdvText value,
 		idv_sealed_report(shut->opening, app->row.id,
 						  shut->generation, shut->key_id);
 	if (live == 0)
-		(void) made_with(nobodys_key, value, user_hash);
+		(void) made_with(&nobodys_key, value, user_hash);
 
 	for (int i = 0; try_expired && i < app->nsecrets; i++)
 	{

@@ -26,6 +26,7 @@ typedef enum IdvMatch
 	IDV_MATCH_EXPIRED			/* one whose grace is over did */
 } IdvMatch;
 
+extern void idv_app_cache_init(void);
 extern const IdvApp *idv_app_get(IdvText app_key);
 extern bool idv_app_is_known(const IdvApp *app);
 extern bool idv_app_has_secrets(const IdvApp *app);

@@ -26,11 +26,11 @@
 
 /*
  * Bytes of libcrypto's secure heap: memory that core dumps leave out, and that
- * is not swapped where the limits allow it to be locked.  It holds the ring
- * and what each cached secret is used by (IDV_CACHE_LIMIT in app_cache.c, an
- * IdvHmac of at most 256 bytes each), and is touched only as far as it is used.
+ * is not swapped where the limits allow it to be locked.  It holds the ring, for a
+ * moment two of them, and the file while that is read.  What each cached secret
+ * is used by has a place of its own (key_slots.c).
  */
-#define SECURE_HEAP_BYTES	(4 * 1024 * 1024)
+#define SECURE_HEAP_BYTES	(256 * 1024)
 #define SECURE_HEAP_UNIT	64
 
 /*

@@ -87,17 +87,16 @@ verify(void)
 	uint8_t		secret[64];
 	uint8_t		genuine[IDV_HMAC_LEN];
 	uint8_t		presented[IDV_HMAC_LEN] = {0};
-	IdvHmac    *ready;
+	IdvHmac		ready;
 
 	memset(secret, 'a', sizeof(secret));
 	SECRET(secret);
-	ready = idv_hmac_new(secret, sizeof(secret));
-	check(ready != NULL, "a key");
-	check(idv_hmac_make(genuine, ready, (const uint8_t *) "user_4711", 9), "an HMAC");
+	check(idv_hmac_init(&ready, secret, sizeof(secret)), "a key");
+	check(idv_hmac_make(genuine, &ready, (const uint8_t *) "user_4711", 9), "an HMAC");
 	check(!idv_hmac_equal(genuine, presented), "a wrong user_hash");
 	memcpy(presented, genuine, sizeof(presented));
 	check(idv_hmac_equal(genuine, presented), "the right user_hash");
-	idv_hmac_free(ready);
+	idv_hmac_wipe(&ready);
 }
 
 /* The digits of a master key, or of a user_hash, read. */

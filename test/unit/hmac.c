@@ -26,7 +26,7 @@ static bool
 gives(const char *key, size_t key_len, const char *message,
 	  size_t message_len, const char *hex)
 {
-	IdvHmac    *ready = idv_hmac_new((const uint8_t *) key, key_len);
+	IdvHmac		ready;
 	uint8_t		hmac[IDV_HMAC_LEN];
 	uint8_t		expected[IDV_HMAC_LEN];
 	size_t		expected_len;
@@ -36,14 +36,15 @@ gives(const char *key, size_t key_len, const char *message,
 							  hex, '\0') != 1)
 		return false;
 
-	made = idv_hmac_make(hmac, ready, (const uint8_t *) message, message_len);
-	idv_hmac_free(ready);
+	made = idv_hmac_init(&ready, (const uint8_t *) key, key_len) &&
+		idv_hmac_make(hmac, &ready, (const uint8_t *) message, message_len);
+	idv_hmac_wipe(&ready);
 	return made && memcmp(hmac, expected, expected_len) == 0;
 }
 
 /* Does ready give for message what libcrypto's one-shot HMAC() gives? */
 static bool
-agrees(IdvHmac *ready, const uint8_t *key, size_t key_len,
+agrees(const IdvHmac *ready, const uint8_t *key, size_t key_len,
 	   const uint8_t *message, size_t message_len)
 {
 	uint8_t    *exact = exact_copy(message, message_len);
@@ -112,11 +113,11 @@ test_agrees_with_libcrypto_around_block_borders(void)
 	/* all keys but the empty one */
 	for (size_t k = 1; k < sizeof(lengths) / sizeof(lengths[0]); k++)
 	{
-		IdvHmac    *ready = idv_hmac_new(bytes, lengths[k]);
+		IdvHmac		ready;
 
+		CHECK(idv_hmac_init(&ready, bytes, lengths[k]));
 		for (size_t m = 0; m < sizeof(lengths) / sizeof(lengths[0]); m++)
-			CHECK(agrees(ready, bytes, lengths[k], bytes, lengths[m]));
-		idv_hmac_free(ready);
+			CHECK(agrees(&ready, bytes, lengths[k], bytes, lengths[m]));
 	}
 }
 
@@ -124,17 +125,17 @@ static void
 test_gives_the_same_again(void)
 {
 	static const uint8_t message[] = "alice";
-	IdvHmac    *ready = idv_hmac_new((const uint8_t *) "key", 3);
+	IdvHmac		ready;
 	uint8_t		first[IDV_HMAC_LEN] = {0};
 	uint8_t		again[IDV_HMAC_LEN] = {0};
 
-	CHECK(idv_hmac_make(first, ready, message, sizeof(message)));
+	CHECK(idv_hmac_init(&ready, (const uint8_t *) "key", 3));
+	CHECK(idv_hmac_make(first, &ready, message, sizeof(message)));
 	for (int i = 0; i < 3; i++)
 	{
-		CHECK(idv_hmac_make(again, ready, message, sizeof(message)));
+		CHECK(idv_hmac_make(again, &ready, message, sizeof(message)));
 		CHECK(memcmp(first, again, IDV_HMAC_LEN) == 0);
 	}
-	idv_hmac_free(ready);
 }
 
 /* Nor does the one disturb the other when it goes away. */
@@ -145,20 +146,21 @@ test_two_keys_do_not_disturb_each_other(void)
 	static const uint8_t shop[] = "another key, that of the shop";
 	static const uint8_t alice[] = "alice";
 	static const uint8_t bob[] = "bob";
-	IdvHmac    *of_web = idv_hmac_new(web, sizeof(web));
-	IdvHmac    *of_shop = idv_hmac_new(shop, sizeof(shop));
+	IdvHmac		of_web;
+	IdvHmac		of_shop;
 
+	CHECK(idv_hmac_init(&of_web, web, sizeof(web)));
+	CHECK(idv_hmac_init(&of_shop, shop, sizeof(shop)));
 	for (int i = 0; i < 3; i++)
 	{
-		CHECK(agrees(of_web, web, sizeof(web), alice, sizeof(alice)));
-		CHECK(agrees(of_shop, shop, sizeof(shop), alice, sizeof(alice)));
-		CHECK(agrees(of_web, web, sizeof(web), bob, sizeof(bob)));
-		CHECK(agrees(of_shop, shop, sizeof(shop), bob, sizeof(bob)));
+		CHECK(agrees(&of_web, web, sizeof(web), alice, sizeof(alice)));
+		CHECK(agrees(&of_shop, shop, sizeof(shop), alice, sizeof(alice)));
+		CHECK(agrees(&of_web, web, sizeof(web), bob, sizeof(bob)));
+		CHECK(agrees(&of_shop, shop, sizeof(shop), bob, sizeof(bob)));
 	}
 
-	idv_hmac_free(of_web);
-	CHECK(agrees(of_shop, shop, sizeof(shop), alice, sizeof(alice)));
-	idv_hmac_free(of_shop);
+	idv_hmac_wipe(&of_web);
+	CHECK(agrees(&of_shop, shop, sizeof(shop), alice, sizeof(alice)));
 }
 
 static void
@@ -166,33 +168,48 @@ test_keeps_its_own_copy_of_the_key(void)
 {
 	static const uint8_t message[] = "alice";
 	uint8_t		key[] = "wiped by the caller";
-	IdvHmac    *ready = idv_hmac_new(key, sizeof(key));
+	IdvHmac		ready;
 	uint8_t		before[IDV_HMAC_LEN] = {0};
 	uint8_t		after[IDV_HMAC_LEN] = {0};
 
-	CHECK(idv_hmac_make(before, ready, message, sizeof(message)));
+	CHECK(idv_hmac_init(&ready, key, sizeof(key)));
+	CHECK(idv_hmac_make(before, &ready, message, sizeof(message)));
 	memset(key, 0, sizeof(key));
-	CHECK(idv_hmac_make(after, ready, message, sizeof(message)));
+	CHECK(idv_hmac_make(after, &ready, message, sizeof(message)));
 	CHECK(memcmp(before, after, IDV_HMAC_LEN) == 0);
-	idv_hmac_free(ready);
+}
+
+/* Is there nothing of a key in it? */
+static bool
+is_wiped(const IdvHmac *ready)
+{
+	static const IdvHmac nothing;
+
+	return memcmp(ready, &nothing, sizeof(nothing)) == 0;
 }
 
 /* Twice: libcrypto could take the second for "the same key as before". */
 static void
 test_refuses_an_empty_key(void)
 {
-	IdvHmac    *ready = idv_hmac_new((const uint8_t *) "key", 3);
+	IdvHmac		ready;
 
-	CHECK(ready != NULL);
-	CHECK(idv_hmac_new((const uint8_t *) "", 0) == NULL);
-	CHECK(idv_hmac_new(NULL, 0) == NULL);
-	idv_hmac_free(ready);
+	CHECK(idv_hmac_init(&ready, (const uint8_t *) "key", 3));
+	CHECK(!idv_hmac_init(&ready, (const uint8_t *) "", 0));
+	CHECK(is_wiped(&ready));
+	CHECK(!idv_hmac_init(&ready, NULL, 0));
+	CHECK(is_wiped(&ready));
 }
 
 static void
-test_freeing_nothing_is_fine(void)
+test_leaves_nothing_of_a_wiped_key(void)
 {
-	idv_hmac_free(NULL);
+	IdvHmac		ready;
+
+	CHECK(idv_hmac_init(&ready, (const uint8_t *) "key", 3));
+	CHECK(!is_wiped(&ready));
+	idv_hmac_wipe(&ready);
+	CHECK(is_wiped(&ready));
 }
 
 /* All bytes and bits count, the last one as much as the first. */
@@ -226,7 +243,7 @@ main(void)
 	RUN(test_two_keys_do_not_disturb_each_other);
 	RUN(test_keeps_its_own_copy_of_the_key);
 	RUN(test_refuses_an_empty_key);
-	RUN(test_freeing_nothing_is_fine);
+	RUN(test_leaves_nothing_of_a_wiped_key);
 	RUN(test_equal_means_equal_in_every_bit);
 	return report();
 }
