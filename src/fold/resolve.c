@@ -245,7 +245,7 @@ idv_resolve_email(int32 app_id, Datum email, int64 *contact)
 	static IdvIndexLookup probe =
 	{
 		.table = "folds",.index = "folds_email",
-		.columns = "app_id, lower((email COLLATE \"C\"))",
+		.columns = "app_id, lower(email)",
 		.predicate = "((email IS NOT NULL) AND (undone_at IS NULL))",
 		.equal = F_TEXTEQ,.lowered = true
 	};
@@ -253,7 +253,7 @@ idv_resolve_email(int32 app_id, Datum email, int64 *contact)
 	return follow_signed(&read_email,
 						 "SELECT id, source_id FROM idverify.folds"
 						 " WHERE app_id = $1"
-						 " AND lower(email COLLATE \"C\") = lower($2 COLLATE \"C\")"
+						 " AND lower(email) = lower($2 COLLATE \"C\")"
 						 " AND external_id IS NULL AND email IS NOT NULL"
 						 " AND undone_at IS NULL",
 						 &probe, app_id, email, contact);

@@ -92,7 +92,7 @@ list_updated(StringInfo sql)
 
 #define CONTACT "SELECT %s FROM idverify.contacts WHERE app_id = $1"
 
-#define SAME_EMAIL "lower(email COLLATE \"C\") = lower($2 COLLATE \"C\")"
+#define SAME_EMAIL "lower(email) = lower($2 COLLATE \"C\")"
 
 #define A_CONTACT \
 	.list = list_columns, \
@@ -149,7 +149,7 @@ static Statement finders[] = {
 		A_CONTACT,
 		.types = {INT4OID, TEXTOID},
 		.probe = {.table = "contacts",.index = "contacts_verified_email_alone",
-			.columns = "app_id, lower((email COLLATE \"C\"))",
+			.columns = "app_id, lower(email)",
 			.predicate = "(is_verified AND (external_id IS NULL))",
 			.equal = F_TEXTEQ,.lowered = true,
 		OF_CONTACTS}
@@ -180,7 +180,7 @@ static Statement finders[] = {
 static Statement adders[] = {
 	[IDV_BY_VISITOR] = ADD("(app_id, visitor) WHERE visitor IS NOT NULL"),
 	[IDV_BY_EXTERNAL_ID] = ADD("(app_id, external_id) WHERE is_verified"),
-	[IDV_BY_EMAIL_ALONE] = ADD("(app_id, lower(email COLLATE \"C\"))"
+	[IDV_BY_EMAIL_ALONE] = ADD("(app_id, lower(email))"
 							   " WHERE is_verified AND external_id IS NULL"),
 };
 
