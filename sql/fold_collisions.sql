@@ -167,7 +167,11 @@ INSERT INTO cases VALUES
 	   CREATE TABLE log (id int PRIMARY KEY);
 	   CREATE TRIGGER log_again BEFORE UPDATE ON tags FOR EACH ROW EXECUTE FUNCTION log_again();
 	   INSERT INTO log VALUES (1);
-	   INSERT INTO tags VALUES (1, 1, 'vip')$$, 'tags log');
+	   INSERT INTO tags VALUES (1, 1, 'vip')$$, 'tags log'),
+	(29, 'a row that does not point to the target is in the way',
+	 $$CREATE TABLE tags (id int PRIMARY KEY, thing int, kind text, tag text, CONSTRAINT once UNIQUE (thing, tag));
+	   SELECT idverify_add_reference('people', 'tags', 'thing', 'kind = ''Contact''');
+	   INSERT INTO tags VALUES (1, 1, 'Contact', 'vip'), (2, 2, 'Team', 'vip')$$, 'tags');
 CREATE FUNCTION insert_again() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO collisions.tags VALUES (OLD.id, 3); RETURN NEW; END';
 CREATE FUNCTION log_again() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO collisions.log VALUES (1); RETURN NEW; END';
 SELECT n || '. ' || what, trouble FROM cases, folded(setup, tables) ORDER BY n;

@@ -117,7 +117,12 @@ SELECT command, after(command, :fold)
 	(4, 'CREATE TRIGGER bad BEFORE UPDATE ON chats FOR EACH ROW EXECUTE FUNCTION swallow()'),
 	(5, 'CREATE TRIGGER bad BEFORE INSERT ON chats FOR EACH ROW EXECUTE FUNCTION swallow()'),
 	(6, 'UPDATE people SET phone = NULL'),
-	(7, 'ALTER TABLE people DROP phone')
+	(7, 'ALTER TABLE people DROP phone'),
+	(8, 'INSERT INTO people VALUES (1)'),
+	(9, $$ALTER TABLE chats ADD room text NOT NULL DEFAULT ''; ALTER TABLE chats ALTER room DROP DEFAULT$$),
+	(10, 'ALTER TABLE people ADD CHECK (id > 1)'),
+	(11, $$DELETE FROM chats WHERE title = 'a'; CREATE TABLE titles AS SELECT DISTINCT title FROM chats;
+		ALTER TABLE titles ADD PRIMARY KEY (title); ALTER TABLE chats ADD FOREIGN KEY (title) REFERENCES titles$$)
   ) AS t(n, command)
  ORDER BY n;
 SELECT name, phone FROM people WHERE id = 2;

@@ -474,6 +474,7 @@ collision_in_index(Comparison *comparison, Relation index, bool *only_by_others)
 	appendStringInfo(&sql, "%s FOR UPDATE OF s FOR KEY SHARE OF t", where.data);
 
 	collision = palloc0(sizeof(IdvCollision));
+	collision->index = pstrdup(RelationGetRelationName(index));
 	idv_table_statement(&collision->statement, table, sql.data, moving->nargs,
 						moving->types);
 	*only_by_others = *only_by_others &&

@@ -23,6 +23,7 @@
 typedef struct IdvCollision
 {
 	IdvStatement statement;
+	const char *index;			/* its name; NULL for pairs */
 	bool		of_pairs;
 } IdvCollision;
 

@@ -23,6 +23,7 @@
 #include "server/table_owner.h"
 
 static IdvStatement read_app;
+static IdvStatement read_fold;
 static IdvStatement lock_fold;
 static IdvStatement read_step;
 static IdvStatement read_first_step;
@@ -144,9 +145,21 @@ idv_journal_value(const IdvJournaledFold *fold, const IdvTable *table,
 	return value;
 }
 
+/* See that a fold stands.  55000. */
+static void
+check_stands(const IdvJournaledFold *fold, bool undone)
+{
+	if (undone)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("fold " INT64_FORMAT " has been undone already",
+						fold->id),
+				 errhint("The table idverify.folds says when, in undone_at.")));
+}
+
 /*
  * idv_journal_open
- *		Find a fold, lock it, and see that it stands.
+ *		Find a fold, and see that it stands.
  *
  * fold		output: in the caller's memory context
  *
@@ -173,19 +186,14 @@ idv_journal_open(IdvJournaledFold *fold, int64 id)
 	fold->app_id = DatumGetInt32(values[1]);
 	idv_result_end(result);
 
-	result = idv_statement_ask(&lock_fold,
+	result = idv_statement_ask(&read_fold,
 							   "SELECT contacts, source_id, target_id, source_row::jsonb,"
 							   " filled::jsonb, visitor, undone_at IS NOT NULL, steps::jsonb"
-							   " FROM idverify.folds WHERE id = $1 AND app_id = $2 FOR UPDATE",
+							   " FROM idverify.folds WHERE id = $1 AND app_id = $2",
 							   2, types, values);
 	if (!idv_result_next(result))
 		elog(ERROR, "fold " INT64_FORMAT " vanished", fold->id);
-	if (DatumGetBool(result->values[6]))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("fold " INT64_FORMAT " has been undone already",
-						fold->id),
-				 errhint("The table idverify.folds says when, in undone_at.")));
+	check_stands(fold, DatumGetBool(result->values[6]));
 
 	MemoryContextSwitchTo(caller);
 	fold->contacts = idv_contact_table(journaled_relation(fold,
@@ -202,6 +210,36 @@ idv_journal_open(IdvJournaledFold *fold, int64 id)
 		memcpy(DatumGetPointer(fold->visitor.value),
 			   DatumGetPointer(result->values[5]), UUID_LEN);
 	}
+	idv_result_end(result);
+}
+
+/*
+ * idv_journal_lock
+ *		Lock a fold, once its target is locked, and see that it still stands.
+ *		55000.
+ *
+ * The undo of another fold of the same target may have corrected what this one
+ * has filled in: it holds the target, and waits for nobody who waits for that.
+ */
+void
+idv_journal_lock(IdvJournaledFold *fold)
+{
+	static const Oid types[] = {INT8OID, INT4OID};
+	Datum		values[2];
+	IdvResult  *result;
+	MemoryContext caller = CurrentMemoryContext;
+
+	values[0] = Int64GetDatum(fold->id);
+	values[1] = Int32GetDatum(fold->app_id);
+	result = idv_statement_ask(&lock_fold,
+							   "SELECT filled::jsonb, undone_at IS NOT NULL"
+							   " FROM idverify.folds WHERE id = $1 AND app_id = $2 FOR UPDATE",
+							   2, types, values);
+	if (!idv_result_next(result))
+		elog(ERROR, "fold " INT64_FORMAT " vanished", fold->id);
+	check_stands(fold, DatumGetBool(result->values[1]));
+	MemoryContextSwitchTo(caller);
+	fold->filled = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[0]));
 	idv_result_end(result);
 }
 

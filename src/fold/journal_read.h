@@ -43,6 +43,7 @@ typedef struct IdvStep
 } IdvStep;
 
 extern void idv_journal_open(IdvJournaledFold *fold, int64 id);
+extern void idv_journal_lock(IdvJournaledFold *fold);
 extern bool idv_journal_previous(IdvStep *step, const IdvJournaledFold *fold);
 extern AttrNumber idv_journal_column(const IdvJournaledFold *fold,
 									 const IdvTable *table, const char *name);

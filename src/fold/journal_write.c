@@ -52,6 +52,8 @@
 #endif
 
 static IdvStatement insert_fold;
+static IdvStatement renumber_fold;
+static IdvStatement renumber_rows;
 static IdvStatement insert_moved;
 static IdvStatement insert_dropped;
 
@@ -167,14 +169,54 @@ idv_journal_begin(IdvJournal *journal, const IdvJournalHead *head)
 }
 
 /*
+ * Give the fold the next number, if another fold has got one since it got its own.
+ *
+ * An undo takes a fold of a higher number for a later one.  So a number has to be
+ * given when the fold has locked all that it writes: whoever writes these rows after
+ * it waits for it, and gets a higher one.  A head that had to be written before
+ * that is too early.
+ */
+static void
+renumber(IdvJournal *journal)
+{
+	static const Oid types[] = {INT4OID, INT8OID, INT8OID};
+	Datum		values[lengthof(types)];
+	IdvRow		renumbered;
+
+	values[0] = Int32GetDatum(journal->app_id);
+	values[1] = Int64GetDatum(journal->fold_id);
+	if (renumber_fold.plan == NULL)
+		idv_statement_prepare(&renumber_fold, InvalidOid,
+							  "UPDATE idverify.folds SET id = DEFAULT"
+							  " WHERE app_id = $1 AND id = $2"
+							  " AND id < (SELECT last_value FROM idverify.folds_id_seq)"
+							  " RETURNING id",
+							  2, types);
+	if (idv_statement_first(&renumber_fold, values, NULL, &renumbered) == 0)
+		return;
+	journal->fold_id = DatumGetInt64(renumbered.values[0]);
+	values[2] = Int64GetDatum(journal->fold_id);
+	if (renumber_rows.plan == NULL)
+		idv_statement_prepare(&renumber_rows, InvalidOid,
+							  "UPDATE idverify.fold_rows SET fold_id = $3"
+							  " WHERE app_id = $1 AND fold_id = $2",
+							  lengthof(types), types);
+	(void) idv_statement_run(&renumber_rows, values, NULL);
+}
+
+/*
  * idv_journal_end
- *		See that the journal is written.
+ *		See that the journal is written, when all that the fold writes is locked.
  */
 void
 idv_journal_end(IdvJournal *journal)
 {
-	if (!journal->off)
+	if (journal->off)
+		return;
+	if (journal->fold_id == 0)
 		write_head(journal);
+	else
+		renumber(journal);
 }
 
 /* Append a member that is an array of strings; a null is a null. */

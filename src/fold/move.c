@@ -37,7 +37,8 @@
  * that counts: then they have to be looked for again.
  */
 static bool
-drop(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
+drop(IdvFold *fold, IdvTable *table, const IdvCollision *collision,
+	 const IdvResult *result, int depth)
 {
 	Datum		place[2] = {
 		datumCopy(result->values[0], false, sizeof(ItemPointerData)),
@@ -60,9 +61,9 @@ drop(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
 	if (!DatumGetBool(result->values[IDV_COLLISION_TARGETED]))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("row of \"%s\" cannot be moved: by a unique index it duplicates a row that does not reference the target",
-						table->label),
-				 errhint("Look at the table's unique indexes, and delete one of the two rows.")));
+				 errmsg("row of \"%s\" cannot be moved: by index \"%s\" it duplicates a row that does not reference the target",
+						table->label, collision->index),
+				 errhint("Look for rows that are equal by that index once they reference the target, and change or delete one of the two.")));
 
 	table = idv_dropped_row_table(table);
 	idv_move_pointers(fold, table, dropped, stays, depth + 1);
@@ -116,7 +117,7 @@ drop_collisions(IdvFold *fold, const IdvReference *reference,
 		{
 			CHECK_FOR_INTERRUPTS();
 			MemoryContextSwitchTo(row_context);
-			if (drop(fold, table, result, depth))
+			if (drop(fold, table, collision, result, depth))
 			{
 				idv_kept_rows_add(kept, &result->values[2]);
 				dropped++;

@@ -515,6 +515,7 @@ undo(Unfold *unfold)
 	Datum		target_id = idv_contact_table_id_from_text(unfold->fold.contacts, unfold->fold.target_id);
 	IdvRow		target = lock_target(unfold, target_id);
 
+	idv_journal_lock(&unfold->fold);
 	check_visitor(unfold);
 	take_back_fills(unfold, target_id, target);
 	put_back(unfold, unfold->fold.contacts->table, unfold->fold.source_row);
@@ -539,13 +540,31 @@ report_in_the_way(const Unfold *unfold, ErrorData *error)
 	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) !=
 		ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
 		ReThrowError(error);
+	if (error->sqlerrcode == ERRCODE_CHECK_VIOLATION ||
+		error->sqlerrcode == ERRCODE_NOT_NULL_VIOLATION)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("could not undo fold " INT64_FORMAT ": its table no longer takes what it would put back",
+						unfold->fold.id),
+				 errdetail("%s", error->message),
+				 errdetail_log("%s%s%s", error->message, error->detail ? ": " : "",
+							   error->detail ? error->detail : ""),
+				 errhint("Change what was made of the table since, or the rows of the fold in the journal.")));
+	if (error->sqlerrcode == ERRCODE_FOREIGN_KEY_VIOLATION)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("could not undo fold " INT64_FORMAT ": a foreign key is in the way",
+						unfold->fold.id),
+				 errdetail("%s%s%s", error->message, error->detail ? ": " : "",
+						   error->detail ? error->detail : ""),
+				 errhint("If the detail names a contact that was folded since, undo that fold first. Else put back or change the row that it names.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("could not undo fold " INT64_FORMAT ": a later row is in the way",
 					unfold->fold.id),
 			 errdetail("%s%s%s", error->message, error->detail ? ": " : "",
 					   error->detail ? error->detail : ""),
-			 errhint("Change or delete the row that the detail names. If it is a contact of the same person, fold it into contact \"%s\".",
+			 errhint("Change or delete the row that the detail names. If it is a contact of the same person, fold it into contact \"%s\". If there is no such row, a trigger makes one during the undo.",
 					 unfold->fold.target_id)));
 }
 
