@@ -53,6 +53,11 @@ CREATE DOMAIN app.word AS text;
 CREATE TYPE app.pair AS (a app.word, b text);
 CREATE TYPE app.mood AS ENUM ('sad', 'glad');
 CREATE COLLATION app.plain (provider = icu, locale = 'und');
+-- what lures: a path that leads to the application's functions
+CREATE FUNCTION app.lower(text) RETURNS text LANGUAGE plpgsql AS
+	$$ BEGIN PERFORM app.spring(); RETURN $1; END $$;
+CREATE FUNCTION app.planted(bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS
+	$$ BEGIN PERFORM pg_catalog.set_config('search_path', 'app, pg_catalog', false); RETURN $1; END $$;
 RESET ROLE;
 
 -- functions of those who may have some: a superuser's, the owner's
@@ -73,6 +78,14 @@ ALTER FUNCTION third.leave() OWNER TO regress_third_owner;
 CREATE FUNCTION third.later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM third.leave(); RETURN NULL; END $$;
 ALTER FUNCTION third.later() OWNER TO regress_third_owner;
 GRANT CREATE ON SCHEMA third TO regress_third_app;
+-- the owner's triggers, which use a function without its schema, or write to what
+-- foreign keys point from and to
+CREATE FUNCTION third.lower() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM lower('X'); RETURN NEW; END $$;
+ALTER FUNCTION third.lower() OWNER TO regress_third_owner;
+CREATE FUNCTION third.other_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.room := 2; RETURN NEW; END $$;
+ALTER FUNCTION third.other_room() OWNER TO regress_third_owner;
+CREATE FUNCTION third.other_slug() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.slug := NEW.slug || '-2'; RETURN NEW; END $$;
+ALTER FUNCTION third.other_slug() OWNER TO regress_third_owner;
 
 SET ROLE regress_third_owner;
 CREATE TABLE third.people (id bigint PRIMARY KEY, name text);
@@ -165,6 +178,51 @@ app: CREATE TABLE app.inbox (person bigint)
 dba: ALTER TABLE app.inbox ADD FOREIGN KEY (person) REFERENCES third.people ON DELETE CASCADE
 app: CREATE TRIGGER t BEFORE DELETE ON app.inbox EXECUTE FUNCTION app.log()
 owner: CREATE TRIGGER t AFTER DELETE ON third.people FOR EACH ROW EXECUTE FUNCTION third.log()$$),
+('rule where a cascade goes to', $$app: CREATE TABLE app.kept (text text)
+app: CREATE TRIGGER t AFTER INSERT ON app.kept EXECUTE FUNCTION app.hung()
+app: CREATE TABLE app.inbox (person bigint)
+dba: ALTER TABLE app.inbox ADD FOREIGN KEY (person) REFERENCES third.people ON DELETE CASCADE
+app: CREATE RULE r AS ON DELETE TO app.inbox DO ALSO INSERT INTO app.kept VALUES ('x')$$),
+('rule where ON UPDATE CASCADE goes to', $$app: CREATE TABLE app.kept (text text)
+app: CREATE TRIGGER t AFTER INSERT ON app.kept EXECUTE FUNCTION app.hung()
+app: CREATE TABLE app.inbox (chat bigint, person bigint)
+dba: ALTER TABLE app.inbox ADD FOREIGN KEY (chat, person) REFERENCES third.chats (id, person) ON UPDATE CASCADE
+app: CREATE RULE r AS ON UPDATE TO app.inbox DO ALSO INSERT INTO app.kept VALUES ('x')$$),
+('path for others, by the key of a row that was just inserted', $$app: CREATE TABLE app.rooms (id bigint PRIMARY KEY, name text)
+app: INSERT INTO app.rooms VALUES (1), (2)
+dba: ALTER TABLE third.chats ADD room bigint REFERENCES app.rooms
+owner: CREATE TRIGGER t AFTER UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.lower()
+owner: INSERT INTO third.chats VALUES (101, 1, 'hello', 1, 1)
+app: CREATE STATISTICS app.s ON (id + app.planted(1)), name FROM app.rooms$$),
+('the same, but nothing hangs there yet', $$app: CREATE TABLE app.rooms (id bigint PRIMARY KEY, name text)
+dba: ALTER TABLE third.chats ADD room bigint REFERENCES app.rooms
+owner: CREATE TRIGGER t AFTER UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.lower()$$),
+('the same, but nothing that could be lured: no harm', $$app: CREATE TABLE app.rooms (id bigint PRIMARY KEY, name text)
+dba: ALTER TABLE third.chats ADD room bigint REFERENCES app.rooms$$),
+('path for others, by a key that a trigger changes', $$app: CREATE TABLE app.rooms (id bigint PRIMARY KEY, name text)
+app: INSERT INTO app.rooms VALUES (1), (2)
+dba: ALTER TABLE third.chats ADD room bigint REFERENCES app.rooms
+owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.other_room()
+owner: CREATE TRIGGER u AFTER UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.lower()
+app: CREATE STATISTICS app.s ON (id + app.planted(1)), name FROM app.rooms$$),
+('path for others, by a key of a row that goes to another partition', $$app: CREATE TABLE app.rooms (id bigint PRIMARY KEY, name text)
+app: INSERT INTO app.rooms VALUES (1), (2)
+owner: CREATE TABLE third.parted (person bigint REFERENCES third.people, room bigint) PARTITION BY LIST (person)
+dba: ALTER TABLE third.parted ADD FOREIGN KEY (room) REFERENCES app.rooms
+owner: CREATE TABLE third.parted_1 PARTITION OF third.parted FOR VALUES IN (1)
+owner: CREATE TABLE third.parted_2 PARTITION OF third.parted DEFAULT
+owner: CREATE TRIGGER t AFTER INSERT ON third.parted FOR EACH ROW EXECUTE FUNCTION third.lower()
+dba: ALTER TABLE third.parted DISABLE TRIGGER ALL
+dba: INSERT INTO third.parted VALUES (1, 1)
+dba: ALTER TABLE third.parted ENABLE TRIGGER ALL
+app: CREATE STATISTICS app.s ON (id + app.planted(1)), name FROM app.rooms$$),
+('trigger where ON UPDATE CASCADE goes to, of what a trigger changes', $$owner: ALTER TABLE third.chats ADD slug text UNIQUE
+owner: UPDATE third.chats SET slug = id
+owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.other_slug()
+app: CREATE TABLE app.links (slug text)
+app: INSERT INTO app.links VALUES ('1')
+dba: ALTER TABLE app.links ADD FOREIGN KEY (slug) REFERENCES third.chats (slug) ON UPDATE CASCADE
+app: CREATE TRIGGER t AFTER UPDATE ON app.links EXECUTE FUNCTION app.hung()$$),
 ('trigger of a table of its own that no key writes to: no harm', $$app: CREATE TABLE app.inbox (chat bigint, person bigint)
 dba: ALTER TABLE app.inbox ADD FOREIGN KEY (chat, person) REFERENCES third.chats (id, person) ON UPDATE RESTRICT
 app: CREATE TRIGGER t BEFORE UPDATE ON app.inbox FOR EACH ROW EXECUTE FUNCTION app.hung()$$),
@@ -243,8 +301,9 @@ dba: SELECT idverify_fold(3::bigint, 4::bigint, 'third.people')
 dba: ALTER TABLE third.chats OWNER TO regress_third_app$$),
 ('the owner of the database', $$owner: REVOKE TRIGGER ON third.chats FROM regress_third_app
 dba: CALL third.give_database('regress_third_member')
-dba: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.members()
+dba: CREATE TRIGGER t AFTER UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.members()
 dba: ALTER TABLE third.chats OWNER TO pg_database_owner
+dba: ALTER TABLE third.words OWNER TO pg_database_owner
 dba: SELECT idverify_fold(3::bigint, 4::bigint, 'third.people')
 dba: CALL third.give_database('regress_third_dba')$$),
 ('the check of a domain', $$owner: CREATE DOMAIN third.checked AS text
@@ -435,6 +494,28 @@ DROP TRIGGER rise ON third.conversations;
 SELECT is_verified, fold_id IS NOT NULL AS folded
   FROM idverify_identify('third', jsonb_build_object('external_id', 'ann', 'user_hash', :'ann'), :'visitor'::uuid);  -- ok
 SELECT contact_id <> :visitor_contact AS moved FROM third.conversations;
+
+-- A trigger of the superuser's that is deferred to the commit: who commits has
+-- set the path, and must not be who lures it.
+DROP TABLE third.conversations;
+CREATE TABLE third.conversations (id bigint PRIMARY KEY,
+	app_id int, contact_id bigint, FOREIGN KEY (app_id, contact_id) REFERENCES idverify.contacts);
+CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON third.conversations DEFERRABLE INITIALLY DEFERRED
+	FOR EACH ROW EXECUTE FUNCTION third.lower();
+ALTER FUNCTION third.lower() OWNER TO regress_third_dba;
+SET ROLE regress_third_app;
+SELECT contact_id AS visitor_contact, visitor FROM idverify_identify('third', '{}') \gset
+RESET ROLE;
+INSERT INTO third.conversations SELECT 1, app_id, id FROM idverify.contacts WHERE id = :visitor_contact;
+SELECT setval('app.sprung', 1, false);
+SET ROLE regress_third_app;
+BEGIN;
+SELECT is_verified, fold_id IS NOT NULL AS folded
+  FROM idverify_identify('third', jsonb_build_object('external_id', 'ann', 'user_hash', :'ann'), :'visitor'::uuid);
+SET LOCAL search_path = app, pg_catalog;
+COMMIT;
+RESET ROLE;
+SELECT is_called AS sprung FROM app.sprung;
 
 -- Keys that lead from each of ten tables to each other: a table is looked at
 -- once, not on every way that leads to it.

@@ -16,9 +16,9 @@
 /* What is in the way of a statement on a table. */
 typedef struct IdvObjection
 {
-	char	   *reason;			/* of a message: "function f() belongs to ..." */
-	char	   *detail;			/* sentences */
-	char	   *hint;
+	const char *reason;			/* of a message: "function f() belongs to ..." */
+	const char *detail;			/* sentences */
+	const char *hint;
 } IdvObjection;
 
 /* What a table can run, as server/table_code.c finds it. */

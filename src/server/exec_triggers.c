@@ -38,6 +38,7 @@
 #include "utils/syscache.h"
 
 #include "server/key_actions.h"
+#include "server/code_author.h"
 
 /* Is a constraint this one, or that of a partition, which is part of it? */
 static bool
@@ -113,9 +114,10 @@ open_all_parts(PlannedStmt *planned)
 }
 
 /*
- * Let no trigger that a statement fires be deferred to the commit.
+ * Let triggers that a statement fires not be deferred to the commit.
  *
  * estate		of a statement that was started, and has not run yet
+ * keys			those of foreign keys, too
  *
  * A deferred trigger is an error in a security-restricted operation, and many
  * databases defer all their foreign keys.  Now they are checked when the
@@ -124,7 +126,7 @@ open_all_parts(PlannedStmt *planned)
  * contact to each other, the fold fails, and is one for the tables' owner.
  */
 static void
-defer_nothing(EState *estate)
+defer_nothing(EState *estate, bool keys)
 {
 	ListCell   *lc;
 
@@ -133,8 +135,28 @@ defer_nothing(EState *estate)
 		TriggerDesc *triggers = ((ResultRelInfo *) lfirst(lc))->ri_TrigDesc;
 
 		for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-			triggers->triggers[i].tgdeferrable = false;
+		{
+			if (keys || !triggers->triggers[i].tgisinternal)
+				triggers->triggers[i].tgdeferrable = false;
+		}
 	}
+}
+
+/*
+ * Would a trigger that is deferred run with the rights of whom the statement runs
+ * as, and with the settings of a caller who has fewer?
+ *
+ * It does since PostgreSQL 18, which remembers the role; before that it runs as
+ * who commits.
+ */
+static bool
+would_lure_deferred(void)
+{
+#if PG_VERSION_NUM >= 180000
+	return !idv_role_may_run_as(GetOuterUserId(), GetUserId());
+#else
+	return false;
+#endif
 }
 
 /*
@@ -160,6 +182,8 @@ idv_executor_start(PlannedStmt *planned, DestReceiver *receiver,
 	idv_check_key_actions(query->estate, query->operation, unreferenced,
 						  pointers);
 	if (InSecurityRestrictedOperation())
-		defer_nothing(query->estate);
+		defer_nothing(query->estate, true);
+	else if (would_lure_deferred())
+		defer_nothing(query->estate, false);
 	return query;
 }

@@ -13,8 +13,16 @@
  *
  * Both that owner and the role as which the statement runs have to trust the
  * code.  For AFTER triggers wait for the end of the statement, and then run as
- * that role.  And what runs at once could set the search_path of code that
- * follows as that role.
+ * that role, up to PostgreSQL 17.  A rule would write to yet other tables, so
+ * there must be none.
+ *
+ * And code can lure code that follows it in the same statement: it sets the
+ * search_path, or makes a temporary table, and the other finds there what it
+ * names without a schema.  What the owner of a table can run in a query on it is
+ * never known in advance: he can create a statistics object, whose expressions are
+ * computed when the query is planned, at any moment.  So where a statement runs
+ * any code that could be lured, no foreign key may run a query as a role that
+ * this code's role does not trust, whatever hangs on that table just now.
  *
  * Rows that a fold moves, or moves back, may be pointed to by the column that
  * changes.  What points to them is to follow, whatever ON UPDATE says: SET NULL
@@ -33,6 +41,7 @@
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
@@ -45,6 +54,8 @@
 #include "utils/syscache.h"
 
 #include "server/table_owner.h"
+#include "server/code_author.h"
+#include "server/table_owner.h"
 #include "server/trusted_code.h"
 
 /* A foreign key, as far as it matters here. */
@@ -55,6 +66,7 @@ typedef struct Key
 	char		on_update;
 	char		on_delete;
 	bool		may_follow;		/* could be ON UPDATE CASCADE */
+	bool		to_primary;		/* points to the primary key */
 } Key;
 
 static Bitmapset *
@@ -77,6 +89,19 @@ is_any_generated(Oid relation, const AttrNumber *columns, int n)
 	return false;
 }
 
+static bool
+is_primary(Oid index)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	bool		primary;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for index %u", index);
+	primary = ((Form_pg_index) GETSTRUCT(tuple))->indisprimary;
+	ReleaseSysCache(tuple);
+	return primary;
+}
+
 static Key
 read_key(Oid constraint)
 {
@@ -95,6 +120,7 @@ read_key(Oid constraint)
 							   NULL, NULL, NULL, NULL);
 	key.pointing = add_columns(NULL, pointing, n);
 	key.pointed_to = add_columns(NULL, pointed_to, n);
+	key.to_primary = is_primary(form->conindid);
 	key.on_update = form->confupdtype;
 	key.on_delete = form->confdeltype;
 	key.may_follow = !is_any_generated(form->conrelid, pointing, n);
@@ -120,6 +146,24 @@ typedef struct Change
 	Bitmapset  *updated;		/* columns; NULL: rows are deleted */
 } Change;
 
+/* A query that a foreign key can run in a statement, on one table. */
+typedef struct KeyQuery
+{
+	Oid			relation;
+	Oid			owner;			/* as whom it runs */
+	const char *runs;			/* a function of that table that could be
+								 * lured, or NULL */
+	Trigger    *trigger;		/* of a key that need not look; else NULL */
+} KeyQuery;
+
+/* What a statement does, as far as foreign keys are concerned. */
+typedef struct Watched
+{
+	List	   *queries;		/* of KeyQuery pointers */
+	List	   *changes;		/* of Change pointers: what keys write, that is
+								 * still to be looked at, or was */
+} Watched;
+
 static Oid
 owner_of(Oid relation)
 {
@@ -131,6 +175,46 @@ owner_of(Oid relation)
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
+}
+
+/* Object to what hangs on a table that a foreign key writes, as no role may have it. */
+static const IdvObjection *
+written_objection(Oid relation)
+{
+	static IdvObjection objection;
+	Relation	table = table_open(relation, NoLock);
+	RuleLock   *rules = table->rd_rules;
+	TriggerDesc *triggers = table->trigdesc;
+	Oid			owner = table->rd_rel->relowner;
+
+	objection.reason = NULL;
+	if (rules != NULL)
+	{
+		objection.reason = "it has rules";
+		objection.detail = "What a rule writes instead of, or beside, what a foreign key does runs code of yet other tables.";
+		objection.hint = "Use triggers instead of rules.";
+	}
+#if PG_VERSION_NUM >= 180000
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+
+		if (!trigger->tgdeferrable || trigger->tgisinternal ||
+			trigger->tgenabled == TRIGGER_DISABLED ||
+			idv_role_may_run_as(GetOuterUserId(), owner))
+			continue;
+		objection.reason = psprintf("its trigger \"%s\" is deferrable", trigger->tgname);
+		objection.detail = psprintf("When the transaction is committed it would run with the rights of role \"%s\", and with the settings of role \"%s\".",
+									GetUserNameFromId(owner, false),
+									GetUserNameFromId(GetOuterUserId(), false));
+		objection.hint = "Make the trigger again, without DEFERRABLE.";
+	}
+#else
+	(void) triggers;
+	(void) owner;
+#endif
+	table_close(table, NoLock);
+	return objection.reason == NULL ? NULL : &objection;
 }
 
 /*
@@ -148,6 +232,8 @@ objection_to(Oid relation, LOCKMODE lock)
 
 	if (objection == NULL && owner_of(relation) != GetUserId())
 		objection = idv_code_objection_of_key(relation, GetUserId(), with_parts, lock);
+	if (objection == NULL && lock >= RowExclusiveLock)
+		objection = written_objection(relation);
 	return objection;
 }
 
@@ -173,34 +259,48 @@ restrict_for(Oid relation)
 		SetUserIdAndSecContext(user, sec_context | SECURITY_RESTRICTED_OPERATION);
 }
 
+/* Note that a foreign key can run a query on a table, which nobody objects to. */
+static void
+note_query(Watched *watched, Oid relation, LOCKMODE lock, Trigger *trigger)
+{
+	bool		with_parts = get_rel_relkind(relation) == RELKIND_PARTITIONED_TABLE;
+	KeyQuery   *query = palloc(sizeof(KeyQuery));
+
+	restrict_for(relation);
+	query->relation = relation;
+	query->owner = owner_of(relation);
+	query->runs = idv_code_runs(relation, InvalidOid, with_parts, lock);
+	query->trigger = trigger;
+	watched->queries = lappend(watched->queries, query);
+}
+
 /*
  * Check what foreign keys of one table run to see that what its rows point to is
  * there: a query on that table, as its owner.
  *
- * updated		the columns that change, or NULL: rows are inserted
+ * updated		the columns that change, or NULL: any of them may
+ * inserts		rows may be inserted, too: each key has one trigger for that, and
+ *				one for updates
  */
 static void
-check_lookups(const TriggerDesc *triggers, const Bitmapset *updated)
+check_lookups(const TriggerDesc *triggers, const Bitmapset *updated, bool inserts,
+			  Watched *watched)
 {
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
 		Trigger    *trigger = &triggers->triggers[i];
+		const IdvObjection *objection;
 
 		if (!is_of_key(trigger) ||
 			RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_FK ||
-			(updated != NULL ? !TRIGGER_FOR_UPDATE(trigger->tgtype) :
-			 !TRIGGER_FOR_INSERT(trigger->tgtype)))
+			(!TRIGGER_FOR_UPDATE(trigger->tgtype) && !inserts) ||
+			(updated != NULL &&
+			 !bms_overlap(updated, read_key(trigger->tgconstraint).pointing)))
 			continue;
-		if (updated == NULL ||
-			bms_overlap(updated, read_key(trigger->tgconstraint).pointing))
-		{
-			const IdvObjection *objection = objection_to(trigger->tgconstrrelid,
-														 RowShareLock);
-
-			if (objection != NULL)
-				idv_report_objection(trigger->tgconstrrelid, objection);
-			restrict_for(trigger->tgconstrrelid);
-		}
+		objection = objection_to(trigger->tgconstrrelid, RowShareLock);
+		if (objection != NULL)
+			idv_report_objection(trigger->tgconstrrelid, objection);
+		note_query(watched, trigger->tgconstrrelid, RowShareLock, NULL);
 	}
 }
 
@@ -223,40 +323,42 @@ columns_of_part(const Bitmapset *columns, Oid whole, Oid part)
 }
 
 /* Add a change to those that are looked at, unless one of them covers it. */
-static List *
-add_change_of(List *changes, Oid relation, Bitmapset *updated)
+static void
+add_change_of(Watched *watched, Oid relation, Bitmapset *updated)
 {
 	Change	   *change;
 	ListCell   *lc;
 
-	foreach(lc, changes)
+	foreach(lc, watched->changes)
 	{
 		change = lfirst(lc);
 		if (change->relation == relation &&
 			(updated == NULL) == (change->updated == NULL) &&
 			bms_is_subset(updated, change->updated))
-			return changes;
+			return;
 	}
 	change = palloc(sizeof(Change));
 	change->relation = relation;
 	change->updated = updated;
-	return lappend(changes, change);
+	watched->changes = lappend(watched->changes, change);
 }
 
 /* The same, of a table and of its parts. */
-static List *
-add_change(List *changes, Oid relation, Bitmapset *updated)
+static void
+add_change(Watched *watched, Oid relation, Bitmapset *updated)
 {
 	List	   *parts;
 	ListCell   *lc;
 
 	if (updated == NULL || get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE)
-		return add_change_of(changes, relation, updated);
+	{
+		add_change_of(watched, relation, updated);
+		return;
+	}
 	parts = find_all_inheritors(relation, RowExclusiveLock, NULL);
 	foreach(lc, parts)
-		changes = add_change_of(changes, lfirst_oid(lc),
-								columns_of_part(updated, relation, lfirst_oid(lc)));
-	return changes;
+		add_change_of(watched, lfirst_oid(lc),
+					  columns_of_part(updated, relation, lfirst_oid(lc)));
 }
 
 /* Let a key do at once what another action does. */
@@ -289,14 +391,10 @@ acts_as_any(const TriggerDesc *triggers)
  * updated		the columns that change, or NULL: rows are deleted
  * unreferenced	nothing points to the rows
  * pointers		of an update: what becomes of those that point to the rows
- * changes		of Change pointers: what the keys write, that is still to be
- *				looked at, or was
- *
- * Returns changes, with those that are new.
  */
-static List *
+static void
 check_actions(TriggerDesc *triggers, const Bitmapset *updated,
-			  bool unreferenced, IdvPointers pointers, List *changes)
+			  bool unreferenced, IdvPointers pointers, Watched *watched)
 {
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
@@ -305,6 +403,7 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 		const IdvObjection *objection;
 		char		action;
 		bool		writes;
+		bool		declared = false;	/* acts as declared in any case */
 		Key			key = {0};
 
 		CHECK_FOR_INTERRUPTS();
@@ -316,13 +415,19 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 		if (updated != NULL || !unreferenced)
 		{
 			key = read_key(trigger->tgconstraint);
-			if (updated != NULL && !bms_overlap(updated, key.pointed_to))
+
+			/*
+			 * A BEFORE trigger may change what the statement leaves; but a
+			 * row's primary key is left alone by any.
+			 */
+			declared = updated != NULL && !bms_overlap(updated, key.pointed_to);
+			if (declared && (!triggers->trig_update_before_row || key.to_primary))
 				continue;
 		}
 
 		/* What is only read fires no trigger. */
 		action = updated != NULL ? key.on_update : key.on_delete;
-		if (pointers == IDV_POINTERS_STAY)
+		if (pointers == IDV_POINTERS_STAY && !declared)
 		{
 			action = FKCONSTR_ACTION_NOACTION;
 			act_as(trigger, F_RI_FKEY_NOACTION_UPD);
@@ -335,7 +440,7 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 		 * Where nobody's code may run, a key that only looks goes on to: it
 		 * fails if a row is there.
 		 */
-		if (pointers == IDV_POINTERS_FOLLOW && key.may_follow &&
+		if (pointers == IDV_POINTERS_FOLLOW && !declared && key.may_follow &&
 			(writes || objection_to(other, RowExclusiveLock) == NULL))
 		{
 			action = FKCONSTR_ACTION_CASCADE;
@@ -350,15 +455,15 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 			trigger->tgenabled = TRIGGER_DISABLED;
 			continue;
 		}
-		restrict_for(other);
+		note_query(watched, other, writes ? RowExclusiveLock : RowShareLock,
+				   unreferenced ? trigger : NULL);
 
 		/* What the key writes there can be pointed to as well. */
 		if (writes && !unreferenced)
-			changes = add_change(changes, other,
-								 updated == NULL && action == FKCONSTR_ACTION_CASCADE ?
-								 NULL : key.pointing);
+			add_change(watched, other,
+					   updated == NULL && action == FKCONSTR_ACTION_CASCADE ?
+					   NULL : key.pointing);
 	}
-	return changes;
 }
 
 /* Where the server will look for a table's triggers when it fires them. */
@@ -378,14 +483,16 @@ trigger_result_rel(EState *estate, Oid relation)
  */
 static void
 check_all_actions(EState *estate, TriggerDesc *triggers, const Bitmapset *updated,
-				  bool unreferenced, IdvPointers pointers)
+				  bool unreferenced, IdvPointers pointers, Watched *watched)
 {
-	List	   *changes = check_actions(triggers, updated, unreferenced, pointers, NIL);
+	int			i = list_length(watched->changes);
+
+	check_actions(triggers, updated, unreferenced, pointers, watched);
 
 	/* It grows meanwhile. */
-	for (int i = 0; i < list_length(changes); i++)
+	for (; i < list_length(watched->changes); i++)
 	{
-		Change	   *change = list_nth(changes, i);
+		Change	   *change = list_nth(watched->changes, i);
 		IdvPointers then = change->updated != NULL ? pointers : IDV_POINTERS_AS_DECLARED;
 		Relation	relation;
 
@@ -403,8 +510,115 @@ check_all_actions(EState *estate, TriggerDesc *triggers, const Bitmapset *update
 		}
 
 		if (change->updated != NULL)
-			check_lookups(triggers, change->updated);
-		changes = check_actions(triggers, change->updated, false, then, changes);
+			check_lookups(triggers, change->updated, false, watched);
+		check_actions(triggers, change->updated, false, then, watched);
+	}
+}
+
+/* The triggers of a table that a statement writes, as the server has them. */
+static const TriggerDesc *
+triggers_of(Oid relation)
+{
+	Relation	table = table_open(relation, NoLock);
+	const TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
+
+	table_close(table, NoLock);
+	return triggers;
+}
+
+/*
+ * Object to a query that a foreign key runs as a role that could lure code of
+ * another; or do without the query, where that can be.
+ *
+ * lured		the query of whose table that code is; NULL: it is the statement's
+ */
+static void
+avoid_lure(KeyQuery *query, KeyQuery *lured, const char *runs, Oid role)
+{
+	KeyQuery   *spared = query->trigger != NULL ? query :
+		lured != NULL && lured->trigger != NULL ? lured : NULL;
+	IdvObjection objection;
+
+	if (spared != NULL)
+	{
+		spared->trigger->tgenabled = TRIGGER_DISABLED;
+		return;
+	}
+	objection.reason = psprintf("a foreign key would look into it as role \"%s\"",
+								GetUserNameFromId(query->owner, false));
+	objection.detail = psprintf("%s runs with the rights of role \"%s\" in the same statement, and what it names without a schema could become that role's.",
+								runs, GetUserNameFromId(role, false));
+	objection.detail = psprintf("%c%s", pg_toupper((unsigned char) objection.detail[0]),
+								objection.detail + 1);
+	objection.hint = "Let one role own the tables that foreign keys join, or drop the trigger or expression that calls the function.";
+	idv_report_objection(query->relation, &objection);
+}
+
+/*
+ * See that no code of a statement can be lured by what a foreign key runs as a
+ * role that it does not trust.
+ *
+ * A key is also asked where a column of it does not change: where the row was
+ * inserted by the same transaction, where it goes to another partition, and where
+ * a BEFORE trigger changes the column.
+ */
+static void
+check_lures(EState *estate, CmdType operation, Watched *watched)
+{
+	const char *runs = NULL;
+	bool		any;
+	ListCell   *lc;
+
+	foreach(lc, estate->es_opened_result_relations)
+	{
+		ResultRelInfo *result = lfirst(lc);
+		RangeTblEntry *entry;
+
+		/* A part is looked at with the whole. */
+		if (runs != NULL || result->ri_RootResultRelInfo != NULL)
+			continue;
+		entry = exec_rt_fetch(result->ri_RangeTableIndex, estate);
+		runs = idv_code_runs(entry->relid, GetUserId(), entry->inh, entry->rellockmode);
+	}
+	any = runs != NULL;
+	foreach(lc, watched->queries)
+		any = any || ((KeyQuery *) lfirst(lc))->runs != NULL;
+	if (!any)
+		return;
+
+	foreach(lc, estate->es_opened_result_relations)
+	{
+		ResultRelInfo *result = lfirst(lc);
+
+		if (operation == CMD_UPDATE)
+			check_lookups(result->ri_TrigDesc, NULL,
+						  result->ri_RelationDesc->rd_rel->relispartition, watched);
+	}
+	foreach(lc, watched->changes)
+	{
+		Change	   *change = lfirst(lc);
+
+		if (change->updated != NULL)
+			check_lookups(triggers_of(change->relation), NULL,
+						  get_rel_relispartition(change->relation), watched);
+	}
+	foreach(lc, watched->queries)
+	{
+		KeyQuery   *query = lfirst(lc);
+		ListCell   *lc2;
+
+		/* Who owns the table that is written could write it elsewhere, too. */
+		if (query->owner == GetUserId())
+			continue;
+		if (runs != NULL && !idv_role_may_run_as(query->owner, GetUserId()))
+			avoid_lure(query, NULL, runs, GetUserId());
+		foreach(lc2, watched->queries)
+		{
+			KeyQuery   *other = lfirst(lc2);
+
+			if (other->runs != NULL && !idv_role_may_run_as(query->owner, other->owner))
+				avoid_lure(query, other, other->runs, other->owner);
+		}
 	}
 }
 
@@ -424,6 +638,7 @@ void
 idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 					  IdvPointers pointers)
 {
+	Watched		watched = {NIL, NIL};
 	ListCell   *lc;
 
 	if (operation == CMD_SELECT)
@@ -436,15 +651,16 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 		if (result->ri_TrigDesc == NULL)
 			continue;
 		if (operation == CMD_INSERT)
-			check_lookups(result->ri_TrigDesc, NULL);
+			check_lookups(result->ri_TrigDesc, NULL, true, &watched);
 		else if (operation == CMD_DELETE)
 			check_all_actions(estate, result->ri_TrigDesc, NULL, unreferenced,
-							  IDV_POINTERS_AS_DECLARED);
+							  IDV_POINTERS_AS_DECLARED, &watched);
 		else
 		{
 			updated = ExecGetAllUpdatedCols(result, estate);
-			check_lookups(result->ri_TrigDesc, updated);
-			check_all_actions(estate, result->ri_TrigDesc, updated, false, pointers);
+			check_lookups(result->ri_TrigDesc, updated, false, &watched);
+			check_all_actions(estate, result->ri_TrigDesc, updated, false, pointers,
+							  &watched);
 
 			/* For a part of a table, another copy may be the one to fire. */
 			if (pointers != IDV_POINTERS_AS_DECLARED &&
@@ -453,8 +669,10 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 				ResultRelInfo *fires = trigger_result_rel(estate, RelationGetRelid(result->ri_RelationDesc));
 
 				if (fires != result)
-					check_all_actions(estate, fires->ri_TrigDesc, updated, false, pointers);
+					check_all_actions(estate, fires->ri_TrigDesc, updated, false, pointers,
+									  &watched);
 			}
 		}
 	}
+	check_lures(estate, operation, &watched);
 }

@@ -159,6 +159,18 @@ idv_code_objection_of_key(Oid relation, Oid role, bool with_parts, LOCKMODE lock
 }
 
 /*
+ * idv_code_runs
+ *		A function, as text for a message, that a table to which nobody objects
+ *		can run, and that could be lured: it is neither built in nor of this
+ *		extension.  NULL if there is none.
+ */
+const char *
+idv_code_runs(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
+{
+	return idv_table_code(relation, role, false, with_parts, lock)->runs;
+}
+
+/*
  * idv_report_objection
  *		Raise the error that a table's code may not run.  42501.
  */

@@ -42,6 +42,8 @@ extern const IdvObjection *idv_code_objection(Oid relation, Oid role,
 extern const IdvObjection *idv_code_objection_of_key(Oid relation, Oid role,
 													 bool with_parts,
 													 LOCKMODE lock);
+extern const char *idv_code_runs(Oid relation, Oid role, bool with_parts,
+								 LOCKMODE lock);
 extern void idv_check_code(Oid relation, Oid role, bool with_parts,
 						   LOCKMODE lock);
 extern void idv_check_plan(SPIPlanPtr plan);
