@@ -519,6 +519,14 @@ collision_of_pairs(Comparison *comparison)
 	StringInfoData columns;
 	StringInfoData sql;
 
+	/* fold/kept_rows.c looks at what is here. */
+	if (reference->table->distribution.rows != IDV_ROWS_HERE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("rows of distributed table \"%s\" cannot be distinct by columns",
+						reference->table->label),
+				 errhint("Give it a unique index over these columns and the one that it is distributed by, and list the reference without distinct_by.")));
+
 	memcpy(types, moving->types, sizeof(Oid) * moving->nargs);
 	types[moving->nargs] = OIDARRAYOID;
 	types[moving->nargs + 1] = TIDARRAYOID;

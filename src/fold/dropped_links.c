@@ -42,7 +42,7 @@ drop_link(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
 			return false;
 	}
 	idv_journal_dropped(&fold->journal, table, row, NULL, depth);
-	idv_remove_row(table, place);
+	idv_remove_row(table, place, row);
 	return true;
 }
 

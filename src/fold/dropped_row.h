@@ -13,7 +13,7 @@
 #include "references/references.h"
 
 extern IdvTable *idv_dropped_row_table(const IdvTable *table);
-extern bool idv_is_still_at(IdvTable *table, Datum place, Datum relation);
-extern void idv_remove_row(IdvTable *table, const Datum *place);
+extern bool idv_is_still_at(IdvTable *table, const Datum *place, IdvRow row);
+extern void idv_remove_row(IdvTable *table, const Datum *place, IdvRow row);
 
 #endif							/* IDV_DROPPED_ROW_H */

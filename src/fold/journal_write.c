@@ -319,6 +319,7 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 	char	   *new_values[INDEX_MAX_KEYS];
 	char	  **key_names = palloc(sizeof(char *) * Max(move->nkeys, 1));
 	int			width = move->whole_row ? 1 : move->nkeys;
+	bool		as_columns = move->whole_row && table->distribution.rows != IDV_ROWS_HERE;
 	FmgrInfo   *outputs = palloc(sizeof(FmgrInfo) * Max(width, 1));
 	int			level;
 	int			ncolumns;
@@ -367,7 +368,9 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 
 		while (n < KEYS_PER_STEP && (more = idv_result_next(result)))
 		{
-			for (int i = 0; i < width; i++)
+			if (as_columns)
+				keys[n] = OutputFunctionCall(&outputs[0], idv_result_record(result, 0));
+			for (int i = 0; i < width && !as_columns; i++)
 				keys[n * width + i] = result->nulls[i] ? NULL :
 					OutputFunctionCall(&outputs[i], result->values[i]);
 			n++;

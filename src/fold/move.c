@@ -44,15 +44,13 @@ drop(IdvFold *fold, IdvTable *table, const IdvCollision *collision,
 		datumCopy(result->values[0], false, sizeof(ItemPointerData)),
 		result->values[1]
 	};
-	IdvRow		dropped;
-	IdvRow		stays;
+	IdvRow		dropped = idv_table_row(table, result->values[IDV_COLLISION_ROWS]);
+	IdvRow		stays = idv_table_row(table, result->values[IDV_COLLISION_ROWS + 1]);
 
 	if (idv_table_references(table) != NIL &&
-		(!idv_is_still_at(table, place[0], place[1]) ||
-		 !idv_is_still_at(table, result->values[2], result->values[3])))
+		(!idv_is_still_at(table, place, dropped) ||
+		 !idv_is_still_at(table, &result->values[2], stays)))
 		return false;
-	dropped = idv_table_row(table, result->values[IDV_COLLISION_ROWS]);
-	stays = idv_table_row(table, result->values[IDV_COLLISION_ROWS + 1]);
 
 	/*
 	 * What points to the one that is dropped would come to point to a
@@ -71,11 +69,11 @@ drop(IdvFold *fold, IdvTable *table, const IdvCollision *collision,
 
 	/* The journal is to hold the row as it is when it is deleted. */
 	if (idv_table_references(table) != NIL &&
-		!idv_is_still_at(table, place[0], place[1]))
+		!idv_is_still_at(table, place, dropped))
 		return false;
 	idv_journal_dropped(&fold->journal, table, dropped, &stays, depth);
 
-	idv_remove_row(table, place);
+	idv_remove_row(table, place, dropped);
 	return true;
 }
 

@@ -67,19 +67,25 @@ choose_key(IdvMove *move, const IdvMoveSql *moving, List *indexes)
 	}
 }
 
+/*
+ * What tells the moved rows apart.  Other nodes return no records: from there the
+ * columns come one by one.
+ */
 static void
 append_returning(StringInfo sql, const IdvMove *move, const IdvTable *table)
 {
-	if (move->nkeys == 0 && !move->whole_row)
+	bool		as_record = move->whole_row && table->distribution.rows == IDV_ROWS_HERE;
+
+	if (move->nkeys == 0 && !as_record)
 	{
 		appendStringInfoString(sql, " RETURNING NULL");
 		return;
 	}
-	appendStringInfoString(sql, move->whole_row ? " RETURNING ROW(" : " RETURNING ");
+	appendStringInfoString(sql, as_record ? " RETURNING ROW(" : " RETURNING ");
 	for (int i = 0; i < move->nkeys; i++)
 		appendStringInfo(sql, "%sx.%s", i == 0 ? "" : ", ",
 						 idv_column_name(table, move->keys[i]));
-	if (move->whole_row)
+	if (as_record)
 		appendStringInfoChar(sql, ')');
 }
 
@@ -223,6 +229,8 @@ idv_move_statements(IdvTable *table, IdvReference *reference, uint32 changed)
 	indexes = RelationGetIndexList(relation);
 	choose_key(move, &moving, indexes);
 	write_updates(move, &moving);
+	if (move->whole_row)
+		idv_table_check_places(reference->table);
 	if (!move->generated)
 		move->collisions = idv_collisions(&moving, relation,
 										  &move->only_by_others);

@@ -46,7 +46,8 @@ typedef struct IdvMove
 	/*
 	 * What tells the moved rows apart afterwards: columns of a unique key,
 	 * less those that are moved.  Or all columns that are not, if there is no
-	 * key; then the one value returned is a record of them.
+	 * key; then the one value returned is a record of them, or, of a
+	 * distributed table, all of them are returned.
 	 */
 	bool		whole_row;
 	int			nkeys;

@@ -26,6 +26,9 @@ is_of_table(const ErrorData *error, const IdvTable *table, bool may_look)
 	Oid			schema;
 	Oid			relation;
 
+	/* From another node come neither, and the statement was on this table. */
+	if (error->schema_name == NULL || error->table_name == NULL)
+		return table->distribution.rows != IDV_ROWS_HERE;
 	if (strcmp(quote_qualified_identifier(error->schema_name, error->table_name),
 			   table->name) == 0)
 		return true;
@@ -60,11 +63,10 @@ is_of_two_rows(const ErrorData *error)
 bool
 idv_is_refusal(const ErrorData *error, const IdvTable *table, bool may_look)
 {
-	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
-		error->schema_name == NULL)
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
 		return false;
-	return error->datatype_name != NULL ||
-		(error->table_name != NULL && is_of_table(error, table, may_look));
+	return (error->schema_name != NULL && error->datatype_name != NULL) ||
+		is_of_table(error, table, may_look);
 }
 
 /* What does not allow something, for a message: ", because of constraint ...". */
@@ -74,6 +76,9 @@ cause_of(const ErrorData *error)
 	const char *of = error->table_name ? error->table_name :
 	error->datatype_name ? error->datatype_name : "";
 
+	/* Other nodes do not tell which. */
+	if (error->schema_name == NULL)
+		return is_of_two_rows(error) ? "a unique constraint" : "a constraint";
 	if (error->constraint_name != NULL)
 		return psprintf("constraint \"%s\" of \"%s.%s\"",
 						error->constraint_name, error->schema_name, of);
@@ -142,15 +147,19 @@ void
 idv_rethrow_key_refusal(const IdvTable *table)
 {
 	ErrorData  *error = CopyErrorData();
+	bool		named = error->constraint_name != NULL &&
+	error->schema_name != NULL && error->table_name != NULL;
 
 	if (error->sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION ||
-		error->constraint_name == NULL || error->schema_name == NULL ||
-		error->table_name == NULL ||
-		is_of_table(error, table, false))
+		(named ? is_of_table(error, table, false) :
+		 table->distribution.rows == IDV_ROWS_HERE))
 		PG_RE_THROW();
 	FlushErrorState();
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 !named ?
+			 errmsg("rows of \"%s\" cannot be moved, because of a foreign key",
+					table->label) :
 			 errmsg("rows of \"%s\" cannot be moved, because of foreign key \"%s\" of \"%s.%s\"",
 					table->label, error->constraint_name,
 					error->schema_name, error->table_name),

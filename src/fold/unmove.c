@@ -69,6 +69,39 @@ equal_operator(const IdvJournaledFold *fold, const IdvStep *step, AttrNumber col
 	return equal;
 }
 
+/*
+ * And they are in the shard of the fold's app, if the table is distributed as the
+ * contacts are: then all that points to a contact is.
+ */
+static void
+append_shard(StringInfo sql, const IdvJournaledFold *fold, const IdvStep *step,
+			 const char *alias)
+{
+	const IdvDistribution *contacts = &fold->contacts->table->distribution;
+	const IdvDistribution *rows = &step->table->distribution;
+	Oid			type;
+
+	if (!fold->contacts->own || contacts->rows != IDV_ROWS_BY_COLUMN ||
+		rows->rows != IDV_ROWS_BY_COLUMN || rows->colocation != contacts->colocation)
+		return;
+	type = TupleDescAttr(step->table->desc, rows->column - 1)->atttypid;
+	appendStringInfo(sql, " AND %s",
+					 idv_comparison(psprintf("%s.%s", alias,
+											 idv_column_name(step->table, rows->column)),
+									equal_operator(fold, step, rows->column),
+									psprintf("CAST(%d AS %s)", fold->app_id,
+											 format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY))));
+}
+
+/* The parameters that places take: arrays of tableoid, ctid and perhaps one more. */
+static int
+place_parameters(const IdvStep *step)
+{
+	if (!step->whole_row)
+		return 0;
+	return step->table->distribution.column == 0 ? 2 : 3;
+}
+
 /* The rows of alias that still point where a step has pointed them. */
 static void
 append_still_pointing(StringInfo sql, const IdvJournaledFold *fold, const IdvStep *step,
@@ -108,6 +141,7 @@ append_still_pointing(StringInfo sql, const IdvJournaledFold *fold, const IdvSte
 												  -1, FORMAT_TYPE_FORCE_QUALIFY));
 		i++;
 	}
+	append_shard(sql, fold, step, alias);
 	if (step->condition != NULL)
 	{
 		Relation	relation = relation_open(step->table->relation, NoLock);
@@ -152,6 +186,24 @@ append_by_key(StringInfo from, StringInfo where, const IdvJournaledFold *fold,
 }
 
 /*
+ * The same of a distributed table: the places of all rows that still point there,
+ * with what they are told apart by.  Their text is made here, since other nodes
+ * have settings of their own.
+ */
+static void
+append_shard_places(StringInfo sql, const IdvJournaledFold *fold, const IdvStep *step,
+					const char *columns)
+{
+	AttrNumber	column = step->table->distribution.column;
+
+	appendStringInfo(sql, "SELECT y.tableoid, y.ctid%s%s%s%s FROM %s y WHERE ",
+					 column == 0 ? "" : ", y.",
+					 column == 0 ? "" : idv_column_name(step->table, column),
+					 columns[0] == '\0' ? "" : ", ", columns, step->table->from);
+	append_still_pointing(sql, fold, step, "y");
+}
+
+/*
  * A query for the places of the rows that a step moved, where there is no key:
  * as many of each kind as were moved, whichever they are.
  */
@@ -167,6 +219,11 @@ append_places(StringInfo sql, const IdvJournaledFold *fold, const IdvStep *step)
 						 idv_column_name(step->table,
 										 idv_journal_column(fold, step->table,
 															lfirst(lc))));
+	if (step->table->distribution.rows != IDV_ROWS_HERE)
+	{
+		append_shard_places(sql, fold, step, record.data);
+		return;
+	}
 	appendStringInfo(sql,
 					 "SELECT r.t, r.c FROM"
 					 " (SELECT y.tableoid AS t, y.ctid AS c, CAST(ROW(%s) AS text) AS w,"
@@ -203,9 +260,25 @@ prepare(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step,
 	initStringInfo(&places);
 	if (step->whole_row)
 	{
+		AttrNumber	column = step->table->distribution.column;
+
+		idv_table_check_places(step->table);
 		append_places(&places, fold, step);
-		appendStringInfo(&from, "unnest($%d, $%d) AS p(t, c)", nargs + 1, nargs + 2);
+		appendStringInfo(&from, "unnest($%d, $%d", nargs + 1, nargs + 2);
+		if (column != 0)
+			appendStringInfo(&from, ", $%d", nargs + 3);
+		appendStringInfo(&from, ") AS p(t, c%s)", column == 0 ? "" : ", d");
 		appendStringInfoString(&where, "x.tableoid = p.t AND x.ctid = p.c");
+
+		/*
+		 * Without this, strangers' rows on other nodes may be at these
+		 * places.
+		 */
+		if (column != 0)
+			appendStringInfo(&where, " AND %s",
+							 idv_comparison(psprintf("x.%s", idv_column_name(step->table, column)),
+											equal_operator(fold, step, column), "p.d"));
+		append_shard(&where, fold, step, "x");
 	}
 	else
 		append_by_key(&from, &where, fold, step);
@@ -237,7 +310,7 @@ prepare(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step,
 	unmove->update_sql = MemoryContextStrdup(unmove->context, sql.data);
 	unmove->places_sql = MemoryContextStrdup(unmove->context, places.data);
 	idv_statement_prepare(&unmove->update, step->table->owner, sql.data,
-						  step->whole_row ? nargs + 2 : nargs, types);
+						  nargs + place_parameters(step), types);
 	unmove->update.pointers = IDV_POINTERS_FOLLOW;
 	if (step->whole_row)
 		idv_statement_prepare(&unmove->places, step->table->owner, places.data,
@@ -248,7 +321,60 @@ prepare(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step,
 									   step->table->from,
 									   from.len == 0 ? "" : ", ",
 									   from.data, where.data),
-							  step->whole_row ? nargs + 2 : nargs, types);
+							  nargs + place_parameters(step), types);
+}
+
+/* Rows that are one by their text, and how many of them are yet to be found. */
+typedef struct Kind
+{
+	char	   *text;
+	int			wanted;
+} Kind;
+
+static int
+compare_kinds(const void *a, const void *b)
+{
+	return strcmp(((const Kind *) a)->text, ((const Kind *) b)->text);
+}
+
+/* Sort the texts of a step's rows into kinds.  Returns how many there are. */
+static int
+make_kinds(Kind **kinds, Datum texts)
+{
+	Datum	   *elements;
+	int			count;
+	int			n = 0;
+
+	deconstruct_array(DatumGetArrayTypeP(texts), TEXTOID, -1, false, TYPALIGN_INT,
+					  &elements, NULL, &count);
+	*kinds = palloc(sizeof(Kind) * Max(count, 1));
+	for (int i = 0; i < count; i++)
+	{
+		(*kinds)[i].text = TextDatumGetCString(elements[i]);
+		(*kinds)[i].wanted = 1;
+	}
+	qsort(*kinds, count, sizeof(Kind), compare_kinds);
+	for (int i = 0; i < count; i++)
+	{
+		if (n > 0 && compare_kinds(&(*kinds)[n - 1], &(*kinds)[i]) == 0)
+			(*kinds)[n - 1].wanted++;
+		else
+			(*kinds)[n++] = (*kinds)[i];
+	}
+	return n;
+}
+
+/* Is the row that was read one of the kinds that are yet to be found?  Then it is. */
+static bool
+take(Kind *kinds, int n, Datum record)
+{
+	Kind		sought = {.text = idv_value_text(RECORDOID, record)};
+	Kind	   *found = bsearch(&sought, kinds, n, sizeof(Kind), compare_kinds);
+
+	if (found == NULL || found->wanted == 0)
+		return false;
+	found->wanted--;
+	return true;
 }
 
 /*
@@ -258,31 +384,49 @@ prepare(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step,
  * must not see: hence this is not part of the UPDATE.  A row that another
  * session changes in between is another one then, and stays.
  *
- * tables, places	output: arrays of tableoid and ctid
+ * values	of the query: the last is the text of each row; then, output, arrays of
+ *			the places: tableoid, ctid, and what the table is distributed by
  */
 static void
-find_places(IdvUnmove *unmove, const Datum *values, const bool *nulls,
-			Datum *tables, Datum *places)
+find_places(IdvUnmove *unmove, const IdvStep *step, int nargs, Datum *values,
+			const bool *nulls, const Oid *types)
 {
 	int			level = idv_canonical_text_begin();
+	bool		in_shards = step->table->distribution.rows != IDV_ROWS_HERE;
+	int			width = place_parameters(step);
 	IdvResult  *result = idv_statement_query(&unmove->places, values, nulls);
-	Datum	   *of_table = palloc(sizeof(Datum) * Max(result->processed, 1));
-	Datum	   *of_place = palloc(sizeof(Datum) * Max(result->processed, 1));
+	Datum	   *places[3];
+	Kind	   *kinds = NULL;
+	int			nkinds = in_shards ? make_kinds(&kinds, values[nargs - 1]) : 0;
 	int			n = 0;
 
-	idv_canonical_text_end(level);
+	for (int i = 0; i < width; i++)
+		places[i] = palloc(sizeof(Datum) * Max(result->processed, 1));
 	while (idv_result_next(result))
 	{
-		of_table[n] = result->values[0];
-		of_place[n] = datumCopy(result->values[1], false, sizeof(ItemPointerData));
+		if (in_shards && !take(kinds, nkinds, idv_result_record(result, width)))
+			continue;
+		for (int i = 0; i < width; i++)
+		{
+			Form_pg_attribute att = TupleDescAttr(result->slot->tts_tupleDescriptor, i);
+
+			places[i][n] = datumCopy(result->values[i], att->attbyval, att->attlen);
+		}
 		n++;
 	}
 	idv_result_end(result);
-	*tables = PointerGetDatum(construct_array(of_table, n, OIDOID, sizeof(Oid),
-											  true, TYPALIGN_INT));
-	*places = PointerGetDatum(construct_array(of_place, n, TIDOID,
-											  sizeof(ItemPointerData),
-											  false, TYPALIGN_SHORT));
+	idv_canonical_text_end(level);
+	for (int i = 0; i < width; i++)
+	{
+		Oid			element = get_element_type(types[nargs + i]);
+		int16		length;
+		bool		by_value;
+		char		align;
+
+		get_typlenbyvalalign(element, &length, &by_value, &align);
+		values[nargs + i] = PointerGetDatum(construct_array(places[i], n, element,
+															length, by_value, align));
+	}
 }
 
 /*
@@ -357,9 +501,9 @@ idv_unmove(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step)
 	int			ncolumns = list_length(step->columns);
 	int			nkeys = step->whole_row ? 1 : list_length(step->key_columns);
 	int			nargs = 2 * ncolumns + nkeys;
-	Oid		   *types = palloc(sizeof(Oid) * (nargs + 2));
-	Datum	   *values = palloc(sizeof(Datum) * (nargs + 2));
-	bool	   *nulls = palloc0(sizeof(bool) * (nargs + 2));
+	Oid		   *types = palloc(sizeof(Oid) * (nargs + 3));
+	Datum	   *values = palloc(sizeof(Datum) * (nargs + 3));
+	bool	   *nulls = palloc0(sizeof(bool) * (nargs + 3));
 	Datum	   *elements;
 	bool	   *element_nulls;
 	bool		stays;
@@ -394,10 +538,14 @@ idv_unmove(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step)
 			key_array(fold, step, k, elements, n, nkeys, &types[2 * ncolumns + k]);
 	types[nargs] = OIDARRAYOID;
 	types[nargs + 1] = TIDARRAYOID;
+	if (place_parameters(step) > 2)
+		types[nargs + 2] =
+			get_array_type(getBaseType(get_atttype(step->table->relation,
+												   step->table->distribution.column)));
 
 	prepare(unmove, fold, step, nargs, types);
 	if (step->whole_row)
-		find_places(unmove, values, nulls, &values[nargs], &values[nargs + 1]);
+		find_places(unmove, step, nargs, values, nulls, types);
 	moved = write_back(&stays, unmove, step, values, nulls);
 	if (stays ||
 		(unmove->left.plan != NULL &&

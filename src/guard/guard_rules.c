@@ -56,13 +56,16 @@ app_key_of(const IdvColumns *columns, const IdvGuardedRow *row)
 	{.on_unverified = IDV_POLICY_DROP,.on_wrong_hash = IDV_POLICY_DROP, \
 		.signed_field = IDV_SIGNED_EITHER}
 
-/* The settings of an app. */
+/* The settings of an app; 0A000 on a node that has none at all. */
 static IdvAppRow
 settings_of(const IdvApp *app)
 {
 	IdvAppRow	none = DEFAULT_SETTINGS;
 
-	return idv_app_is_known(app) ? *idv_app_row(app) : none;
+	if (idv_app_is_known(app))
+		return *idv_app_row(app);
+	idv_apps_check_node();
+	return none;
 }
 
 /* Judge what a row claims. */

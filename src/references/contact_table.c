@@ -206,6 +206,30 @@ check_kind(Oid relid)
 				 errhint("Name an ordinary or partitioned table of contacts.")));
 }
 
+/*
+ * Refuse distributed contacts that cannot be locked: ours have the app_id in every
+ * statement, and that tells the shard.  Somebody's own are asked for by the id
+ * alone, and no lock is taken in all shards.  0A000.
+ */
+static void
+check_distribution(const IdvTable *table)
+{
+	bool		own = table->relation == idv_own_contacts();
+
+	if (table->distribution.rows == IDV_ROWS_HERE ||
+		(own && table->distribution.rows == IDV_ROWS_BY_COLUMN &&
+		 table->distribution.column == get_attnum(table->relation, "app_id")))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 own ?
+			 errmsg("table idverify.contacts is distributed, but not by \"app_id\" with one copy of each row") :
+			 errmsg("contacts of distributed table \"%s\" cannot be folded", table->label),
+			 own ?
+			 errhint("Distribute it by \"app_id\" with a replication factor of 1.") :
+			 errhint("Keep the table on one node, or keep the contacts in idverify.contacts, which can be distributed.")));
+}
+
 /* Prepare the statements by which contacts are found. */
 static void
 prepare_lookups(IdvContactTable *contacts)
@@ -251,6 +275,7 @@ idv_contact_table(Oid relid)
 	idv_table_check_code(table);
 	if (table->contacts != NULL)
 		return table->contacts;
+	check_distribution(table);
 
 	caller = MemoryContextSwitchTo(idv_table_context(table));
 	contacts = palloc0(sizeof(IdvContactTable));

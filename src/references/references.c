@@ -160,6 +160,33 @@ describe_distinct(IdvReference *reference, IdvTable *table, Oid relid,
 	}
 }
 
+/*
+ * Add the columns that both tables are distributed by, if rows that belong
+ * together are in shards that belong together: then one shard is asked instead of
+ * all, and ids may repeat between apps.
+ */
+static void
+add_distribution(IdvReference *reference, const IdvTable *table)
+{
+	const IdvDistribution *pointed_to = &table->distribution;
+	const IdvDistribution *pointing = &reference->table->distribution;
+	Oid			equal;
+
+	if (pointed_to->rows != IDV_ROWS_BY_COLUMN ||
+		pointing->rows != IDV_ROWS_BY_COLUMN ||
+		pointed_to->colocation != pointing->colocation ||
+		reference->columns[0] == pointing->column)
+		return;
+	equal = idv_equal_operator(TupleDescAttr(table->desc, pointed_to->column - 1)->atttypid,
+							   TupleDescAttr(reference->table->desc, pointing->column - 1)->atttypid);
+	if (!OidIsValid(equal))
+		return;
+	reference->columns[1] = pointing->column;
+	reference->referenced[1] = pointed_to->column;
+	reference->equal[1] = equal;
+	reference->ncolumns = 2;
+}
+
 /* Describe a column that our own table says to point to contacts. */
 static IdvReference *
 describe_listed(IdvTable *table, Oid relid, const Listed *listed)
@@ -191,6 +218,7 @@ describe_listed(IdvTable *table, Oid relid, const Listed *listed)
 						   get_atttype(relid, reference->columns[0]));
 	if (!OidIsValid(reference->equal[0]))
 		report_lost_reference(table->relation, relid, column);
+	add_distribution(reference, table);
 
 	if (condition != NULL)
 		reference->condition_text = pstrdup(condition);

@@ -32,6 +32,7 @@ typedef struct IdvReference
 	int			ndistinct;		/* columns in which rows that agree are one */
 	AttrNumber *distinct_by;
 	bool		shares_table;	/* another reference is of the same table */
+	IdvStatement pointing;		/* of references/source_rows.c */
 	List	   *moves;			/* of fold/move_sql.c */
 	List	   *links;			/* of fold/link_sql.c */
 } IdvReference;

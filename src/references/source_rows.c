@@ -29,6 +29,8 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "references/description_cache.h"
+#include "server/canonical_text.h"
 #include "server/cast.h"
 
 /* What is looked for. */
@@ -230,6 +232,43 @@ seek(Sought *sought, const IdvReference *reference, const IdvTable *table,
 }
 
 /*
+ * Does anything in shards on other nodes point to the row?  Only a statement can
+ * ask there: on a table that is not trusted the answer is true.
+ */
+static bool
+shards_may_point(IdvReference *reference, const IdvTable *table, IdvRow row)
+{
+	Datum		values[INDEX_MAX_KEYS];
+
+	if (idv_table_objection(reference->table) != NULL)
+		return true;
+	if (reference->pointing.plan == NULL)
+	{
+		Oid			types[INDEX_MAX_KEYS];
+		int			level = idv_canonical_sql_begin();
+		StringInfoData sql;
+
+		initStringInfo(&sql);
+		appendStringInfo(&sql, "SELECT 1 FROM %s x WHERE ", reference->table->from);
+		for (int i = 0; i < reference->ncolumns; i++)
+		{
+			types[i] = TupleDescAttr(table->desc, reference->referenced[i] - 1)->atttypid;
+			appendStringInfo(&sql, "%s%s", i == 0 ? "" : " AND ",
+							 idv_comparison(psprintf("$%d", i + 1), reference->equal[i],
+											psprintf("x.%s", idv_column_name(reference->table,
+																			 reference->columns[i]))));
+		}
+		appendStringInfoString(&sql, " LIMIT 1");
+		idv_table_statement(&reference->pointing, reference->table, sql.data,
+							reference->ncolumns, types);
+		idv_canonical_text_end(level);
+	}
+	for (int i = 0; i < reference->ncolumns; i++)
+		values[i] = row.values[reference->referenced[i] - 1];
+	return idv_statement_run(&reference->pointing, values, NULL) > 0;
+}
+
+/*
  * idv_reference_may_point
  *		Does, along a reference, anything point to a row of table?
  *
@@ -237,7 +276,7 @@ seek(Sought *sought, const IdvReference *reference, const IdvTable *table,
  * not asked for, and what cannot be known is said to point.
  */
 bool
-idv_reference_may_point(const IdvReference *reference, const IdvTable *table,
+idv_reference_may_point(IdvReference *reference, const IdvTable *table,
 						IdvRow row)
 {
 	List	   *parts = list_make1_oid(reference->table->relation);
@@ -247,6 +286,8 @@ idv_reference_may_point(const IdvReference *reference, const IdvTable *table,
 	for (int i = 0; i < reference->ncolumns; i++)
 		if (row.nulls[reference->referenced[i] - 1])
 			return false;
+	if (reference->table->distribution.rows != IDV_ROWS_HERE)
+		return shards_may_point(reference, table, row);
 
 	if (get_rel_relkind(reference->table->relation) == RELKIND_PARTITIONED_TABLE)
 		parts = find_all_inheritors(reference->table->relation, RowExclusiveLock, NULL);

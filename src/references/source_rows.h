@@ -28,7 +28,7 @@ extern bool idv_pointee(IdvPointee *pointee, const IdvReference *reference,
 						int i, const IdvTable *table, Datum value);
 extern bool idv_pointee_is(IdvPointee *pointee, Datum value);
 
-extern bool idv_reference_may_point(const IdvReference *reference,
+extern bool idv_reference_may_point(IdvReference *reference,
 									const IdvTable *table, IdvRow row);
 
 #endif							/* IDV_SOURCE_ROWS_H */

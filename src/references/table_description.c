@@ -221,6 +221,30 @@ idv_table_check(const IdvTable *table, TupleDesc now)
 }
 
 /*
+ * idv_table_check_places
+ *		Refuse a table whose rows cannot be told apart by where they are.  0A000.
+ *
+ * See server/distribution.c: of such a table a row at a place, with the value of
+ * the column that it is distributed by, is one row or none.
+ */
+void
+idv_table_check_places(const IdvTable *table)
+{
+	AttrNumber	column = table->distribution.column;
+	Oid			type = column == 0 ? InvalidOid :
+	TupleDescAttr(table->desc, column - 1)->atttypid;
+
+	if (table->distribution.rows == IDV_ROWS_COPIED ||
+		(column != 0 && !OidIsValid(idv_equal_operator(type, type))))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot drop a row of distributed table \"%s\", or move back rows that have no key",
+						table->label),
+				 errdetail("Its rows are not each in one shard that the value of a column tells."),
+				 errhint("Distribute it by hash with a replication factor of 1, and give it a primary key.")));
+}
+
+/*
  * idv_table_row
  *		A row that a query returned as a record of the table, copied.  55000 if
  *		the table has been altered.
@@ -411,6 +435,7 @@ idv_table_describe(Oid relid, MemoryContext context)
 	table->desc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
 	table->has_triggers = has_triggers(relation);
 	table->may_refuse = may_refuse(relation);
+	table->distribution = idv_distribution(relid);
 	table->family = find_family(relid);
 	MemoryContextSwitchTo(caller);
 	idv_canonical_text_end(level);

@@ -17,6 +17,7 @@
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
+#include "server/distribution.h"
 #include "server/statement.h"
 #include "server/trusted_code.h"
 
@@ -32,6 +33,7 @@ typedef struct IdvTable
 	TupleDesc	desc;
 	bool		has_triggers;	/* somebody's own, not those of constraints */
 	bool		may_refuse;		/* an UPDATE may fail without touching a row */
+	IdvDistribution distribution;	/* where its rows are */
 
 	/* It, and what is one table with it: partitioned tables and their parts. */
 	List	   *family;			/* of OIDs */
@@ -56,6 +58,7 @@ extern const IdvObjection *idv_table_objection(const IdvTable *table);
 extern void idv_table_check_code(const IdvTable *table);
 extern char *idv_table_columns(const IdvTable *table, const char *alias);
 extern void idv_table_check(const IdvTable *table, TupleDesc now);
+extern void idv_table_check_places(const IdvTable *table);
 extern IdvRow idv_table_row(const IdvTable *table, Datum record);
 extern IdvRow idv_table_numbered(const IdvTable *table, IdvRow columns);
 extern Oid	idv_own_contacts(void);

@@ -31,6 +31,7 @@ typedef struct IdvTableCode
 	IdvObjection *objection;	/* NULL: all of it is trusted */
 	char	   *runs;			/* a function that is neither built in nor of
 								 * this extension; NULL: none is run */
+	bool		distributed;	/* its rows are in shards, or those of a part */
 	/* used while it is looked at */
 	List	   *trusted;		/* roles that are */
 	List	   *types;			/* that were looked at, those built in aside */

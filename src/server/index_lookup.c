@@ -39,7 +39,6 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
-#include "catalog/pg_namespace.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
@@ -48,6 +47,8 @@
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+
+#include "server/distribution.h"
 
 #ifdef IDV_WITHOUT_INDEX_LOOKUP
 #define SWITCHED_OFF	true
@@ -63,8 +64,7 @@ holds_its_rows(Relation table)
 
 	return form->relkind == RELKIND_RELATION && !form->relhassubclass &&
 		!(form->relrowsecurity && form->relforcerowsecurity) &&
-		!OidIsValid(get_relname_relid("pg_dist_partition",
-									  PG_CATALOG_NAMESPACE));
+		!idv_citus_is_installed();
 }
 
 /* Has a key column of the index this operator for equality? */

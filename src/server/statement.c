@@ -16,9 +16,11 @@
  */
 #include "server/statement.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "executor/tstoreReceiver.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/datum.h"
 #include "utils/guc.h"
@@ -265,9 +267,13 @@ end_first(DestReceiver *self pg_attribute_unused())
  * it is full.  Each of our queries has an index, so it is planned to use one;
  * where there is none, what to avoid a scan seems to be worth is no reason to
  * compile the plan.
+ *
+ * The plan is a generic one: it does for all values.  Only where rows are in
+ * shards it may be made for these, since many a statement can then not be planned
+ * without knowing in which.
  */
 static CachedPlan *
-plan_of(const IdvStatement *statement)
+plan_of(const IdvStatement *statement, ParamListInfo params)
 {
 	ErrorContextCallback expect = {error_context_stack, idv_expect_as_installed, NULL};
 	CachedPlanSource *source;
@@ -295,7 +301,8 @@ plan_of(const IdvStatement *statement)
 		(void) set_config_option("jit", "off", PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	}
-	plan = SPI_plan_get_cached_plan(statement->plan);
+	plan = GetCachedPlan(source, statement->checked->distributed ? params : NULL,
+						 CurrentResourceOwner, NULL);
 	error_context_stack = expect.previous;
 	if (level != 0)
 		AtEOXact_GUC(false, level);
@@ -320,6 +327,7 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 {
 	IdvCaller	before;
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(statement->plan));
+	ParamListInfo params = parameters(statement, values, nulls);
 	CachedPlan *plan;
 	QueryDesc  *query;
 	uint64		processed;
@@ -331,9 +339,9 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	 * then.
 	 */
 	idv_check_source(statement->checked, source, true);
-	plan = plan_of(statement);
+	plan = plan_of(statement, params);
 	idv_check_source(statement->checked, source, false);
-	if (plan == NULL || list_length(plan->stmt_list) != 1 || is_a_rules(source))
+	if (list_length(plan->stmt_list) != 1 || is_a_rules(source))
 	{
 		const char *command;
 		const char *label = subject(source, &command);
@@ -350,7 +358,7 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	UpdateActiveSnapshotCommandId();
 
 	query = idv_executor_start(linitial_node(PlannedStmt, plan->stmt_list), receiver,
-							   parameters(statement, values, nulls), skipped_key,
+							   params, skipped_key,
 							   statement->unreferenced, statement->pointers);
 #if PG_VERSION_NUM >= 180000
 	ExecutorRun(query, ForwardScanDirection, 0);
@@ -491,6 +499,26 @@ idv_result_next(IdvResult *result)
 	result->values = result->slot->tts_values;
 	result->nulls = result->slot->tts_isnull;
 	return true;
+}
+
+/*
+ * idv_result_record
+ *		The columns of the row that idv_result_next() found, from this one on, as
+ *		a record.
+ *
+ * first	counted from 0
+ */
+Datum
+idv_result_record(IdvResult *result, int first)
+{
+	TupleDesc	columns = result->slot->tts_tupleDescriptor;
+	TupleDesc	desc = CreateTemplateTupleDesc(columns->natts - first);
+
+	for (int i = first; i < columns->natts; i++)
+		TupleDescCopyEntry(desc, i - first + 1, columns, i + 1);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc),
+											 result->values + first,
+											 result->nulls + first));
 }
 
 /*

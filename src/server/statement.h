@@ -71,6 +71,7 @@ extern IdvResult *idv_statement_ask(IdvStatement *statement, const char *sql,
 									int nargs, const Oid *types,
 									const Datum *values);
 extern bool idv_result_next(IdvResult *result);
+extern Datum idv_result_record(IdvResult *result, int first);
 extern void idv_result_end(IdvResult *result);
 
 #endif							/* IDV_STATEMENT_H */

@@ -50,6 +50,8 @@
 #include "utils/relcache.h"
 #include "utils/syscache.h"
 
+#include "server/distribution.h"
+
 static void
 look_at_trigger(IdvTableCode *code, Relation relation, const Trigger *trigger)
 {
@@ -269,6 +271,32 @@ look_at_ancestors(IdvTableCode *code, Relation relation)
 	}
 }
 
+/*
+ * A table whose rows are in shards, on other nodes.
+ *
+ * What hangs on a shard is not in this node's catalog.  Its owner, its grants and
+ * what it was made with are those of the table; so it is triggers that somebody
+ * may have hung there, who holds TRIGGER.
+ */
+static void
+look_at_shards(IdvTableCode *code, Relation relation, bool written)
+{
+	IdvCodePlace place = {
+		.code = code,
+		.use = "The table's rows are in shards on other nodes. A trigger that such a role has hung on a shard is not seen here, and would run with the rights of the table's owner.",
+		.hint = "Revoke TRIGGER on the table, and see on the other nodes that its shards have no trigger of such a role."
+	};
+	char	   *holder;
+
+	if (idv_distribution(RelationGetRelid(relation)).rows == IDV_ROWS_HERE)
+		return;
+	code->distributed = true;
+	holder = written ? idv_trigger_holder(code, RelationGetRelid(relation)) : NULL;
+	if (holder != NULL)
+		idv_object_to_code(&place, psprintf("%s is granted TRIGGER on it, and it is distributed",
+											holder));
+}
+
 /* Look at one table, not at its parts. */
 static void
 look_at_relation(IdvTableCode *code, Relation relation, const char *kind,
@@ -301,6 +329,7 @@ look_at_relation(IdvTableCode *code, Relation relation, const char *kind,
 		look_at_partition_key(code, RelationGetRelid(relation));
 	look_at_ancestors(code, relation);
 	look_at_rules(code, relation);
+	look_at_shards(code, relation, written);
 
 	/* When all types are known. */
 	place.use = "It is a cast of a type that the table uses, and would run with the rights of the table's owner.";

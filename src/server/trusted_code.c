@@ -237,6 +237,7 @@ check_tables(Node *node, void *context)
 			/* Parts are not locked any more in the next transaction. */
 			checked->has_parts = checked->has_parts || code->parts != NIL;
 			checked->runs = checked->runs || code->runs != NULL;
+			checked->distributed = checked->distributed || code->distributed;
 		}
 		return false;
 	}
@@ -288,6 +289,7 @@ idv_check_source(IdvChecked *checked, CachedPlanSource *source, bool lock_parts)
 		checked->queries = NIL;
 		checked->has_parts = false;
 		checked->runs = false;
+		checked->distributed = false;
 		(void) check_tables((Node *) source->query_list, checked);
 		checked->queries = source->query_list;
 	} while (checked->generation != idv_code_generation());

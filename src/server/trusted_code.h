@@ -35,6 +35,7 @@ typedef struct IdvChecked
 								 * locked */
 	bool		runs;			/* some table runs code that a temporary
 								 * object could lure */
+	bool		distributed;	/* the rows of some table are in shards */
 } IdvChecked;
 
 extern const IdvObjection *idv_code_objection(Oid relation, Oid role,

@@ -32,6 +32,7 @@
 #include "utils/timestamp.h"
 
 #include "server/as_installed.h"
+#include "server/distribution.h"
 #include "server/sqlfunc.h"
 #include "tables/changes.h"
 #include "tables/our_tables.h"
@@ -254,6 +255,36 @@ idv_app_read(IdvAppRow *app, IdvText app_key)
 	systable_endscan(rows);
 	table_close(table, AccessShareLock);
 	return found;
+}
+
+/*
+ * idv_apps_check_node
+ *		No app was found: refuse to take that for an answer on a node of Citus
+ *		that has no app.  0A000.
+ *
+ * A guard on a distributed table runs where its shards are.  Where the apps are
+ * not, every claim would be one to an unknown app.
+ */
+void
+idv_apps_check_node(void)
+{
+	Relation	table;
+	SysScanDesc rows;
+	bool		any;
+
+	if (!idv_citus_is_installed())
+		return;
+	table = open_table(IDV_APPS);
+	rows = systable_beginscan(table, InvalidOid, false, NULL, 0, NULL);
+	any = HeapTupleIsValid(systable_getnext(rows));
+	systable_endscan(rows);
+	table_close(table, AccessShareLock);
+	if (!any)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a claim cannot be judged on this node, because it has no apps"),
+				 errdetail("A guard on a distributed table runs on the nodes that have its shards, by idverify.apps and idverify.secrets there."),
+				 errhint("Keep the guarded table on one node, the one that has the apps; or replicate idverify.apps and idverify.secrets to all nodes.")));
 }
 
 /*

@@ -69,6 +69,7 @@ typedef struct IdvSecretRow
 
 extern void idv_app_lock(int32 app_id, LOCKMODE mode);
 extern bool idv_app_read(IdvAppRow *app, IdvText app_key);
+extern void idv_apps_check_node(void);
 extern List *idv_secrets_read(int32 app_id);
 extern IdvText idv_app_key_argument(NullableDatum app_key);
 extern void idv_report_unknown_app(IdvText app_key) __attribute__((noreturn));
