@@ -14,6 +14,7 @@ CREATE TABLE bare (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	app_key text,
 	external_id text,
+	email text,
 	user_hash text,
 	is_verified boolean
 );

@@ -136,6 +136,21 @@ RESET idverify.cache_size;
 SHOW idverify.cache_size;
 
 DELETE FROM idverify.apps;
+
+--
+-- Where a row is found is remembered, too.  After the index has changed, what
+-- changes next is noticed none the less.
+--
+SELECT app_key FROM idverify_create_app('Web', 'cache-web', '0123456789abcdef0123456789abcdef');
+SELECT idverify_check('cache-web', 'alice', signed('alice')) AS current;
+ALTER INDEX idverify.apps_app_key_key SET (fillfactor = 90);
+ALTER INDEX idverify.secrets_pkey SET (fillfactor = 90);
+UPDATE idverify.secrets SET state = 'previous', expires_at = '-infinity';
+SELECT idverify_check('cache-web', 'alice', signed('alice')) AS expired;
+ALTER INDEX idverify.apps_app_key_key RESET (fillfactor);
+ALTER INDEX idverify.secrets_pkey RESET (fillfactor);
+
+DELETE FROM idverify.apps;
 DROP FUNCTION read_again(int);
 DROP FUNCTION ask_often(text, text);
 DROP FUNCTION signed(text, text);

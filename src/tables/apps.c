@@ -116,23 +116,34 @@ index_serves(Oid oid, Relation table, AttrNumber column)
  * Scan a table for the rows that have this value in its key column.
  *
  * The index is looked up only now that the table is locked, since it may be
- * replaced by REINDEX CONCURRENTLY.  Without one the scan is slow, but right.
+ * replaced by REINDEX CONCURRENTLY; and once, until the table or the index
+ * changes: who drops one waits for those who have the table locked, and who locks
+ * it later has been told.  Without one the scan is slow, but right.
  *
  * The index of texts is in C collation, and so is a ScanKey: they have to agree.
  */
 static SysScanDesc
-scan(Relation table, const IdvOurColumn *key_column, const char *index_name,
-	 RegProcedure equal, Datum value)
+scan(IdvOurTable which, Relation table, const IdvOurColumn *key_column,
+	 const char *index_name, RegProcedure equal, Datum value)
 {
 	AttrNumber	column = idv_our_column(table, key_column);
-	Oid			index = get_relname_relid(index_name,
-										  RelationGetNamespace(table));
+	Oid			index = idv_our_table_index(which);
 	ScanKeyData key;
 
+	if (!OidIsValid(index))
+	{
+		index = get_relname_relid(index_name, RelationGetNamespace(table));
+		/* first noted: what changes while we look takes it back */
+		idv_our_table_note_index(which, index);
+		if (!OidIsValid(index) || !index_serves(index, table, column))
+		{
+			index = InvalidOid;
+			idv_our_table_note_index(which, index);
+		}
+	}
+
 	ScanKeyInit(&key, column, BTEqualStrategyNumber, equal, value);
-	return systable_beginscan(table, index,
-							  OidIsValid(index) && index_serves(index, table, column),
-							  NULL, 1, &key);
+	return systable_beginscan(table, index, OidIsValid(index), NULL, 1, &key);
 }
 
 /* Open a table whose rows are read, and perhaps kept. */
@@ -243,7 +254,7 @@ idv_app_read(IdvAppRow *app, IdvText app_key)
 	HeapTuple	tuple;
 	bool		found = false;
 
-	rows = scan(table, &apps_key, "apps_app_key_key", F_TEXTEQ,
+	rows = scan(IDV_APPS, table, &apps_key, "apps_app_key_key", F_TEXTEQ,
 				idv_text_datum(app_key));
 	while (HeapTupleIsValid(tuple = systable_getnext(rows)))
 	{
@@ -303,7 +314,7 @@ idv_secrets_read(int32 app_id)
 	SysScanDesc rows;
 	HeapTuple	tuple;
 
-	rows = scan(table, &secrets_key, "secrets_pkey", F_INT4EQ,
+	rows = scan(IDV_SECRETS, table, &secrets_key, "secrets_pkey", F_INT4EQ,
 				Int32GetDatum(app_id));
 	while (HeapTupleIsValid(tuple = systable_getnext(rows)))
 		secrets = lappend(secrets, read_secret(table, tuple));

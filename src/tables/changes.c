@@ -36,6 +36,13 @@ bool		idv_changes_noted = false;
  */
 static SubTransactionId read_in = InvalidSubTransactionId;
 
+/* Changes of apps and secrets that we were told of. */
+static uint64 told = 0;
+
+/* Are all changes told?  Known until apps or secrets change. */
+static bool watched = false;
+static bool watched_known = false;
+
 /* How the name of our schema hashes; 0 while that was not looked up. */
 static uint32 schema_hash = 0;
 
@@ -47,7 +54,11 @@ note_change(Datum arg pg_attribute_unused(), Oid relid)
 {
 	if (!OidIsValid(relid) || idv_our_table_has(IDV_APPS, relid) ||
 		idv_our_table_has(IDV_SECRETS, relid))
+	{
 		idv_changes_noted = true;
+		told++;
+		watched_known = false;
+	}
 	idv_our_tables_note_change(relid);
 }
 
@@ -159,9 +170,21 @@ has_tireless_trigger(IdvOurTable which)
  * restores run with ordinary triggers off.  Someone can switch them off even
  * so; "pg_restore --disable-triggers" does, and turns them into ordinary ones
  * afterwards.  Then nothing that was read may be trusted twice.
+ *
+ * Accepts what invalidations there are: idv_changes_noted tells afterwards whether
+ * what was read before has changed.
  */
 bool
 idv_changes_are_watched(void)
 {
-	return has_tireless_trigger(IDV_APPS) && has_tireless_trigger(IDV_SECRETS);
+	uint64		before;
+
+	AcceptInvalidationMessages();
+	if (watched_known)
+		return watched;
+
+	before = told;
+	watched = has_tireless_trigger(IDV_APPS) && has_tireless_trigger(IDV_SECRETS);
+	watched_known = told == before;
+	return watched;
 }

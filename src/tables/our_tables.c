@@ -97,6 +97,7 @@ typedef struct OurTable
 	const IdvOurColumn *columns;
 	int			ncolumns;
 	Oid			oid;			/* InvalidOid while not looked up */
+	Oid			index;			/* by which its rows are found, likewise */
 } OurTable;
 
 #define COLUMNS(array) .columns = array,.ncolumns = lengthof(array)
@@ -186,6 +187,27 @@ idv_our_table_has(IdvOurTable which, Oid relid)
 }
 
 /*
+ * idv_our_table_index
+ *		The index that idv_our_table_note_index() named, unless it or the table
+ *		has changed since: then InvalidOid.
+ */
+Oid
+idv_our_table_index(IdvOurTable which)
+{
+	return tables[which].index;
+}
+
+/*
+ * idv_our_table_note_index
+ *		Rows of the table are found by this index; InvalidOid for none.
+ */
+void
+idv_our_table_note_index(IdvOurTable which, Oid index)
+{
+	tables[which].index = index;
+}
+
+/*
  * idv_our_tables_note_change
  *		Relation relid changed, or all did if it is InvalidOid.
  *
@@ -196,9 +218,13 @@ idv_our_tables_note_change(Oid relid)
 {
 	for (int i = 0; i < IDV_OUR_TABLES; i++)
 	{
+		/* Its table stays looked up, or its own changes went unnoticed. */
+		if (tables[i].index == relid)
+			tables[i].index = InvalidOid;
 		if (!OidIsValid(relid) || tables[i].oid == relid)
 		{
 			tables[i].oid = InvalidOid;
+			tables[i].index = InvalidOid;
 			changes++;
 			checked = false;
 		}

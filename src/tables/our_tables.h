@@ -46,6 +46,8 @@ typedef struct IdvOurColumn
 
 extern Oid	idv_our_table(const char *name);
 extern Relation idv_our_table_open(IdvOurTable which);
+extern Oid	idv_our_table_index(IdvOurTable which);
+extern void idv_our_table_note_index(IdvOurTable which, Oid index);
 extern bool idv_our_table_has(IdvOurTable which, Oid relid);
 extern void idv_our_tables_check(void);
 extern void idv_our_tables_note_change(Oid relid);
