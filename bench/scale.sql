@@ -61,7 +61,7 @@ SELECT unnest(ARRAY[format('CALL more_apps(%s)', size), 'VACUUM ANALYZE', format
 \gexec
 INSERT INTO figures
 	SELECT 'working', working, check_apps(working)
-	FROM unnest(ARRAY[1, 10, 100, 1000, 2000, 4000, 8000, 16000]) working, generate_series(1, :rounds);
+	FROM unnest(ARRAY[1, 10, 100, 1000, 2000, 4000, 8000, 16000, 32000, 64000]) working, generate_series(1, :rounds);
 
 -- contacts of one app, as idverify_identify would have made them
 CREATE TABLE claims (n integer PRIMARY KEY, claim jsonb);
