@@ -464,6 +464,18 @@ COMMENT ON FUNCTION @extschema@.idverify_reveal(text, text)
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_reveal(text, text) FROM PUBLIC;
 
+-- Called on null input: what is absent is what a claim often lacks.
+CREATE FUNCTION @extschema@.idverify_explain(app_key text, external_id text DEFAULT NULL, email text DEFAULT NULL, user_hash text DEFAULT NULL)
+	RETURNS TABLE (verdict idverify.verdict, finding text, detail text, hint text)
+	LANGUAGE C
+	STABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 2
+	AS 'MODULE_PATHNAME', 'idverify_explain';
+
+COMMENT ON FUNCTION @extschema@.idverify_explain(text, text, text, text)
+	IS 'by which mistakes was a claim made that does not verify? a row for each, with what to change';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_explain(text, text, text, text) FROM PUBLIC;
+
 
 --
 -- A secret's life

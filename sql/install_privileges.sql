@@ -16,7 +16,7 @@ CREATE ROLE regress_idverify_nobody LOGIN;
 GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text), idverify_mask
 	TO regress_idverify_ask;
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
-	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_add_signer, idverify_drop_signer,
+	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_explain, idverify_add_signer, idverify_drop_signer,
 	idverify_purge, idverify_rekey, idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass),
 	idverify_add_reference, idverify_set_contacts
 	TO regress_idverify_admin;
@@ -57,7 +57,8 @@ INSERT INTO regress_idverify.calls VALUES
 	(26, '''verified''::idverify.verdict'),
 	(27, 'idverify_set_contacts(''idverify.contacts'')'),
 	(28, 'idverify_add_signer(''web'', ''ios'')'),
-	(29, 'idverify_drop_signer(''web'', ''ios'')');
+	(29, 'idverify_drop_signer(''web'', ''ios'')'),
+	(30, 'count(*) FROM idverify_explain(''web'', ''alice'', NULL, repeat(''0'', 64))');
 GRANT SELECT ON regress_idverify.calls TO PUBLIC;
 SELECT p.proname AS not_called
   FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid JOIN pg_proc p ON p.oid = d.objid
@@ -108,6 +109,7 @@ SELECT idverify_promote('mine', '1 minute');
 SELECT idverify_revoke('mine');
 SELECT idverify_reveal('mine') = :'staged' AS revealed;
 SELECT idverify_sign('mine', 'alice') ~ '^[0-9a-f]{64}$' AS signed;
+SELECT verdict, finding FROM idverify_explain('mine', 'alice', NULL, idverify_sign('mine', 'alice'));
 SELECT idverify_purge();
 SELECT idverify_rekey();
 SELECT call, regress_idverify.outcome(call) FROM regress_idverify.calls
@@ -189,6 +191,7 @@ SELECT idverify_promote('trapped', '1 minute');
 SELECT idverify_revoke('trapped');
 SELECT idverify_reveal('trapped') AS revealed \gset
 SELECT idverify_sign('trapped', 'alice') AS signed \gset
+SELECT verdict, finding FROM idverify_explain('trapped', 'alice', NULL, :'signed' || ' ');
 SELECT idverify_purge();
 SELECT idverify_rekey();
 RESET search_path;

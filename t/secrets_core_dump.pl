@@ -65,6 +65,7 @@ sub use_secrets
 	ask($session, join ";\n", map { qq(
 		SELECT idverify_check('$_', 'victim', '$wrong');
 		SELECT idverify_verdict('$_', 'victim', NULL, '$wrong');
+		SELECT finding FROM idverify_explain('$_', 'victim', 'ann', '$wrong');
 		SELECT idverify_mask('$_');
 		SELECT verdict FROM idverify_identify('$_', '$claim');
 		SELECT idverify_sign('$_', 'ann') AS hash \\gset

@@ -96,7 +96,9 @@ for (
 		"DO 'BEGIN PERFORM idverify_check(''altered'', ''visitor'', ''%s''); END'" ],
 	[ 'F0000', 'check, no such key', "SELECT idverify_check('foreign', 'visitor', '%s')" ],
 	[ 'F0000', 'check, wrong key', "SELECT idverify_check('estranged', 'visitor', '%s')" ],
-	[ 'F0000', 'verdict, no such key', "SELECT idverify_verdict('foreign', 'visitor', NULL, '%s')" ])
+	[ 'F0000', 'verdict, no such key', "SELECT idverify_verdict('foreign', 'visitor', NULL, '%s')" ],
+	[ 'XX001', 'explain, altered', "SELECT * FROM idverify_explain('altered', 'visitor', NULL, '%s')" ],
+	[ 'F0000', 'explain, no such key', "SELECT idverify_explain('foreign', 'visitor', NULL, '%s')" ])
 {
 	hidden(@$_);
 }
@@ -147,6 +149,7 @@ $warm->quit;
 
 hidden('F0000', 'check, no ring', "SELECT idverify_check('sound', 'visitor', '%s')");
 hidden('F0000', 'verdict, no ring', "SELECT idverify_verdict('sound', 'visitor', NULL, '%s')");
+hidden('F0000', 'explain, no ring', "SELECT * FROM idverify_explain('sound', 'visitor', NULL, '%s')");
 hidden('F0000', 'importing, no ring', "SELECT $create)");
 hidden('F0000', 'check, no ring, within DO',
 	"DO 'BEGIN PERFORM idverify_check(''sound'', ''visitor'', ''%s''); END'");
@@ -210,6 +213,8 @@ sub use_secrets
 	my $sql = qq{
 		SELECT idverify_check('shop', 'victim', '$wrong');
 		SELECT idverify_verdict('shop', 'victim', NULL, '$wrong');
+		SELECT * FROM idverify_explain('shop', 'victim', 'signed', '$wrong');
+		SELECT idverify_explain('altered', 'victim', NULL, '$wrong');
 		SELECT idverify_sign('shop', 'signed');
 		SELECT idverify_mask('shop');
 		SELECT * FROM idverify.app_status;

@@ -69,6 +69,10 @@ my @reading = (
 	[ 'check', check($first), 't' ],
 	[ 'check, a wrong hash', check('not the secret'), 'f' ],
 	[ 'verdict', verdict($first), 'verified' ],
+	[ 'explain', "SELECT verdict, finding FROM idverify_explain('shop', 'visitor', NULL, '" . user_hash($first, 'visitor') . "')",
+		'verified|verified' ],
+	[ 'explain, a line feed', "SELECT verdict, finding FROM idverify_explain('shop', 'visitor', NULL, '"
+		. user_hash("$first\n", 'visitor') . "')", 'mismatch|secret_not_trimmed' ],
 	[ 'mask', "SELECT idverify_mask('shop')", $mask . substr($first, -4) ],
 	[ 'sign', "SELECT idverify_sign('shop', 'visitor')", user_hash($first, 'visitor') ],
 	[ 'reveal', "SELECT idverify_reveal('shop')", $first ],
@@ -200,6 +204,7 @@ for my $what ('without a ring', '... as before, after more was replayed')
 	for (
 		[ 'check', check($sixth), 'F0000' ],
 		[ 'verdict', verdict($sixth), 'F0000' ],
+		[ 'explain', "SELECT * FROM idverify_explain('shop', 'visitor', NULL, '" . '0' x 64 . "')", 'F0000' ],
 		[ 'sign', "SELECT idverify_sign('shop', 'visitor')", 'F0000' ],
 		[ 'check of an unknown app', check($sixth, 'none'), '00000 f' ],
 		[ 'verdict on an unknown app', verdict($sixth, 'none'), '00000 unknown_app' ],

@@ -11,6 +11,7 @@ use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Unicode::Normalize qw(NFD);
 
 my $folder = PostgreSQL::Test::Utils::tempdir;
 my $node = new_server('crosscheck');
@@ -183,6 +184,13 @@ for (
 	is($run->("idverify_check('shop', $v, '$hash')"), 't', '... check');
 	is($run->("idverify_verdict('shop', $v, NULL, '$hash')"), 'verified', '... verdict');
 	is($run->("idverify_check('shop', $v || 'x', '$hash')"), 'f', '... not for another value');
+	for ([ 'verified', $hash ], [ 'value_normalized', user_hash($secret, encode_utf8(NFD(decode_utf8($value)))) ],
+		[ 'value_encoding', user_hash($secret, "\xEF\xBB\xBF$value") ],
+		[ 'secret_masked', user_hash("\xE2\x80\xA2" x 4 . ' ' . "\xE2\x80\xA2" x 4 . ' ' . encode_utf8(substr decode_utf8($secret), -4), $value) ])
+	{
+		next if $_->[0] eq 'value_normalized' && $_->[1] eq $hash;
+		is($run->("finding FROM idverify_explain('shop', $v, NULL, '$_->[1]')"), $_->[0], "... explain: $_->[0]");
+	}
 	is($run->("idverify_reveal('shop')"), $secret, '... the secret is itself again');
 	is($run->("right(idverify_mask('shop'), 4)"),
 		encode_utf8(substr decode_utf8($secret), -4), '... and so is its end')
@@ -277,6 +285,9 @@ for ([ 'SQL_ASCII', '\xff' ], [ 'SQL_ASCII', '\xed\xa0\x80' ], [ 'SQL_ASCII', 'a
 		[ "idverify_check('shop', 'x', E'$bytes')", 'f' ],
 		[ "idverify_check(E'$bytes', 'x', '$zeros')", 'f' ],
 		[ "idverify_verdict(E'$bytes', 'x', NULL, '$zeros')", 'unknown_app' ],
+		[ "finding FROM idverify_explain('shop', E'$bytes', NULL, '$zeros')", 'unexplained' ],
+		[ "finding FROM idverify_explain('shop', 'x', E'$bytes', E'$bytes')", 'unexplained' ],
+		[ "finding FROM idverify_explain(E'$bytes', 'x', NULL, '$zeros')", 'unknown_app' ],
 		[ "idverify_sign('shop', E'$bytes')", '22023' ],
 		[ "idverify_create_app('test', secret => $secret)", '22023' ])
 	{

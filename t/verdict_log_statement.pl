@@ -1,4 +1,4 @@
-# No line of the log that comes of a check, a verdict or the guard holds the
+# No line of the log that comes of a check, a verdict, an explanation or the guard holds the
 # user_hash: not that of an error in a parallel worker, which the leader raises
 # again, nor the parameters that it was bound to, nor a line of COPY, nor what the
 # server logs of locks, nor a deadlock that another session finds.
@@ -52,17 +52,18 @@ sub hidden
 	return $told;
 }
 
-for ([ 'check', "idverify_check('altered', id, '%s')" ],
-	[ 'verdict', "idverify_verdict('altered', id, NULL, '%s') = 'verified'" ])
+for ([ 'check', "visitors WHERE idverify_check('altered', id, '%s')" ],
+	[ 'verdict', "visitors WHERE idverify_verdict('altered', id, NULL, '%s') = 'verified'" ],
+	[ 'explain', "visitors, idverify_explain('altered', id, NULL, '%s')" ])
 {
-	my ($what, $call) = @$_;
-	my $scan = "SELECT count(*) FROM visitors WHERE $call";
+	my ($what, $from) = @$_;
+	my $scan = "SELECT count(*) FROM $from";
 
 	hidden('XX001', "$what in the session", $scan);
 	like(hidden('XX001', "$what in a parallel worker", "$parallel $scan"),
 		qr/parallel worker/, '... and was one');
 	hidden('XX001', "$what in a parallel worker, within a function",
-		"$parallel DO \$\$ BEGIN PERFORM count(*) FROM visitors WHERE $call; END \$\$");
+		"$parallel DO \$\$ BEGIN PERFORM count(*) FROM $from; END \$\$");
 }
 
 # bound parameters are logged as context
@@ -139,7 +140,8 @@ for (@tables)
 my $locker = $node->background_psql('postgres');
 ask($locker, 'BEGIN; LOCK TABLE idverify.secrets IN ACCESS EXCLUSIVE MODE');
 for ([ 'check', "idverify_check('sound', 'visitor', '%s')" ],
-	[ 'verdict', "idverify_verdict('sound', 'visitor', NULL, '%s')" ])
+	[ 'verdict', "idverify_verdict('sound', 'visitor', NULL, '%s')" ],
+	[ 'explain', "(SELECT max(verdict) FROM idverify_explain('sound', 'visitor', NULL, '%s'))" ])
 {
 	my ($what, $call) = @$_;
 

@@ -27,9 +27,6 @@
 
 #define LENGTHOF(array)	(sizeof(array) / sizeof((array)[0]))
 
-/* Fewer digits prove nothing. */
-#define DIGITS_MIN	16
-
 typedef enum Shape
 {
 	SHAPE_HMAC,
@@ -131,18 +128,18 @@ part_of(const uint8_t *text, size_t len, const char *digits, size_t ndigits)
 	size_t		n = 0;
 	const char *part = NULL;
 
-	if (len < DIGITS_MIN || len >= ndigits)
+	if (len < IDV_DIGITS_MIN || len >= ndigits)
 		return NULL;
 	for (size_t i = 0; i < ndigits; i++)
 		if (i % 2 != 0 || digits[i] != '0')
 			unpadded[n++] = digits[i];
 
 	if (same(text, digits, len))
-		part = "behind its first digits";
+		part = "only its first digits are left";
 	else if (same(text, digits + ndigits - len, len))
-		part = "before its last digits";
+		part = "only its last digits are left";
 	else if (len == n && same(text, unpadded, len))
-		part = "short, as bytes below 16 have lost a zero";
+		part = "bytes below 16 have lost a zero";
 	OPENSSL_cleanse(unpadded, sizeof(unpadded));
 	return part;
 }
@@ -357,6 +354,8 @@ search_all(Search *search)
 				search->algorithm = algorithm;
 				/* without the secret all keys are the same */
 				if (shape == SHAPE_VALUE && k > 0)
+					continue;
+				if ((int) (k > 0) + (shape > 0) + (algorithm > 0) > search->mistakes)
 					continue;
 				status = try_values(search);
 			}

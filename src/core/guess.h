@@ -20,6 +20,7 @@
 #include "core/forms.h"
 #include "core/hash_readings.h"
 
+#define IDV_DIGITS_MIN		16	/* fewer hex digits prove nothing */
 #define IDV_GUESS_MISTAKES	8
 #define IDV_GUESS_DEPTH		2	/* mistakes in what was computed, at most */
 

@@ -3,8 +3,7 @@
  * value_forms.c
  *	  What a site may have signed in place of a value.
  *
- * Normal forms of Unicode, and the case of letters beyond ASCII, are the
- * server's to add.
+ * Normal forms of Unicode are the server's to add.
  *
  *-------------------------------------------------------------------------
  */
@@ -58,45 +57,115 @@ add_around(IdvForms *forms, const char *value, size_t len, bool quotes)
 				  value, (size_t) (inner - value) + inner_len);
 }
 
-/* The ASCII letters of the value, from one place to another, in another case. */
-static void
-put_case(IdvForms *forms, const char *value, size_t from, size_t to, bool upper)
+/*
+ * Capital letters, from one to another in steps, and how far behind each the
+ * small one is: Latin, Greek, Cyrillic and Armenian, as far as there is a rule.
+ * What no locale changes, that is.
+ */
+static const struct
 {
-	for (size_t i = from; i < to; i++)
-	{
-		char		c = value[i];
+	uint32_t	first;
+	uint32_t	last;
+	uint32_t	step;
+	uint32_t	distance;
+}			capitals[] = {
+	{'A', 'Z', 1, 32}, {0xC0, 0xD6, 1, 32}, {0xD8, 0xDE, 1, 32},
+	{0x100, 0x12E, 2, 1}, {0x132, 0x136, 2, 1}, {0x139, 0x147, 2, 1},
+	{0x14A, 0x176, 2, 1}, {0x179, 0x17D, 2, 1}, {0x1E00, 0x1E94, 2, 1},
+	{0x1EA0, 0x1EFE, 2, 1},
+	{0x386, 0x386, 1, 38}, {0x388, 0x38A, 1, 37}, {0x38C, 0x38C, 1, 64},
+	{0x38E, 0x38F, 1, 63}, {0x391, 0x3A1, 1, 32}, {0x3A3, 0x3AB, 1, 32},
+	{0x400, 0x40F, 1, 80}, {0x410, 0x42F, 1, 32}, {0x460, 0x480, 2, 1},
+	{0x48A, 0x4BE, 2, 1}, {0x531, 0x556, 1, 48},
+};
 
-		if (upper ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z')
-			c ^= 'a' ^ 'A';
-		idv_forms_put(forms, &c, 1);
+/* The letter in the case wanted; what is no letter, as it is. */
+static uint32_t
+change_case(uint32_t letter, bool upper)
+{
+	for (size_t i = 0; i < LENGTHOF(capitals); i++)
+	{
+		uint32_t	distance = capitals[i].distance;
+		uint32_t	capital = upper ? letter - distance : letter;
+
+		if (capital >= capitals[i].first && capital <= capitals[i].last &&
+			(capital - capitals[i].first) % capitals[i].step == 0)
+			return upper ? capital : letter + distance;
 	}
+	return letter;
+}
+
+/* What is done to the letters of a value. */
+typedef enum CaseChange
+{
+	CASE_LOWER,
+	CASE_UPPER,
+	CASE_CAPITAL,				/* the first one large, the others small */
+	CASE_CAPITALS,				/* of each word */
+	CASE_FIRST_UPPER,			/* the others as they are */
+	CASE_FIRST_LOWER,
+	CASE_LOCAL_LOWER,			/* those before the @ small */
+	CASE_DOMAIN_LOWER			/* those behind it */
+} CaseChange;
+
+static const char *const case_words[] = {
+	[CASE_LOWER] = "in lower case",
+	[CASE_UPPER] = "in upper case",
+	[CASE_CAPITAL] = "with a capital letter first, and small ones",
+	[CASE_CAPITALS] = "with a capital letter first in each word",
+	[CASE_FIRST_UPPER] = "with a capital letter first",
+	[CASE_FIRST_LOWER] = "with a small letter first",
+	[CASE_LOCAL_LOWER] = "in lower case before the @",
+	[CASE_DOMAIN_LOWER] = "in lower case behind the @",
+};
+
+/* The letter as that change has it; first is the value's, begins a word's. */
+static uint32_t
+changed_letter(CaseChange change, uint32_t letter, bool first, bool begins, bool domain)
+{
+	switch (change)
+	{
+		case CASE_LOWER:
+			return change_case(letter, false);
+		case CASE_UPPER:
+			return change_case(letter, true);
+		case CASE_CAPITAL:
+			return change_case(letter, first);
+		case CASE_CAPITALS:
+			return change_case(letter, begins);
+		case CASE_FIRST_UPPER:
+			return first ? change_case(letter, true) : letter;
+		case CASE_FIRST_LOWER:
+			return first ? change_case(letter, false) : letter;
+		case CASE_LOCAL_LOWER:
+			return domain ? letter : change_case(letter, false);
+		case CASE_DOMAIN_LOWER:
+			return domain ? change_case(letter, false) : letter;
+	}
+	return letter;
 }
 
 static void
 add_cases(IdvForms *forms, const char *value, size_t len)
 {
-	const char *sign = memchr(value, '@', len);
-	size_t		at = sign == NULL ? len : (size_t) (sign - value);
+	for (size_t change = 0; change < LENGTHOF(case_words); change++)
+	{
+		bool		begins = true;
+		bool		domain = false;
 
-	put_case(forms, value, 0, len, false);
-	idv_forms_finish(forms, IDV_FOUND_VALUE_CASE, "in lower case");
-	put_case(forms, value, 0, len, true);
-	idv_forms_finish(forms, IDV_FOUND_VALUE_CASE, "in upper case");
-	put_case(forms, value, 0, 1, true);
-	put_case(forms, value, 1, len, false);
-	idv_forms_finish(forms, IDV_FOUND_VALUE_CASE, "with a capital letter first, and small ones");
-	put_case(forms, value, 0, 1, true);
-	idv_forms_put(forms, value + 1, len - 1);
-	idv_forms_finish(forms, IDV_FOUND_VALUE_CASE, "with a capital letter first");
-	put_case(forms, value, 0, 1, false);
-	idv_forms_put(forms, value + 1, len - 1);
-	idv_forms_finish(forms, IDV_FOUND_VALUE_CASE, "with a small letter first");
-	put_case(forms, value, 0, at, false);
-	idv_forms_put(forms, value + at, len - at);
-	idv_forms_finish(forms, IDV_FOUND_VALUE_CASE, "in lower case before the @");
-	idv_forms_put(forms, value, at);
-	put_case(forms, value, at, len, false);
-	idv_forms_finish(forms, IDV_FOUND_VALUE_CASE, "in lower case behind the @");
+		for (size_t at = 0; at < len;)
+		{
+			bool		first = at == 0;
+			uint32_t	c = idv_utf8_next(value, len, &at);
+			uint8_t		bytes[IDV_UTF8_MAX];
+
+			domain = domain || c == '@';
+			idv_forms_put(forms, bytes,
+						  idv_utf8_make(bytes, changed_letter((CaseChange) change, c, first, begins, domain)));
+			begins = c == ' ' || c == '-' || c == '.' || c == '_' || c == '\'';
+		}
+		idv_forms_finish(forms, IDV_FOUND_VALUE_CASE, case_words[change]);
+	}
 }
 
 /* Append 16 bits, in one order of bytes or the other. */

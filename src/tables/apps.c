@@ -299,6 +299,35 @@ idv_apps_check_node(void)
 }
 
 /*
+ * idv_apps_list
+ *		All apps, in no order: a list of IdvAppName.
+ */
+List *
+idv_apps_list(void)
+{
+	static const IdvOurColumn columns[] = {IDV_COLUMN("id", INT4OID), IDV_COLUMN("app_key", TEXTOID)};
+	Relation	table = open_table(IDV_APPS);
+	List	   *apps = NIL;
+	SysScanDesc rows = systable_beginscan(table, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(rows)))
+	{
+		IdvAppName *app = palloc(sizeof(IdvAppName));
+		Datum		values[lengthof(columns)];
+		bool		nulls[lengthof(columns)];
+
+		idv_our_row(table, tuple, columns, lengthof(columns), values, nulls);
+		app->id = DatumGetInt32(values[0]);
+		app->app_key = idv_text(PointerGetDatum(DatumGetTextPCopy(values[1])));
+		apps = lappend(apps, app);
+	}
+	systable_endscan(rows);
+	table_close(table, AccessShareLock);
+	return apps;
+}
+
+/*
  * idv_secrets_read
  *		Read the rows of an app's secrets, expired ones included.
  *

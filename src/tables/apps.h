@@ -55,6 +55,13 @@ typedef struct IdvAppRow
 	bool		revealable;
 } IdvAppRow;
 
+/* An app, by name. */
+typedef struct IdvAppName
+{
+	int32		id;
+	IdvText		app_key;
+} IdvAppName;
+
 /* A row of idverify.secrets. */
 typedef struct IdvSecretRow
 {
@@ -70,6 +77,7 @@ typedef struct IdvSecretRow
 extern void idv_app_lock(int32 app_id, LOCKMODE mode);
 extern bool idv_app_read(IdvAppRow *app, IdvText app_key);
 extern void idv_apps_check_node(void);
+extern List *idv_apps_list(void);
 extern List *idv_secrets_read(int32 app_id);
 extern IdvText idv_app_key_argument(NullableDatum app_key);
 extern void idv_report_unknown_app(IdvText app_key) __attribute__((noreturn));

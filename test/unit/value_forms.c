@@ -129,6 +129,30 @@ test_letters_change_their_case(void)
 	CHECK(becomes("Jane@Example.com", IDV_FOUND_VALUE_CASE, TEXT("jane@Example.com")));
 	CHECK(becomes("jane", IDV_FOUND_VALUE_CASE, TEXT("Jane")));
 	CHECK(becomes("JANE", IDV_FOUND_VALUE_CASE, TEXT("Jane")));
+	CHECK(becomes("jane doe-roe", IDV_FOUND_VALUE_CASE, TEXT("Jane Doe-Roe")));
+	CHECK(becomes("@", IDV_FOUND_NOTHING, TEXT("@")));
+}
+
+/* python3: value.lower(), value.upper(), in which no letter changes twice */
+static void
+test_letters_beyond_ascii_do_too(void)
+{
+	static const char *const cases[][2] = {
+		{"\xC3\x85SA \xC3\x9E\xC3\x93R", "\xC3\xA5sa \xC3\xBE\xC3\xB3r"},	/* ÅSA ÞÓR */
+		{"\xC5\xBD" "EL\xC4\xBD" "EZO", "\xC5\xBE" "el\xC4\xBE" "ezo"}, /* ŽELĽEZO */
+		{"\xCE\x86\xCE\x9D\xCE\x9D\xCE\x91", "\xCE\xAC\xCE\xBD\xCE\xBD\xCE\xB1"},	/* ΆΝΝΑ */
+		{"\xD0\x81\xD0\x96", "\xD1\x91\xD0\xB6"},	/* ЁЖ */
+		{"NGUY\xE1\xBB\x84N", "nguy\xE1\xBB\x85n"}, /* NGUYỄN */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		CHECK(becomes(cases[i][0], IDV_FOUND_VALUE_CASE, cases[i][1], strlen(cases[i][1])));
+		CHECK(becomes(cases[i][1], IDV_FOUND_VALUE_CASE, cases[i][0], strlen(cases[i][0])));
+	}
+	make("\xC3\x97\xC3\xB7\xE6\x97\xA5");	/* ×÷日 */
+	for (size_t i = 0; i < forms.n; i++)
+		CHECK(forms.forms[i].finding != IDV_FOUND_VALUE_CASE);
 }
 
 static void
@@ -328,6 +352,7 @@ main(void)
 	RUN(test_quotes_come_and_go);
 	RUN(test_writes_json_as_libraries_do);
 	RUN(test_letters_change_their_case);
+	RUN(test_letters_beyond_ascii_do_too);
 	RUN(test_escapes_urls_as_libraries_do);
 	RUN(test_escapes_html_as_libraries_do);
 	RUN(test_is_encoded_otherwise);

@@ -1,0 +1,490 @@
+/*-------------------------------------------------------------------------
+ *
+ * explain.c
+ *	  By which mistakes was a claim made that does not verify?
+ *
+ * What each classic mistake would have made is computed, under every secret of
+ * the app, and compared with what was presented: first what has no mistake, then
+ * one, then two at once.  A claim that no such mistake explains is unexplained,
+ * and nothing else: what matches by chance is as likely as a forged hash.
+ *
+ * An answer says which mistake a hash was made by, and that is more than a
+ * verdict: so it is for administrators.  It quotes neither a hash nor a secret.
+ *
+ * A secret is open only inside guess_with(), in memory that core dumps leave
+ * out; nothing there can raise an error before it is wiped.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "insight/explain.h"
+
+#include <openssl/crypto.h>
+
+#include "access/detoast.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "core/bad_identity.h"
+#include "core/guess.h"
+#include "insight/claim_forms.h"
+#include "insight/explain_text.h"
+#include "secrets/sealed_secret.h"
+
+/* A secret of the app. */
+typedef struct Candidate
+{
+	const IdvSecretRow *row;
+	bool		live;
+	IdvText		hint;			/* in UTF-8 */
+	IdvOpening	opening;		/* as it was when last tried */
+} Candidate;
+
+/* A claim that is looked into. */
+typedef struct Inquiry
+{
+	IdvAppRow	app;
+	IdvClaimFields fields;
+	IdvForms   *forms;
+	IdvReadings *readings;
+	Candidate  *candidates;
+	int			ncandidates;
+	size_t		budget;			/* HMACs that may still be made */
+	bool		stopped;		/* not all was tried */
+
+	/* what was found */
+	IdvGuess	guess;
+	const Candidate *secret;	/* of the app, or NULL */
+	const IdvAppName *other_app;	/* whose secret it was, or NULL */
+	const IdvSecretRow *other_secret;
+} Inquiry;
+
+/* Begin a list of what was found, or add to it. */
+static List *
+tell(List *found, IdvFinding finding, const char *detail, const char *hint)
+{
+	IdvExplained *explained = palloc(sizeof(IdvExplained));
+
+	explained->finding = finding;
+	explained->detail = detail;
+	explained->hint = hint != NULL ? hint : idv_explain_hint(finding);
+	return lappend(found, explained);
+}
+
+/* Add what says itself all that there is to say. */
+static List *
+tell_plainly(List *found, IdvFinding finding, const IdvClaimFields *fields)
+{
+	IdvMistake	mistake = {finding, NULL};
+
+	return tell(found, finding, idv_explain_detail(mistake, fields->counted.name, fields), NULL);
+}
+
+/* What is shown of a secret, in UTF-8. */
+static IdvText
+hint_of(const IdvSecretRow *row)
+{
+	IdvText		hint;
+
+	if (idv_text_utf8(&hint, PointerGetDatum(row->hint), IDV_SECRET_MAX) != IDV_TEXT_OK)
+		hint.len = 0;
+	return hint;
+}
+
+/*
+ * Try a secret, by so many mistakes.
+ *
+ * Raises no error while the secret is open.
+ */
+static IdvGuessStatus
+guess_with(Inquiry *inquiry, int32 app_id, const IdvSecretRow *row, IdvText hint,
+		   int depth, IdvOpening *opening)
+{
+	uint8	   *secret = OPENSSL_secure_malloc(IDV_SECRET_MAX);
+	size_t		len;
+	IdvGuessStatus status = IDV_GUESS_NONE;
+
+	if (secret == NULL)
+		return IDV_GUESS_LIBRARY;
+	*opening = idv_sealed_open(secret, &len, app_id, row);
+	if (*opening == IDV_OPENED)
+		status = idv_guess(&inquiry->guess, &inquiry->budget, inquiry->readings,
+						   inquiry->forms, secret, len, hint.bytes, hint.len, depth);
+	OPENSSL_secure_clear_free(secret, IDV_SECRET_MAX);
+	return status;
+}
+
+/* Is the search over?  It may have been stopped, or have failed. */
+static bool
+is_over(Inquiry *inquiry, IdvGuessStatus status)
+{
+	switch (status)
+	{
+		case IDV_GUESS_NONE:
+			return false;
+		case IDV_GUESS_FOUND:
+			return true;
+		case IDV_GUESS_STOPPED:
+			inquiry->stopped = true;
+			return true;
+		case IDV_GUESS_LIBRARY:
+			break;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
+			 errmsg("could not compute HMAC-SHA-256")));
+	return true;
+}
+
+/* Try the app's own secrets.  Returns whether the search is over. */
+static bool
+search_own(Inquiry *inquiry, int depth)
+{
+	for (int i = 0; i < inquiry->ncandidates; i++)
+	{
+		Candidate  *candidate = &inquiry->candidates[i];
+		IdvGuessStatus status;
+
+		CHECK_FOR_INTERRUPTS();
+		status = guess_with(inquiry, inquiry->app.id, candidate->row, candidate->hint,
+							depth, &candidate->opening);
+		if (status == IDV_GUESS_FOUND)
+			inquiry->secret = candidate;
+		if (is_over(inquiry, status))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Try the secrets of all other apps, on the plain value.
+ *
+ * A secret that does not open is passed over: another app's is no business of
+ * this claim.
+ */
+static bool
+search_others(Inquiry *inquiry)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext each = AllocSetContextCreate(caller, "idverify another app",
+											   ALLOCSET_DEFAULT_SIZES);
+	List	   *apps = idv_apps_list();
+	ListCell   *app_cell;
+
+	foreach(app_cell, apps)
+	{
+		const IdvAppName *app = lfirst(app_cell);
+		ListCell   *cell;
+
+		if (app->id == inquiry->app.id)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(each);
+		MemoryContextSwitchTo(each);
+		foreach(cell, idv_secrets_read(app->id))
+		{
+			const IdvSecretRow *row = lfirst(cell);
+			static const IdvText no_hint = {"", 0};
+			IdvOpening	opening;
+			IdvGuessStatus status = guess_with(inquiry, app->id, row, no_hint, 0, &opening);
+
+			if (status == IDV_GUESS_FOUND)
+			{
+				inquiry->other_app = app;
+				inquiry->other_secret = row;
+			}
+			if (is_over(inquiry, status))
+			{
+				MemoryContextSwitchTo(caller);
+				return true;
+			}
+		}
+		MemoryContextSwitchTo(caller);
+	}
+	MemoryContextDelete(each);
+	return false;
+}
+
+/* Search until something is found, or everything was tried. */
+static void
+search_all(Inquiry *inquiry)
+{
+	for (int depth = 0; depth <= IDV_GUESS_DEPTH; depth++)
+	{
+		if (search_own(inquiry, depth))
+			return;
+		/* Whose secret it is comes before two mistakes at once. */
+		if (depth == 1 && search_others(inquiry))
+			return;
+	}
+}
+
+/* The app's secrets, in the order in which they are tried. */
+static void
+list_candidates(Inquiry *inquiry, const List *rows)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	ListCell   *cell;
+
+	inquiry->candidates = palloc0(Max(list_length(rows), 1) * sizeof(Candidate));
+	foreach(cell, rows)
+	{
+		Candidate  *candidate = &inquiry->candidates[inquiry->ncandidates++];
+
+		candidate->row = lfirst(cell);
+		candidate->live = candidate->row->expires_at > now;
+		candidate->hint = hint_of(candidate->row);
+	}
+}
+
+/* The first secret that verifies now and does not open, or NULL. */
+static const Candidate *
+first_shut(const Inquiry *inquiry)
+{
+	for (int i = 0; i < inquiry->ncandidates; i++)
+	{
+		const Candidate *candidate = &inquiry->candidates[i];
+
+		if (candidate->live && candidate->opening != IDV_OPENED)
+			return candidate;
+	}
+	return NULL;
+}
+
+/* Was anything found? */
+static bool
+is_found(const Inquiry *inquiry)
+{
+	return inquiry->secret != NULL || inquiry->other_app != NULL;
+}
+
+/* Is the value that counts one that careless code signs for everybody? */
+static bool
+is_bad(const Inquiry *inquiry)
+{
+	IdvText		counted = inquiry->fields.counted.utf8;
+
+	return counted.len > 0 && idv_identity_is_bad(counted.bytes, counted.len);
+}
+
+/*
+ * The verdict on a claim of which the mistakes are known.
+ *
+ * idv_verdict() would raise the error of a secret that does not open.  But which
+ * secret it was is known here, and it was another one.
+ */
+static IdvVerdict
+verdict_of_found(const Inquiry *inquiry)
+{
+	const IdvReading *presented = &inquiry->readings->readings[0];
+
+	if (!presented->is_hex || presented->len != 2 * IDV_HMAC_LEN ||
+		inquiry->fields.counted.unreadable || inquiry->fields.other.unreadable)
+		return IDV_MALFORMED;
+	if (is_bad(inquiry))
+		return IDV_BAD_IDENTITY;
+	if (inquiry->guess.nmistakes > 0 || inquiry->secret == NULL)
+		return IDV_MISMATCH;
+	return inquiry->secret->live ? IDV_VERIFIED : IDV_EXPIRED;
+}
+
+/* By finding: the most specific one first. */
+static int
+compare_explained(const ListCell *a, const ListCell *b)
+{
+	const IdvExplained *left = lfirst(a);
+	const IdvExplained *right = lfirst(b);
+
+	return (int) left->finding - (int) right->finding;
+}
+
+/* Tell what was found. */
+static List *
+tell_found(const Inquiry *inquiry)
+{
+	const IdvGuess *guess = &inquiry->guess;
+	const char *field = guess->other_field ?
+	inquiry->fields.other.name : inquiry->fields.counted.name;
+	const Candidate *secret = inquiry->secret;
+	List	   *found = NIL;
+	IdvExplained *first;
+
+	for (int i = 0; i < guess->nmistakes; i++)
+		found = tell(found, guess->mistakes[i].finding,
+					 idv_explain_detail(guess->mistakes[i], field, &inquiry->fields), NULL);
+	if (inquiry->other_app != NULL)
+		found = tell(found, IDV_FOUND_SECRET_OF_OTHER_APP,
+					 psprintf("It was made with %s, of app \"%s\".",
+							  idv_secret_in_words(inquiry->other_secret),
+							  idv_text_shown(inquiry->other_app->app_key, IDV_APP_KEY_MAX)), NULL);
+	if (secret != NULL && !secret->live)
+		found = tell(found, IDV_FOUND_EXPIRED,
+					 psprintf("It was made with %s.", idv_secret_in_words(secret->row)), NULL);
+	if (is_bad(inquiry))
+		found = tell_plainly(found, IDV_FOUND_BAD_IDENTITY, &inquiry->fields);
+	if (found == NIL)
+		return tell(NIL, IDV_FOUND_VERIFIED,
+					psprintf("It was made with %s.", idv_secret_in_words(secret->row)), NULL);
+
+	list_sort(found, compare_explained);
+	first = linitial(found);
+	if (secret != NULL && secret->live && first->finding != IDV_FOUND_BAD_IDENTITY)
+		first->detail = psprintf("%s Found with %s.", first->detail, idv_secret_in_words(secret->row));
+	return found;
+}
+
+/* Has what was presented, read in any way, as many digits as are looked at? */
+static bool
+has_digits(const IdvReadings *readings)
+{
+	for (size_t i = 0; i < readings->n; i++)
+		if (readings->readings[i].is_hex && readings->readings[i].len >= IDV_DIGITS_MIN)
+			return true;
+	return false;
+}
+
+/* Say of a field that it could not be read. */
+static void
+append_unreadable(StringInfo detail, const IdvClaimField *field)
+{
+	if (field->unreadable)
+		appendStringInfo(detail, "The %s has more than %d bytes, or no equivalent in UTF-8. ",
+						 field->name, IDV_IDENTITY_MAX);
+}
+
+/* Tell that nothing was found, and all that is known besides. */
+static List *
+tell_unexplained(const Inquiry *inquiry, IdvText app_key)
+{
+	const IdvClaimField *counted = &inquiry->fields.counted;
+	bool		digits = has_digits(inquiry->readings);
+	char	   *shown = quote_literal_cstr(idv_text_shown(app_key, IDV_APP_KEY_MAX));
+	StringInfoData detail;
+
+	initStringInfo(&detail);
+	append_unreadable(&detail, counted);
+	append_unreadable(&detail, &inquiry->fields.other);
+	if (!counted->unreadable && counted->utf8.len == 0)
+		appendStringInfo(&detail, "The app's policy counts the %s, and the claim has none. ",
+						 counted->name);
+	if (inquiry->readings->n == 0)
+		appendStringInfoString(&detail, "What was presented as user_hash is too long, or not text in UTF-8. ");
+	else if (!digits)
+		appendStringInfo(&detail, "What was presented as user_hash has no %d hex digits, however it is read. ",
+						 IDV_DIGITS_MIN);
+	appendStringInfoString(&detail, "No mistake that is known makes this user_hash from this claim.");
+	for (int i = 0; i < inquiry->ncandidates; i++)
+	{
+		if (inquiry->candidates[i].opening != IDV_OPENED)
+			appendStringInfo(&detail, " Not tried, as it could not be opened: %s.",
+							 idv_secret_in_words(inquiry->candidates[i].row));
+	}
+	if (inquiry->stopped)
+		appendStringInfo(&detail, " Not all was tried: the search stopped after %d HMACs.",
+						 IDV_EXPLAIN_HMACS);
+	return tell(NIL, IDV_FOUND_UNEXPLAINED, detail.data, !digits ?
+				"What the page sends as user_hash is no HMAC: look at the page's source for a template that was not rendered, a Promise that was not awaited, a variable that is not set." :
+				psprintf("Compare the last four characters of the identity secret on your server with those that idverify_mask(%s) shows; then compare the HMAC-SHA256 that your server makes of a fixed value with what idverify_sign(%s, value) makes of the same. If both agree, log the value just before it is signed: it is not what the page sends.",
+						 shown, shown));
+}
+
+/* Read what was presented as user_hash; is it a token? */
+static bool
+read_presented(Inquiry *inquiry, Datum user_hash)
+{
+	IdvText		presented;
+	bool		token;
+
+	inquiry->readings->n = 0;
+	if (idv_text_utf8(&presented, user_hash, IDV_TOKEN_MAX) != IDV_TEXT_OK)
+		return false;
+	token = idv_looks_like_token(presented.bytes, presented.len);
+	if (!token)
+		idv_hash_readings(inquiry->readings, presented.bytes, presented.len);
+	return token;
+}
+
+/* Memory context callback: what was presented may be a credential. */
+static void
+wipe_readings(void *readings)
+{
+	OPENSSL_cleanse(readings, sizeof(IdvReadings));
+}
+
+/* Memory for what was presented, which is wiped whatever happens. */
+static IdvReadings *
+make_readings(void)
+{
+	IdvReadings *readings = palloc(sizeof(IdvReadings));
+	MemoryContextCallback *wipe = palloc(sizeof(MemoryContextCallback));
+
+	wipe->func = wipe_readings;
+	wipe->arg = readings;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, wipe);
+	return readings;
+}
+
+/* The row of the app of that key, if there is one. */
+static bool
+read_app(IdvAppRow *app, NullableDatum app_key)
+{
+	if (app_key.isnull ||
+		toast_raw_datum_size(app_key.value) - VARHDRSZ > IDV_APP_KEY_MAX * MAX_MULTIBYTE_CHAR_LEN)
+		return false;
+	return idv_app_read(app, idv_text(app_key.value));
+}
+
+/*
+ * idv_explain
+ *		Find out what is wrong with a claim made to the app of that key.
+ *
+ * verdict		output: what the claim is worth
+ *
+ * Returns a list of IdvExplained, the most specific one first; at least one.
+ * Counts for nobody, and writes nothing.  Raises the error of a secret that
+ * verifies and does not open (F0000, XX001) only if no other one explains the
+ * claim and the verdict depends on it.
+ */
+List *
+idv_explain(IdvVerdict *verdict, NullableDatum app_key, const IdvClaim *claim)
+{
+	Inquiry		inquiry = {.budget = IDV_EXPLAIN_HMACS};
+	List	   *rows;
+
+	*verdict = IDV_UNKNOWN_APP;
+	if (!read_app(&inquiry.app, app_key))
+		return tell(NIL, IDV_FOUND_UNKNOWN_APP, "There is no app of this app_key.", NULL);
+	*verdict = IDV_ANONYMOUS;
+	if (idv_is_absent(claim->external_id) && idv_is_absent(claim->email))
+		return tell(NIL, IDV_FOUND_ANONYMOUS, "The claim has neither an external_id nor an email.", NULL);
+	*verdict = IDV_NO_SECRET;
+	rows = idv_secrets_read(inquiry.app.id);
+	if (rows == NIL)
+		return tell(NIL, IDV_FOUND_NO_SECRET, "The app has no secret that could have made a user_hash.", NULL);
+	*verdict = IDV_UNSIGNED;
+	if (idv_is_absent(claim->user_hash))
+		return tell(NIL, IDV_FOUND_UNSIGNED, "The claim has no user_hash.", NULL);
+
+	inquiry.fields = idv_claim_fields(inquiry.app.signed_field, claim);
+	inquiry.readings = make_readings();
+	if (read_presented(&inquiry, claim->user_hash.value))
+	{
+		*verdict = idv_verdict(app_key, claim);
+		return tell_plainly(NIL, IDV_FOUND_TOKEN_WHERE_HASH, &inquiry.fields);
+	}
+
+	inquiry.forms = idv_claim_forms(&inquiry.fields);
+	list_candidates(&inquiry, rows);
+	search_all(&inquiry);
+	inquiry.stopped = inquiry.stopped || inquiry.forms->full;
+
+	*verdict = is_found(&inquiry) && first_shut(&inquiry) != NULL ?
+		verdict_of_found(&inquiry) : idv_verdict(app_key, claim);
+	if (is_found(&inquiry))
+		return tell_found(&inquiry);
+	if (is_bad(&inquiry))
+		return tell_plainly(NIL, IDV_FOUND_BAD_IDENTITY, &inquiry.fields);
+	return tell_unexplained(&inquiry, idv_text(app_key.value));
+}
