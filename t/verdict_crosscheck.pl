@@ -189,6 +189,8 @@ for (
 		[ 'secret_masked', user_hash("\xE2\x80\xA2" x 4 . ' ' . "\xE2\x80\xA2" x 4 . ' ' . encode_utf8(substr decode_utf8($secret), -4), $value) ])
 	{
 		next if $_->[0] eq 'value_normalized' && $_->[1] eq $hash;
+		# there the mask shows fewer characters: see below
+		next if $_->[0] eq 'secret_masked' && $encoding eq 'SQL_ASCII';
 		is($run->("finding FROM idverify_explain('shop', $v, NULL, '$_->[1]')"), $_->[0], "... explain: $_->[0]");
 	}
 	is($run->("idverify_reveal('shop')"), $secret, '... the secret is itself again');
