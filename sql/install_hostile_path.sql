@@ -20,7 +20,7 @@ ALTER ROLE regress_path_admin SET client_min_messages = warning;
 GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text), idverify_mask
 	TO regress_path_ask;
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
-	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_purge, idverify_add_signer, idverify_drop_signer,
+	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_explain, idverify_purge, idverify_add_signer, idverify_drop_signer,
 	idverify_rekey, idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass), idverify_add_reference, idverify_set_contacts
 	TO regress_path_admin;
 GRANT USAGE ON SCHEMA idverify TO regress_path_ask, regress_path_admin;
@@ -80,6 +80,7 @@ INSERT INTO calls.calls (who, of, call) VALUES
 		'{"external_id": "bob", "user_hash": "wrong", "name": "Mallory"}')$$),
 	('ask', 'idverify_guard', format($$INSERT INTO people.asked (external_id, user_hash) VALUES ('alice', %L), ('bob', 'wrong')
 		RETURNING external_id, user_hash, is_verified$$, :'alice')),
+	('admin', 'idverify_explain', format($$SELECT verdict, finding FROM public.idverify_explain('web', 'alice', NULL, %L)$$, :'alice')),
 	('admin', 'idverify_create_app', $$SELECT app_key, identity_secret IS NOT NULL AS secret
 		FROM public.idverify_create_app('New', 'new by admin', on_unverified => 'reject', grace => '1 hour')$$),
 	('superuser', 'idverify_create_app', $$SELECT app_key, identity_secret IS NOT NULL AS secret
