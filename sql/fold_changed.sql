@@ -59,6 +59,19 @@ SELECT relation, moved, restored FROM idverify_unfold(:fold) ORDER BY relation::
 DELETE FROM idverify.contact_references;
 
 --
+-- Columns of the contacts that have changed: one holds less than it did, one is gone
+-- which was NULL, one is computed
+--
+CREATE TABLE customers (id integer PRIMARY KEY, balance numeric(6,3), gone text, plus integer);
+INSERT INTO customers VALUES (1, 1.125, NULL, 5), (2, 2, NULL, 6);
+SELECT fold_id AS fold FROM idverify_fold(1, 2, 'customers') \gset
+ALTER TABLE customers ALTER balance TYPE numeric(6,0), DROP gone;
+SELECT FROM idverify_unfold(:fold);  -- fail
+ALTER TABLE customers ALTER balance TYPE numeric(6,3), DROP plus, ADD plus integer GENERATED ALWAYS AS (id + 1) STORED;
+SELECT relation, moved, restored FROM idverify_unfold(:fold);
+TABLE customers ORDER BY id;
+
+--
 -- Two folds of many rows into one target: some rows of the earlier are missing,
 -- and the later has moved none of them
 --

@@ -56,7 +56,8 @@ INSERT INTO fold_fills.cases VALUES
 	(15, 'no object, which stays', '[]', '{"a": 1}', NULL),
 	(16, 'an object, where the source has none', '{"a": 1}', '[1]', NULL),
 	(17, 'nothing to take', NULL, '{}', NULL),
-	(18, 'no object any more', '{"a": 1}', '{"b": 2}', '"a"');
+	(18, 'no object any more', '{"a": 1}', '{"b": 2}', '"a"'),
+	(19, 'an object taken whole, emptied in part since', '{"n": 0}', '{"o": {"a": 1, "b": 2}}', '{"n": 0, "o": {"a": 1}}');
 
 CREATE FUNCTION fold_fills.merged(c fold_fills.cases, OUT folded jsonb, OUT undone jsonb) LANGUAGE plpgsql AS $$
 DECLARE
@@ -104,6 +105,27 @@ BEGIN
 END $$;
 SELECT fold_fills.both_orders(2, 1);
 SELECT fold_fills.both_orders(1, 2);
+-- ... while what the later one found was no object
+DELETE FROM fold_fills.customers;
+INSERT INTO fold_fills.customers VALUES (1, '{"a": 1}'), (2, '{"b": 2}'), (3, '{}');
+SELECT fold_id AS first FROM idverify_fold(1, 3, 'fold_fills.customers') \gset
+UPDATE fold_fills.customers SET additional_attributes = '""' WHERE id = 3;
+SELECT fold_id AS later FROM idverify_fold(2, 3, 'fold_fills.customers') \gset
+SELECT additional_attributes FROM fold_fills.customers;
+SELECT count(*) FROM idverify_unfold(:first);
+SELECT additional_attributes FROM fold_fills.customers WHERE id = 3;
+SELECT count(*) FROM idverify_unfold(:later);
+SELECT id, additional_attributes FROM fold_fills.customers ORDER BY id;
+
+-- created_at becomes the earlier of both, if its type knows which that is.
+CREATE TABLE fold_fills.dated (id int PRIMARY KEY, created_at date);
+INSERT INTO fold_fills.dated VALUES (1, '2020-01-01'), (2, '2020-01-02');
+SELECT count(*) FROM idverify_fold(1, 2, 'fold_fills.dated');
+TABLE fold_fills.dated;
+INSERT INTO fold_fills.dated VALUES (1, '2019-01-01');
+ALTER TABLE fold_fills.dated ALTER created_at TYPE json USING to_json(created_at);
+SELECT count(*) FROM idverify_fold(1, 2, 'fold_fills.dated');
+TABLE fold_fills.dated;
 
 -- json is text that is taken whole, where the target's is blank.
 CREATE TABLE fold_fills.notes (id int PRIMARY KEY, note json);
@@ -144,7 +166,7 @@ SELECT idverify_unfold(:fold_id);
 
 DROP FUNCTION fold_fills.fills(int), fold_fills.merged(fold_fills.cases), fold_fills.both_orders(int[]),
 	fold_fills.taken(fold_fills.json_cases);
-DROP TABLE fold_fills.customers, fold_fills.notes, fold_fills.json_cases, fold_fills.texts;
+DROP TABLE fold_fills.customers, fold_fills.dated, fold_fills.notes, fold_fills.json_cases, fold_fills.texts;
 DROP DOMAIN fold_fills.settings;
 DROP TABLE fold_fills.cases;
 DROP TABLE fold_fills.people;

@@ -239,6 +239,10 @@ CREATE RULE instead AS ON INSERT TO tags DO INSTEAD INSERT INTO other VALUES (NE
 SELECT idverify_unfold(:fold);  -- fail: 0A000
 DROP RULE instead ON tags;
 SELECT relation, moved, restored FROM idverify_unfold(:fold) ORDER BY relation::text;
+-- ... or nothing in the place of a DELETE
+CREATE RULE instead AS ON DELETE TO tags DO INSTEAD NOTHING;
+SELECT idverify_fold(1::bigint, 2::bigint, 'people');  -- fail: 0A000
+DROP RULE instead ON tags;
 DROP TABLE tags, ruled, other, people;
 
 -- a key of which a part is generated from the part that moves

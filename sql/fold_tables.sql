@@ -42,6 +42,11 @@ RESET statement_timeout;
 SELECT count(*) AS differ FROM (SELECT id, person AS points FROM carts UNION ALL SELECT id, cart FROM items UNION ALL SELECT id, item FROM parts EXCEPT TABLE before) d;
 DROP TABLE carts, items, parts, before;
 
+-- more schemas than are expected
+DO $$ BEGIN FOR n IN 1..40 LOOP EXECUTE 'CREATE SCHEMA fold_tables_' || n; END LOOP; END $$;
+SELECT count(*) FROM idverify_fold(8, 1, 'people');
+DO $$ BEGIN FOR n IN 1..40 LOOP EXECUTE 'DROP SCHEMA fold_tables_' || n; END LOOP; END $$;
+
 -- as many columns as a table can have
 DO $$ BEGIN
 	EXECUTE (SELECT format('CREATE TABLE wide (id int PRIMARY KEY, person int UNIQUE REFERENCES people, %s)', string_agg('c' || n || ' bool', ', '))

@@ -75,7 +75,17 @@ SELECT count(*) FROM idverify_fold('(1,1)'::pair, '(2,2)'::pair, 'pairs');
 SELECT idverify_resolve('(1,1)', 'pairs');
 SELECT idverify_resolve('(1,1)'::pair, 'pairs');
 
-DROP TABLE notes, people, kinds, pairs;
+
+-- text as the type writes it, not as somebody's own cast would
+CREATE FUNCTION own_text(bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'my cast ran'; END $$;
+CREATE CAST (bigint AS text) WITH FUNCTION own_text(bigint) AS ASSIGNMENT;
+CREATE TABLE big (id bigint PRIMARY KEY);
+INSERT INTO big VALUES (1), (2);
+SELECT count(*) FROM idverify_fold('1', '2', 'big');
+SELECT idverify_resolve('1', 'big'), pg_typeof(idverify_resolve('1', 'big'));
+DROP FUNCTION own_text(bigint) CASCADE;
+
+DROP TABLE notes, people, kinds, pairs, big;
 DROP TYPE pair;
 DROP DOMAIN positive;
 DROP EXTENSION citext;

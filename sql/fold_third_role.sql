@@ -256,6 +256,7 @@ app: ALTER DOMAIN app.word ADD CHECK (app.spring()) NOT VALID$$),
 ('WHEN a domain in a row, from JSON', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (jsonb_populate_record(NULL::app.pair, '{"a": "b"}') IS NOT NULL) EXECUTE FUNCTION third.owners()
 app: ALTER DOMAIN app.word ADD CHECK (app.spring()) NOT VALID$$),
 ('WHEN a function of its own', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (app.even(NEW.id)) EXECUTE FUNCTION third.owners()$$),
+('WHEN of a kind that is not looked at', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (xmlelement(NAME a, NEW.title) IS NOT NULL) EXECUTE FUNCTION third.owners()$$),
 ('WHEN an operator of its own', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (NEW.id OPERATOR(app.===) 1) EXECUTE FUNCTION third.owners()$$),
 ('WHEN the owner''s function, of its own words', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (third.run('SELECT app.spring()')) EXECUTE FUNCTION third.owners()$$),
 ('arguments to a superuser''s function', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.obey('SELECT app.spring()')$$),

@@ -112,6 +112,57 @@ SELECT fold_undone FROM undo();
 SELECT id, quote_literal(person::text) AS person FROM of_keyed ORDER BY id;
 SELECT quote_literal(person::text) AS person, note FROM of_keyed_loose ORDER BY 1;
 
+-- columns and an index of what types are made of
+CREATE TYPE floats AS RANGE (subtype = float8, subtype_diff = float8mi, multirange_type_name = many_floats);
+CREATE TABLE measured (id integer PRIMARY KEY, spans many_floats, tags text[]);
+CREATE INDEX ON measured ((tags[1]));
+INSERT INTO measured VALUES (1, '{[1.5,2.5)}', '{vip}'), (2, NULL, NULL);
+SELECT * FROM fold(1, 2, 'measured');
+TABLE measured;
+SELECT * FROM undo();
+
+-- pointers to something else than the id, which can be NULL
+CREATE TABLE coded (id integer PRIMARY KEY, code integer UNIQUE);
+CREATE TABLE of_coded (id integer PRIMARY KEY, code integer REFERENCES coded (code) ON UPDATE CASCADE, other integer REFERENCES coded (code));
+INSERT INTO coded VALUES (1, 5), (2, NULL), (3, NULL), (4, 6), (5, 7);
+INSERT INTO of_coded VALUES (1, 5, 5), (2, 5, NULL), (3, 5, 6);
+SELECT * FROM fold(3, 2, 'coded');
+SELECT * FROM undo();
+SELECT * FROM fold(3, 1, 'coded');
+SELECT * FROM undo();
+SELECT * FROM fold(1, 3, 'coded');  -- fail
+SELECT * FROM fold(5, 3, 'coded');
+TABLE coded ORDER BY id;
+SELECT * FROM undo();
+SELECT * FROM fold(4, 1, 'coded');
+TABLE of_coded ORDER BY id;
+SELECT * FROM undo();
+
+-- a type that a superuser has made, and what compares it: of the table's owner that is
+-- not enough, as a fold calls it itself
+CREATE TYPE number;
+CREATE FUNCTION number_in(cstring) RETURNS number LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
+CREATE FUNCTION number_out(number) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';
+CREATE TYPE number (INPUT = number_in, OUTPUT = number_out, LIKE = integer);
+CREATE FUNCTION number_eq(number, number) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int4eq';
+CREATE FUNCTION number_cmp(number, number) RETURNS integer LANGUAGE internal IMMUTABLE STRICT AS 'btint4cmp';
+CREATE OPERATOR = (LEFTARG = number, RIGHTARG = number, FUNCTION = number_eq, COMMUTATOR = =);
+CREATE FUNCTION number_lt(number, number) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int4lt';
+CREATE OPERATOR < (LEFTARG = number, RIGHTARG = number, FUNCTION = number_lt);
+CREATE OPERATOR CLASS number_ops DEFAULT FOR TYPE number USING btree AS OPERATOR 1 <, OPERATOR 3 =, FUNCTION 1 number_cmp(number, number);
+CREATE TABLE numbered (id number PRIMARY KEY, boss number REFERENCES numbered);
+INSERT INTO numbered VALUES ('1', NULL), ('3', NULL), ('2', '3');
+SELECT * FROM fold('2'::number, '1'::number, 'numbered');
+TABLE numbered;
+SELECT * FROM undo();
+CREATE ROLE regress_number_owner;
+GRANT CREATE ON SCHEMA fold_types TO regress_number_owner;
+ALTER TABLE numbered OWNER TO regress_number_owner;
+ALTER FUNCTION number_eq OWNER TO regress_number_owner;
+SELECT * FROM fold('2'::number, '1'::number, 'numbered');  -- fail
+DROP OWNED BY regress_number_owner CASCADE;
+DROP ROLE regress_number_owner;
+
 --
 -- Contacts in partitions: the whole is one table, whichever part is named
 --
@@ -216,6 +267,16 @@ SELECT * FROM undo();
 SELECT * FROM fold(5, 4, 'staff');
 SELECT * FROM staff ORDER BY id;
 SELECT * FROM undo();
+
+-- ... and one of a table without a key, of whose rows some have been changed since
+CREATE TABLE members (tenant integer, id integer PRIMARY KEY, UNIQUE (tenant, id));
+CREATE TABLE visits (tenant integer, member integer, FOREIGN KEY (tenant, member) REFERENCES members (tenant, id));
+INSERT INTO members VALUES (1, 1), (3, 2), (1, 3);
+INSERT INTO visits VALUES (1, 1), (1, 1), (3, 2);
+SELECT * FROM fold(1, 2, 'members');
+UPDATE visits SET (tenant, member) = (1, 3) WHERE ctid = (SELECT max(ctid) FROM visits);
+SELECT * FROM undo();
+SELECT * FROM visits ORDER BY tenant, member;
 
 --
 -- As many kinds of blanks as there may be: each is filled with what it lacks

@@ -47,6 +47,32 @@ SELECT count(*) FROM idverify_unfold(:first);
 SELECT count(*) FROM idverify_unfold(:later);
 TABLE friends ORDER BY a, b;
 
+-- rows that were deleted since, while a later fold moved others: of another contact, of
+-- another value of their key, of another key
+CREATE TABLE marks (a int REFERENCES people, b int REFERENCES people, tag text, PRIMARY KEY (a, b, tag));
+INSERT INTO people SELECT n FROM generate_series(7, 9) n;
+CREATE FUNCTION deleted_since(source int, target int, VARIADIC others text[]) RETURNS TABLE (moved bigint, left_over text) LANGUAGE plpgsql AS $$
+DECLARE
+	first bigint;
+	later bigint;
+BEGIN
+	EXECUTE 'INSERT INTO marks VALUES (2, 4, ''x''), ' || array_to_string(others, ', ');
+	first := fold(2, 1);
+	DELETE FROM marks WHERE a = 1;
+	later := fold(source, target);
+	moved := (SELECT sum(u.moved) FROM idverify_unfold(first) u);
+	left_over := (SELECT string_agg(m::text, ' ' ORDER BY m) FROM marks m);
+	PERFORM idverify_unfold(later);
+	DELETE FROM marks;
+	RETURN NEXT;
+END $$;
+SELECT * FROM deleted_since(5, 3, '(5, 6, ''x'')');
+SELECT * FROM deleted_since(8, 9, '(7, 8, ''x'')');
+SELECT * FROM deleted_since(4, 9, '(7, 4, ''a'')', '(7, 4, ''y'')');
+DROP TABLE marks;
+DROP FUNCTION deleted_since;
+DELETE FROM people WHERE id > 6;
+
 -- a contact that pointed to the source, and was folded since
 UPDATE people SET boss = 2 WHERE id = 3;
 SELECT fold(2, 1) AS first \gset

@@ -62,6 +62,7 @@ SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps ALTER grace DROP NOT NU
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.contacts ALTER custom_data DROP NOT NULL; UPDATE idverify.contacts SET custom_data = NULL');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.folds ALTER target_id DROP NOT NULL; UPDATE idverify.folds SET target_id = NULL');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.folds ALTER steps DROP NOT NULL; UPDATE idverify.folds SET steps = NULL');
+SELECT * FROM pg_temp.altered('ALTER TABLE idverify.contact_options DROP CONSTRAINT contact_options_same_check; INSERT INTO idverify.contact_options VALUES (''idverify.contacts'', ''{NULL}'', NULL)');
 
 -- another type
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets ALTER sealed TYPE bigint USING 12345');
@@ -80,6 +81,7 @@ SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets RENAME sealed TO clo
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps RENAME grace TO mercy');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps RENAME app_key TO key');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.contacts DROP phone');
+SELECT * FROM pg_temp.altered('ALTER TABLE idverify.contacts RENAME shop TO store');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.folds DROP steps');
 -- ... but one that moved to the end serves as before, and one more does not matter
 SELECT * FROM pg_temp.altered($$ALTER TABLE idverify.secrets RENAME sealed TO old; ALTER TABLE idverify.secrets ADD sealed bytea;
@@ -95,6 +97,7 @@ SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps DROP CONSTRAINT apps_gr
 -- an index of another kind under our index's name is not asked
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps DROP CONSTRAINT apps_app_key_key; CREATE UNIQUE INDEX apps_app_key_key ON idverify.apps (app_key) WHERE app_key <> ''web''');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets DROP CONSTRAINT secrets_pkey; CREATE INDEX secrets_pkey ON idverify.secrets (hint)');
+SELECT * FROM pg_temp.altered('DROP INDEX idverify.contacts_verified_external_id; CREATE UNIQUE INDEX contacts_verified_external_id ON idverify.contacts (app_id, external_id COLLATE "POSIX") WHERE is_verified');
 
 -- the hint says what to do
 \set VERBOSITY default

@@ -137,6 +137,14 @@ is((attempt($node, 'SELECT idverify_rekey()'))[1], '0',
 reload_ring("3:$three\n2:$two\n");
 is(ask($warm, $check), 't', 'mended, all is well');
 
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+	CREATE TRIGGER stay BEFORE UPDATE ON idverify.secrets FOR EACH ROW WHEN (OLD.app_id > 50) EXECUTE FUNCTION stay();
+});
+is((attempt($node, 'SELECT idverify_rekey()'))[0], '40001', 'a trigger that keeps rows as they are is an error');
+$node->safe_psql('postgres', 'DROP TRIGGER stay ON idverify.secrets');
+is(ask($warm, "$old_keys 3"), '0', '... and no row is sealed anew');
+
 my $row = "UPDATE idverify.secrets SET %s WHERE app_id = $first";
 my $put_back = $node->safe_psql('postgres', sprintf
 	"SELECT format('UPDATE idverify.secrets SET sealed = %%L, key_id = 2, generation = 1"

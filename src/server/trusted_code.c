@@ -200,16 +200,6 @@ checked_code(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
 }
 
 /*
- * idv_check_code
- *		idv_code_objection(), raised as an error if there is one.
- */
-void
-idv_check_code(Oid relation, Oid role, bool with_parts, LOCKMODE lock)
-{
-	(void) checked_code(relation, role, with_parts, lock);
-}
-
-/*
  * Check the code of each table in a query.
  *
  * context	an IdvChecked, where is noted what there is

@@ -45,8 +45,6 @@ extern const IdvObjection *idv_code_objection_of_key(Oid relation, Oid role,
 													 LOCKMODE lock);
 extern const char *idv_code_runs(Oid relation, Oid role, bool with_parts,
 								 LOCKMODE lock);
-extern void idv_check_code(Oid relation, Oid role, bool with_parts,
-						   LOCKMODE lock);
 extern void idv_check_plan(SPIPlanPtr plan);
 extern void idv_check_source(IdvChecked *checked, CachedPlanSource *source,
 							 bool lock_parts);

@@ -86,10 +86,24 @@ test_takes_what_is_seen(void)
 	CHECK(idv_is_printable("", 0));
 }
 
+/*
+ * Callers pass valid UTF-8.  What is cut off is read byte by byte, and no further:
+ * here the last one is a control.
+ */
+static void
+test_reads_no_further(void)
+{
+	char	   *cut = exact_copy("a\xE2\x85", 3);
+
+	CHECK(!idv_is_printable(cut, 3));
+	free(cut);
+}
+
 int
 main(void)
 {
 	RUN(test_refuses_what_hides);
 	RUN(test_takes_what_is_seen);
+	RUN(test_reads_no_further);
 	return report();
 }
