@@ -278,6 +278,7 @@ CREATE TABLE idverify.fold_rows (
 	moved		integer,
 	dropped_row	jsonb,
 	kept_row	jsonb,
+	parts		text[],
 	PRIMARY KEY (app_id, fold_id, step),
 	CHECK ((moved IS NULL) <> (dropped_row IS NULL)),
 	CHECK (dropped_row IS NOT NULL OR kept_row IS NULL)
@@ -292,6 +293,7 @@ COMMENT ON COLUMN idverify.fold_rows.columns IS 'the columns that were written';
 COMMENT ON COLUMN idverify.fold_rows.whole_row IS 'true: there is no key, moved_keys are records of the key_columns';
 COMMENT ON COLUMN idverify.fold_rows.moved_keys IS 'the moved rows'' values of the key_columns, row by row';
 COMMENT ON COLUMN idverify.fold_rows.dropped_row IS 'the row, whole: column names and values as text';
+COMMENT ON COLUMN idverify.fold_rows.parts IS 'the partitions that the rows were in, of a partitioned table';
 COMMENT ON COLUMN idverify.fold_rows.kept_row IS 'the row that it would have duplicated; null: it linked source and target';
 
 REVOKE ALL ON TABLE idverify.fold_rows FROM PUBLIC;

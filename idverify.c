@@ -38,6 +38,7 @@
 #include "secrets/app_cache.h"
 #include "secrets/keyring.h"
 #include "server/code_cache.h"
+#include "server/exec_triggers.h"
 #include "server/hide_statement.h"
 #include "tables/changes.h"
 
@@ -59,6 +60,7 @@ void
 _PG_init(void)
 {
 	idv_hide_statement_init();
+	idv_exec_triggers_init();
 	idv_keyring_init();
 	idv_app_cache_init();
 	idv_code_cache_init();

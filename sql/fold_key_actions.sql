@@ -36,10 +36,14 @@ BEGIN
 	INSERT INTO words VALUES (1, 1, 1), (2, 8, 2), (3, 9, 9);
 	INSERT INTO likes VALUES (1, 1, 1), (2, 8, 2), (3, 9, 9), (4, 1, 1);
 	SET CONSTRAINTS ALL IMMEDIATE;
+	SET CONSTRAINTS ALL DEFERRED;
 	EXECUTE pointers INTO before;
 	SELECT min(fold_id) INTO fold FROM idverify_fold(1, 2, 'people');
+	SET CONSTRAINTS ALL IMMEDIATE;
+	SET CONSTRAINTS ALL DEFERRED;
 	EXECUTE pointers INTO folded;
 	PERFORM idverify_unfold(fold);
+	SET CONSTRAINTS ALL IMMEDIATE;
 	EXECUTE pointers INTO undone;
 	RAISE 'take it all back' USING errcode = 'ZZ999';
 EXCEPTION WHEN OTHERS THEN
@@ -58,7 +62,8 @@ INSERT INTO actions VALUES
 	(5, 'ON UPDATE SET NULL'),
 	(6, 'ON UPDATE SET NULL DEFERRABLE INITIALLY DEFERRED'),
 	(7, 'ON UPDATE SET DEFAULT'),
-	(8, 'MATCH FULL ON UPDATE SET NULL');
+	(8, 'MATCH FULL ON UPDATE SET NULL'),
+	(9, 'DEFERRABLE INITIALLY DEFERRED');
 SELECT action, f.* FROM actions, followed(action, '', '') f ORDER BY nr;
 -- also where the tables have parts, and where a row changes to another part
 SELECT action, f.* FROM actions, followed(action, 'PARTITION BY LIST (id)', 'PARTITION BY LIST (chat)') f ORDER BY nr;
@@ -79,6 +84,32 @@ INSERT INTO words VALUES (1, 2), (2, 2);
 SELECT count(*) FROM idverify_unfold(:fold);
 TABLE words ORDER BY chat, person;
 
+-- three levels down, and committed
+CREATE TABLE phrases (chat int, person int, UNIQUE (chat, person));
+CREATE TABLE likes (chat int, person int, UNIQUE (chat, person));
+CREATE TABLE stars (chat int, person int);
+ALTER TABLE phrases ADD FOREIGN KEY (chat, person) REFERENCES chats (id, person) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE likes ADD FOREIGN KEY (chat, person) REFERENCES phrases (chat, person) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE stars ADD FOREIGN KEY (chat, person) REFERENCES likes (chat, person) DEFERRABLE INITIALLY DEFERRED;
+INSERT INTO phrases TABLE chats;
+INSERT INTO likes TABLE chats;
+INSERT INTO stars TABLE chats;
+INSERT INTO people VALUES (4);
+SELECT min(fold_id) AS fold FROM idverify_fold(2, 4, 'people') \gset
+TABLE stars ORDER BY chat;
+SELECT count(*) FROM idverify_unfold(:fold);
+TABLE stars ORDER BY chat;
+DROP TABLE stars, likes, phrases;
+
+-- a unique index that has no room for what follows is named
+CREATE TABLE titles (chat int, person int, title text, CONSTRAINT one_title UNIQUE (person, title),
+	FOREIGN KEY (chat, person) REFERENCES chats (id, person));
+INSERT INTO titles VALUES (1, 1, 'mail'), (2, 2, 'mail');
+\set VERBOSITY terse
+SELECT * FROM idverify_fold(1, 2, 'people');  -- fail
+\set VERBOSITY sqlstate
+DROP TABLE titles;
+
 -- a key that nobody but its table's owner could follow, since its column is
 -- generated, stops a fold that would break it, and names itself
 CREATE TABLE marks (chat int, person int GENERATED ALWAYS AS (chat) STORED,
@@ -95,6 +126,39 @@ INSERT INTO staff VALUES (1, NULL), (2, 1);
 INSERT INTO rooms VALUES (2, 1);
 SELECT * FROM idverify_fold(1, 2, 'staff');  -- fail
 TABLE rooms;
+
+
+-- Messages point to people by a key that is older than that of the chats, and by
+-- another one to chats of the same person.
+CREATE FUNCTION moved_by_age(of_chat text, OUT folded text, OUT undone text) LANGUAGE plpgsql AS $$
+DECLARE
+	fold bigint;
+	pointers text := $p$ SELECT string_agg(concat(chat, '/', person), ' ' ORDER BY id) || (SELECT string_agg(concat(', ', id, '/', person), '' ORDER BY id) FROM halls) FROM letters $p$;
+BEGIN
+	CREATE TABLE persons (id int PRIMARY KEY);
+	CREATE TABLE letters (id int PRIMARY KEY, chat int, person int REFERENCES persons);
+	CREATE TABLE halls (id int, person int REFERENCES persons, UNIQUE (id, person));
+	EXECUTE 'ALTER TABLE letters ADD FOREIGN KEY (chat, person) REFERENCES halls (id, person) ' || of_chat;
+	INSERT INTO persons VALUES (1), (2);
+	INSERT INTO halls VALUES (1, 1), (2, 2);
+	INSERT INTO letters VALUES (1, 1, 1), (2, 2, 2), (3, NULL, 1);
+	SET CONSTRAINTS ALL IMMEDIATE;
+	SET CONSTRAINTS ALL DEFERRED;
+	SELECT min(fold_id) INTO fold FROM idverify_fold(1, 2, 'persons');
+	SET CONSTRAINTS ALL IMMEDIATE;
+	SET CONSTRAINTS ALL DEFERRED;
+	EXECUTE pointers INTO folded;
+	PERFORM idverify_unfold(fold);
+	SET CONSTRAINTS ALL IMMEDIATE;
+	EXECUTE pointers INTO undone;
+	RAISE 'take it all back' USING errcode = 'ZZ999';
+EXCEPTION WHEN OTHERS THEN
+	IF sqlstate <> 'ZZ999' THEN
+		folded = sqlstate || ': ' || sqlerrm;
+	END IF;
+END
+$$;
+SELECT action, f.* FROM actions, moved_by_age(action) f WHERE action NOT LIKE 'MATCH FULL%' ORDER BY nr;
 
 DELETE FROM idverify.fold_rows WHERE app_id = 0;
 DELETE FROM idverify.folds WHERE app_id = 0;

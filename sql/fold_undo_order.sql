@@ -91,6 +91,55 @@ DELETE FROM people WHERE id = 1;
 SELECT count(*) FROM idverify_unfold(:later);
 SELECT count(*) FROM idverify_unfold(:first);
 
+-- ... who came in the place of one that was deleted by hand: its created_at says so
+CREATE FUNCTION undone_for(type text, of_source text, of_target text, of_new text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	fold bigint;
+	result text;
+BEGIN
+	EXECUTE format('CREATE TABLE visitors (id int PRIMARY KEY, created_at %s, name text)', type);
+	CREATE TABLE visits (visitor int REFERENCES visitors);
+	EXECUTE format('INSERT INTO visitors VALUES (1, %s, NULL), (2, %s, %L)', of_target, of_source, 'two');
+	INSERT INTO visits VALUES (2);
+	SELECT min(fold_id) INTO fold FROM idverify_fold(2, 1, 'visitors');
+	ALTER TABLE visits DISABLE TRIGGER ALL; ALTER TABLE visitors DISABLE TRIGGER ALL;
+	DELETE FROM visitors;
+	EXECUTE format('INSERT INTO visitors VALUES (1, %s, %L)', of_new, 'one');
+	ALTER TABLE visits ENABLE TRIGGER ALL; ALTER TABLE visitors ENABLE TRIGGER ALL;
+	BEGIN
+		PERFORM idverify_unfold(fold);
+		result = 'undone';
+	EXCEPTION WHEN object_not_in_prerequisite_state THEN
+		result = sqlstate || ': ' || regexp_replace(sqlerrm, 'fold \d+', 'fold N');
+	END;
+	DROP TABLE visits, visitors;
+	RETURN result;
+END $$;
+-- the same contact is later than neither; where it has no time, nobody can tell
+SELECT t.*, undone_for(type, of_source, of_target, of_new) FROM (VALUES
+	('timestamptz', 'now() - interval ''1 day''', 'now()', 'clock_timestamp()'),
+	('timestamp(0)', 'now() - interval ''1 day''', 'now()', 'timezone(''UTC'', now()) + interval ''1 hour'''),
+	('timestamptz', 'now() - interval ''1 day''', 'now()', 'now() - interval ''1 hour'''),
+	('timestamptz', '''2100-01-01''', '''2100-01-02''', '''2100-01-01'''),
+	('timestamptz', '''2100-01-02''', '''2100-01-01''', '''2100-01-02'''),
+	('timestamptz', 'NULL', 'now()', 'clock_timestamp()'),
+	('timestamptz', 'now() - interval ''1 day''', 'now()', 'NULL'),
+	('date', '''2020-01-01''', '''2020-01-02''', '''2100-01-01'''),
+	('text', '''2020''', '''2021''', '''2100''')) t(type, of_source, of_target, of_new);
+-- so it is with our own contacts
+INSERT INTO idverify.apps (app_key, name) VALUES ('undo', 'undo') RETURNING id AS app \gset
+INSERT INTO idverify.contacts (app_id, id, name) OVERRIDING SYSTEM VALUE VALUES (:app, 910001, 'one'), (:app, 910002, 'two');
+SELECT min(fold_id) AS first FROM idverify_fold(910002, 910001) \gset
+BEGIN;
+DELETE FROM idverify.contacts WHERE id = 910001;
+INSERT INTO idverify.contacts (app_id, id, name) OVERRIDING SYSTEM VALUE VALUES (:app, 910001, 'somebody new');
+SELECT count(*) FROM idverify_unfold(:first);  -- fail: 55000
+ROLLBACK;
+SELECT count(*) FROM idverify_unfold(:first);
+DELETE FROM idverify.contacts WHERE app_id = :app;
+DELETE FROM idverify.folds WHERE app_id = :app;
+DELETE FROM idverify.apps WHERE id = :app;
+
 -- a row to restore that points to a contact which has been folded since, where no
 -- key says so
 CREATE TABLE links (id int PRIMARY KEY, person int UNIQUE REFERENCES people, other int);

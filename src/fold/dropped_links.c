@@ -35,13 +35,13 @@ drop_link(IdvFold *fold, IdvTable *table, const IdvResult *result, int depth)
 	IdvRow		row = idv_table_row(table, result->values[IDV_LINK_ROW]);
 	ListCell   *lc;
 
-	table = idv_dropped_row_table(table);
+	table = idv_table_now(table);
 	foreach(lc, idv_table_references(table))
 	{
 		if (idv_reference_may_point(lfirst(lc), table, row))
 			return false;
 	}
-	idv_journal_dropped(&fold->journal, table, row, NULL, depth);
+	idv_journal_dropped(&fold->journal, table, DatumGetObjectId(place[1]), row, NULL, depth);
 	idv_remove_row(table, place, row);
 	return true;
 }

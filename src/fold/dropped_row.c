@@ -15,29 +15,6 @@
 #include "references/description_cache.h"
 #include "server/canonical_text.h"
 
-/*
- * idv_dropped_row_table
- *		A dropped row's table as it is described at this moment, with all that
- *		points to it locked.
- *
- * What points to contacts was locked when the fold began.  What points to a row
- * that is dropped was perhaps described in an earlier transaction, and its lock
- * ended with that; while we wait for it, a key may be committed that points to
- * the table.
- */
-IdvTable *
-idv_dropped_row_table(const IdvTable *table)
-{
-	IdvTable   *now;
-
-	do
-	{
-		now = idv_table(table->relation);
-	} while (idv_references_changed(now));
-	idv_table_check(table, now->desc);
-	return now;
-}
-
 /* What a row at a place is found by, and how many parameters that takes. */
 #define PLACE_PARAMETERS	3
 

@@ -12,7 +12,6 @@
 
 #include "references/references.h"
 
-extern IdvTable *idv_dropped_row_table(const IdvTable *table);
 extern bool idv_is_still_at(IdvTable *table, const Datum *place, IdvRow row);
 extern void idv_remove_row(IdvTable *table, const Datum *place, IdvRow row);
 

@@ -123,27 +123,6 @@ is_too_large(const IdvContactTable *contacts, Form_pg_attribute att,
 	return true;
 }
 
-/* Is the source's value the earlier one?  Asked as the table's owner. */
-static bool
-is_earlier(const IdvTable *table, Form_pg_attribute att, Datum source,
-		   Datum target)
-{
-	TypeCacheEntry *type = lookup_type_cache(att->atttypid,
-											 TYPECACHE_CMP_PROC_FINFO);
-	IdvCaller	caller;
-	bool		earlier;
-
-	if (!OidIsValid(type->cmp_proc_finfo.fn_oid))
-		return false;
-	idv_become_owner(&caller, att->atttypid < FirstUnpinnedObjectId ?
-					 InvalidOid : table->owner);
-	earlier = DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo,
-											  att->attcollation,
-											  source, target)) < 0;
-	idv_become_caller(&caller);
-	return earlier;
-}
-
 /* May a column ever be filled? */
 static bool
 is_fillable(IdvContactTable *contacts, AttrNumber column)
@@ -300,7 +279,8 @@ idv_fill_choose(IdvContactTable *contacts, IdvRow source, IdvRow target,
 				set(&fill, column, merged);
 		}
 		else if (column == contacts->created_at &&
-				 is_earlier(contacts->table, att, source.values[i], target.values[i]))
+				 idv_column_precedes(contacts->table, column, source.values[i],
+									 target.values[i]))
 			set(&fill, column, source.values[i]);
 	}
 

@@ -302,6 +302,7 @@ static Outcome
 fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
 {
 	IdvContactTable *contacts = fold->contacts;
+	IdvTable   *table;
 	IdvRow		source;
 	IdvRow		target;
 	Outcome		outcome;
@@ -329,7 +330,9 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
 	fill = idv_fill_choose(contacts, source, target,
 						   (how & IDV_FOLD_BY_CLAIM) != 0, now);
 	begin_journal(fold, source, target, &fill, source_id, target_id, how, now);
-	idv_move_pointers(fold, contacts->table, source, target, 0);
+	table = idv_move_pointers(fold, contacts->table, source, target, 0);
+	if (table != contacts->table)
+		fold->contacts = contacts = idv_contact_table(table->relation);
 	idv_move_check_complete(contacts, contacts->table, source, target, 0);
 	write_contacts(fold, source_id, target_id, target, &fill);
 	idv_journal_end(&fold->journal);

@@ -10,11 +10,13 @@
 #include "fold/journal_read.h"
 
 #include "catalog/namespace.h"
+#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "catalog/pg_class.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 #include "utils/uuid.h"
 #include "utils/varlena.h"
 
@@ -31,17 +33,23 @@ static IdvStatement read_first_step;
 /* What idv_journal_previous() reads, in its order. */
 #define STEP \
 	"SELECT step, relation, columns, old_values, new_values," \
-	" condition, whole_row, key_columns, moved_keys, dropped_row, moved"
+	" condition, whole_row, key_columns, moved_keys, dropped_row, moved, parts"
+
+/* A relation by the name that the journal has for it, or InvalidOid. */
+static Oid
+named_relation(const char *name)
+{
+	return RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name))),
+							NoLock, true);
+}
 
 /* A table by the name that the journal has for it.  55000 if it is none now. */
 static Oid
 journaled_relation(const IdvJournaledFold *fold, const char *name)
 {
-	Oid			relation;
+	Oid			relation = named_relation(name);
 	char		kind;
 
-	relation = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name))),
-								NoLock, true);
 	if (!OidIsValid(relation))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -158,6 +166,22 @@ check_stands(const IdvJournaledFold *fold, bool undone)
 }
 
 /*
+ * idv_journal_member
+ *		A column of a row that the journal has whole, as text; NULL for null, or
+ *		where the row has no such column.
+ */
+char *
+idv_journal_member(Jsonb *row, const char *name)
+{
+	JsonbValue	value;
+
+	if (getKeyJsonValueFromContainer(&row->root, name, strlen(name), &value) == NULL ||
+		value.type != jbvString)
+		return NULL;
+	return pnstrdup(value.val.string.val, value.val.string.len);
+}
+
+/*
  * idv_journal_open
  *		Find a fold, and see that it stands.
  *
@@ -188,7 +212,8 @@ idv_journal_open(IdvJournaledFold *fold, int64 id)
 
 	result = idv_statement_ask(&read_fold,
 							   "SELECT contacts, source_id, target_id, source_row::jsonb,"
-							   " filled::jsonb, visitor, undone_at IS NOT NULL, steps::jsonb"
+							   " filled::jsonb, visitor, undone_at IS NOT NULL, steps::jsonb,"
+							   " folded_at"
 							   " FROM idverify.folds WHERE id = $1 AND app_id = $2",
 							   2, types, values);
 	if (!idv_result_next(result))
@@ -203,6 +228,7 @@ idv_journal_open(IdvJournaledFold *fold, int64 id)
 	fold->source_row = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[3]));
 	fold->filled = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[4]));
 	fold->first_steps = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[7]));
+	fold->folded_at = DatumGetTimestampTz(result->values[8]);
 	fold->visitor.isnull = result->nulls[5];
 	if (!result->nulls[5])
 	{
@@ -241,6 +267,49 @@ idv_journal_lock(IdvJournaledFold *fold)
 	MemoryContextSwitchTo(caller);
 	fold->filled = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[0]));
 	idv_result_end(result);
+}
+
+/*
+ * idv_journal_check_parts
+ *		See that the partitions which the rows of a step were in are parts of its
+ *		table yet.  55000.
+ *
+ * Of moved rows it is asked where some are missing: one that does not exist by
+ * that name may have been renamed when it was detached.  A dropped row goes to
+ * where one of its values goes now, and that may be another partition.
+ */
+void
+idv_journal_check_parts(const IdvJournaledFold *fold, const IdvStep *step)
+{
+	ListCell   *lc;
+
+	foreach(lc, step->parts)
+	{
+		const char *name = lfirst(lc);
+		Oid			part = named_relation(name);
+		List	   *ancestors;
+
+		if (!OidIsValid(part) && !step->dropped_row.isnull)
+			continue;
+		if (!OidIsValid(part))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("partition \"%s\" of \"%s\", which fold " INT64_FORMAT " wrote to, does not exist",
+							name, step->table->label, fold->id),
+					 errhint("If it was renamed or dropped, correct or remove its name in the fold's rows of idverify.folds and idverify.fold_rows.")));
+		ancestors = get_rel_relispartition(part) ? get_partition_ancestors(part) : NIL;
+		if (part == step->table->relation ||
+			list_member_oid(ancestors, step->table->relation))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation \"%s\", which fold " INT64_FORMAT " wrote to, is not a partition of \"%s\" any more",
+						name, fold->id, step->table->label),
+				 ancestors == NIL ? 0 :
+				 errdetail("It is a partition of \"%s\".",
+						   idv_relation_label(llast_oid(ancestors))),
+				 errhint("Attach it again, or the partition that it is in.")));
+	}
 }
 
 static List *
@@ -294,7 +363,8 @@ idv_journal_previous(IdvStep *step, const IdvJournaledFold *fold)
 								   STEP " FROM jsonb_to_recordset($1) AS s(step int4,"
 								   " relation text, columns text[], old_values text[],"
 								   " new_values text[], condition text, whole_row bool,"
-								   " key_columns text[], moved_keys text[], dropped_row jsonb, moved int4)"
+								   " key_columns text[], moved_keys text[], dropped_row jsonb, moved int4,"
+								   " parts text[])"
 								   " WHERE step < $2 ORDER BY step DESC LIMIT 1",
 								   lengthof(first_types), first_types, first_values);
 		found = idv_result_next(result);
@@ -305,6 +375,7 @@ idv_journal_previous(IdvStep *step, const IdvJournaledFold *fold)
 		step->table = idv_table(journaled_relation(fold,
 												   TextDatumGetCString(result->values[1])));
 		idv_table_check_code(step->table);
+		step->parts = result->nulls[11] ? NIL : names_of(result->values[11]);
 		step->dropped_row.isnull = result->nulls[9];
 		if (!result->nulls[9])
 			step->dropped_row.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[9]));

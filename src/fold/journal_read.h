@@ -10,6 +10,9 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
+#include "utils/jsonb.h"
+
 #include "references/contact_table.h"
 
 /* A fold as the journal has it. */
@@ -24,6 +27,7 @@ typedef struct IdvJournaledFold
 	Datum		filled;
 	Datum		first_steps;
 	NullableDatum visitor;
+	TimestampTz folded_at;
 } IdvJournaledFold;
 
 /* One step of it: rows that were moved, or a row that was dropped. */
@@ -39,15 +43,20 @@ typedef struct IdvStep
 	char	   *condition;
 	bool		whole_row;
 	int32		moved;			/* how many rows */
+	List	   *parts;			/* names of the partitions that they, or the
+								 * dropped row, were in */
 	NullableDatum dropped_row;	/* jsonb */
 } IdvStep;
 
 extern void idv_journal_open(IdvJournaledFold *fold, int64 id);
 extern void idv_journal_lock(IdvJournaledFold *fold);
+extern void idv_journal_check_parts(const IdvJournaledFold *fold,
+									const IdvStep *step);
 extern bool idv_journal_previous(IdvStep *step, const IdvJournaledFold *fold);
 extern AttrNumber idv_journal_column(const IdvJournaledFold *fold,
 									 const IdvTable *table, const char *name);
 
+extern char *idv_journal_member(Jsonb *row, const char *name);
 extern Datum idv_journal_value(const IdvJournaledFold *fold,
 							   const IdvTable *table, AttrNumber column,
 							   char *text);

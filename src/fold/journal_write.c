@@ -219,6 +219,22 @@ idv_journal_end(IdvJournal *journal)
 		renumber(journal);
 }
 
+/*
+ * The names of the partitions that rows are in, for those that they are taken
+ * out of: a partition may be detached before the fold is undone.
+ */
+static char **
+part_names(const List *parts)
+{
+	char	  **names = palloc(sizeof(char *) * Max(list_length(parts), 1));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, parts)
+		names[n++] = idv_relation_name(lfirst_oid(lc));
+	return names;
+}
+
 /* Append a member that is an array of strings; a null is a null. */
 static void
 append_strings(StringInfo json, const char *name, char **strings, int n)
@@ -238,12 +254,11 @@ append_strings(StringInfo json, const char *name, char **strings, int n)
 
 /* What a column stores to point to a value, as text. */
 static char *
-pointer_text(const IdvTable *target, const IdvReference *reference, int i,
-			 IdvRow row)
+pointer_text(const IdvMoving *moving, int i, IdvRow row)
 {
-	AttrNumber	referenced = reference->referenced[i];
-	Oid			type = TupleDescAttr(target->desc, referenced - 1)->atttypid;
-	Oid			stored = idv_move_column_type(reference, i);
+	AttrNumber	referenced = moving->reference->referenced[i];
+	Oid			type = TupleDescAttr(moving->table->desc, referenced - 1)->atttypid;
+	Oid			stored = idv_move_column_type(moving->reference, i);
 	bool		fits;
 	Datum		value = idv_cast(row.values[referenced - 1], type, stored, &fits);
 
@@ -255,19 +270,19 @@ pointer_text(const IdvTable *target, const IdvReference *reference, int i,
 /* The columns that a move changes, and their values as text. */
 static int
 describe_change(char **names, char **old_values, char **new_values,
-				const IdvTable *target, const IdvReference *reference,
-				const IdvMove *move, bool to_nothing, IdvRow from, IdvRow to)
+				const IdvMoving *moving, bool to_nothing)
 {
+	const IdvReference *reference = moving->reference;
 	int			n = 0;
 
 	for (int i = 0; i < reference->ncolumns; i++)
 	{
-		if ((move->changed & (1U << i)) == 0)
+		if ((moving->statements->changed & (1U << i)) == 0)
 			continue;
 		names[n] = NameStr(TupleDescAttr(reference->table->desc,
 										 reference->columns[i] - 1)->attname);
-		old_values[n] = pointer_text(target, reference, i, from);
-		new_values[n] = to_nothing ? NULL : pointer_text(target, reference, i, to);
+		old_values[n] = pointer_text(moving, i, moving->from);
+		new_values[n] = to_nothing ? NULL : pointer_text(moving, i, moving->to);
 		n++;
 	}
 	return n;
@@ -280,12 +295,14 @@ describe_change(char **names, char **old_values, char **new_values,
  * than one in a hundred of its instructions where the time zone is not UTC.
  */
 static bool
-is_exact_move(const IdvTable *target, const IdvReference *reference,
-			  const IdvMove *move)
+is_exact_move(const IdvMoving *moving)
 {
+	const IdvReference *reference = moving->reference;
+	const IdvMove *move = moving->statements;
+
 	for (int i = 0; i < reference->ncolumns; i++)
 	{
-		if (!idv_is_canonical(TupleDescAttr(target->desc,
+		if (!idv_is_canonical(TupleDescAttr(moving->table->desc,
 											reference->referenced[i] - 1)->atttypid))
 			return false;
 	}
@@ -305,14 +322,14 @@ is_exact_move(const IdvTable *target, const IdvReference *reference,
  * to_nothing	the columns were set to null
  */
 void
-idv_journal_moved(IdvJournal *journal, const IdvTable *target,
-				  const IdvReference *reference, const IdvMove *move,
-				  bool to_nothing, IdvRow from, IdvRow to, IdvResult *result,
-				  int depth)
+idv_journal_moved(IdvJournal *journal, const IdvMoving *moving, bool to_nothing,
+				  IdvResult *result)
 {
 	static const Oid types[] = {INT4OID, INT8OID, INT4OID, INT4OID, TEXTOID,
 		TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, BOOLOID,
-	TEXTARRAYOID, TEXTARRAYOID, INT4OID};
+	TEXTARRAYOID, TEXTARRAYOID, INT4OID, TEXTARRAYOID};
+	const IdvReference *reference = moving->reference;
+	const IdvMove *move = moving->statements;
 	const IdvTable *table = reference->table;
 	char	   *names[INDEX_MAX_KEYS];
 	char	   *old_values[INDEX_MAX_KEYS];
@@ -334,13 +351,12 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 							  "INSERT INTO idverify.fold_rows (app_id, fold_id,"
 							  " step, depth, relation, columns, old_values,"
 							  " new_values, condition, whole_row, key_columns,"
-							  " moved_keys, moved)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+							  " moved_keys, moved, parts)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
 							  lengthof(types), types);
 
-	level = is_exact_move(target, reference, move) ? 0 : idv_canonical_text_begin();
-	ncolumns = describe_change(names, old_values, new_values, target,
-							   reference, move, to_nothing, from, to);
+	level = is_exact_move(moving) ? 0 : idv_canonical_text_begin();
+	ncolumns = describe_change(names, old_values, new_values, moving, to_nothing);
 	for (int i = 0; i < move->nkeys; i++)
 		key_names[i] = NameStr(TupleDescAttr(table->desc,
 											 move->keys[i] - 1)->attname);
@@ -364,6 +380,7 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 		Datum		values[lengthof(types)];
 		bool		nulls[lengthof(types)] = {false};
 		char	  **keys = palloc(sizeof(char *) * Max(width, 1) * KEYS_PER_STEP);
+		List	   *parts = NIL;
 		int			n = 0;
 
 		while (n < KEYS_PER_STEP && (more = idv_result_next(result)))
@@ -373,6 +390,8 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 			for (int i = 0; i < width && !as_columns; i++)
 				keys[n * width + i] = result->nulls[i] ? NULL :
 					OutputFunctionCall(&outputs[i], result->values[i]);
+			if (move->returns_parts)
+				parts = list_append_unique_oid(parts, DatumGetObjectId(result->values[width]));
 			n++;
 		}
 		if (n == 0)
@@ -380,7 +399,7 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 		journal->step++;
 
 		/* Those of depth are asked for by a query (src/fold/unfold.c). */
-		if (journal->fold_id == 0 && depth == 0 && n < KEYS_PER_STEP)
+		if (journal->fold_id == 0 && moving->depth == 0 && n < KEYS_PER_STEP)
 		{
 			StringInfoData json;
 
@@ -399,6 +418,8 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 							 move->whole_row ? "true" : "false");
 			append_strings(&json, "key_columns", key_names, move->nkeys);
 			append_strings(&json, "moved_keys", keys, n * width);
+			if (parts != NIL)
+				append_strings(&json, "parts", part_names(parts), list_length(parts));
 			appendStringInfo(&json, ",\"moved\":%d}", n);
 			if (journal->steps.len + json.len < HEAD_STEPS_MAX)
 			{
@@ -414,7 +435,7 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 		values[0] = Int32GetDatum(journal->app_id);
 		values[1] = Int64GetDatum(journal->fold_id);
 		values[2] = Int32GetDatum(journal->step);
-		values[3] = Int32GetDatum(depth);
+		values[3] = Int32GetDatum(moving->depth);
 		values[4] = CStringGetTextDatum(table->name);
 		values[5] = text_array(names, ncolumns);
 		values[6] = text_array(old_values, ncolumns);
@@ -426,6 +447,9 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
 		values[10] = text_array(key_names, move->nkeys);
 		values[11] = text_array(keys, n * width);
 		values[12] = Int32GetDatum(n);
+		nulls[13] = parts == NIL;
+		if (!nulls[13])
+			values[13] = text_array(part_names(parts), list_length(parts));
 		(void) idv_statement_run(&insert_moved, values, nulls);
 		MemoryContextReset(step_context);
 	}
@@ -438,13 +462,15 @@ idv_journal_moved(IdvJournal *journal, const IdvTable *target,
  * idv_journal_dropped
  *		Write down a row that is about to be dropped, and the one that is kept
  *		in its place, or NULL.
+ *
+ * part		the partition that the row is in, or the table
  */
 void
-idv_journal_dropped(IdvJournal *journal, const IdvTable *table, IdvRow row,
-					const IdvRow *kept, int depth)
+idv_journal_dropped(IdvJournal *journal, const IdvTable *table, Oid part,
+					IdvRow row, const IdvRow *kept, int depth)
 {
 	static const Oid types[] = {INT4OID, INT8OID, INT4OID, INT4OID, TEXTOID,
-	JSONBOID, JSONBOID};
+	JSONBOID, JSONBOID, TEXTARRAYOID};
 	Datum		values[lengthof(types)];
 	bool		nulls[lengthof(types)] = {false};
 
@@ -453,8 +479,8 @@ idv_journal_dropped(IdvJournal *journal, const IdvTable *table, IdvRow row,
 	if (insert_dropped.plan == NULL)
 		idv_statement_prepare(&insert_dropped, InvalidOid,
 							  "INSERT INTO idverify.fold_rows (app_id, fold_id,"
-							  " step, depth, relation, dropped_row, kept_row)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+							  " step, depth, relation, dropped_row, kept_row, parts)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 							  lengthof(types), types);
 	write_head(journal);
 	values[0] = Int32GetDatum(journal->app_id);
@@ -468,5 +494,8 @@ idv_journal_dropped(IdvJournal *journal, const IdvTable *table, IdvRow row,
 	values[6] = nulls[6] ? (Datum) 0 :
 		DirectFunctionCall1(jsonb_in,
 							CStringGetDatum(idv_row_json(table, *kept)));
+	nulls[7] = !table->has_parts || table->distribution.rows != IDV_ROWS_HERE;
+	if (!nulls[7])
+		values[7] = text_array(part_names(list_make1_oid(part)), 1);
 	(void) idv_statement_run(&insert_dropped, values, nulls);
 }

@@ -13,7 +13,7 @@
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
 
-#include "fold/move_sql.h"
+#include "fold/move_state.h"
 
 /* What a fold is, before its rows. */
 typedef struct IdvJournalHead
@@ -45,12 +45,10 @@ extern char *idv_row_json(const IdvTable *table, IdvRow row);
 
 extern void idv_journal_begin(IdvJournal *journal, const IdvJournalHead *head);
 extern void idv_journal_end(IdvJournal *journal);
-extern void idv_journal_moved(IdvJournal *journal, const IdvTable *target,
-							  const IdvReference *reference,
-							  const IdvMove *move, bool to_nothing,
-							  IdvRow from, IdvRow to, IdvResult *result,
-							  int depth);
+extern void idv_journal_moved(IdvJournal *journal, const IdvMoving *moving,
+							  bool to_nothing, IdvResult *result);
 extern void idv_journal_dropped(IdvJournal *journal, const IdvTable *table,
-								IdvRow row, const IdvRow *kept, int depth);
+								Oid part, IdvRow row, const IdvRow *kept,
+								int depth);
 
 #endif							/* IDV_JOURNAL_WRITE_H */

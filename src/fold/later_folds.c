@@ -90,18 +90,6 @@ position(const Strings *among, const char *name)
 	return -1;
 }
 
-/* A member of a row of the journal, NULL for null. */
-static char *
-column_of(Jsonb *row, const char *name)
-{
-	JsonbValue	value;
-
-	if (getKeyJsonValueFromContainer(&row->root, name, strlen(name), &value) == NULL ||
-		value.type != jbvString)
-		return NULL;
-	return pnstrdup(value.val.string.val, value.val.string.len);
-}
-
 /* Is a row one of those that were moved? */
 static bool
 is_among(const Moved *moved, Jsonb *row)
@@ -111,13 +99,13 @@ is_among(const Moved *moved, Jsonb *row)
 
 	for (int i = 0; i < moved->columns.n; i++)
 	{
-		if (!is_same(column_of(row, moved->columns.of[i]), moved->values.of[i]))
+		if (!is_same(idv_journal_member(row, moved->columns.of[i]), moved->values.of[i]))
 			return false;
 	}
 	if (!moved->has_keys || width == 0)
 		return true;
 	for (int k = 0; k < width; k++)
-		key[k] = column_of(row, moved->key_columns.of[k]);
+		key[k] = idv_journal_member(row, moved->key_columns.of[k]);
 	for (int r = 0; r < moved->keys.n; r += width)
 	{
 		int			k = 0;

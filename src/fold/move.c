@@ -26,8 +26,9 @@
 #include "fold/kept_rows.h"
 #include "fold/move_check.h"
 #include "fold/move_parameters.h"
-#include "fold/move_sql.h"
+#include "fold/move_state.h"
 #include "fold/refusal.h"
+#include "references/description_cache.h"
 
 /*
  * Drop a row in favour of one that stays.
@@ -63,31 +64,31 @@ drop(IdvFold *fold, IdvTable *table, const IdvCollision *collision,
 						table->label, collision->index),
 				 errhint("Look for rows that are equal by that index once they reference the target, and change or delete one of the two.")));
 
-	table = idv_dropped_row_table(table);
-	idv_move_pointers(fold, table, dropped, stays, depth + 1);
+	table = idv_table_now(table);
+	table = idv_move_pointers(fold, table, dropped, stays, depth + 1);
 	idv_move_check_complete(fold->contacts, table, dropped, stays, depth + 1);
 
 	/* The journal is to hold the row as it is when it is deleted. */
 	if (idv_table_references(table) != NIL &&
 		!idv_is_still_at(table, place, dropped))
 		return false;
-	idv_journal_dropped(&fold->journal, table, dropped, &stays, depth);
+	idv_journal_dropped(&fold->journal, table, DatumGetObjectId(place[1]), dropped,
+						&stays, depth);
 
 	idv_remove_row(table, place, dropped);
 	return true;
 }
 
 /*
- * Drop the rows that collide with others by a move.
+ * Drop the rows that collide with others by a move, as one statement finds them.
  *
- * values	of the move; with room for two parameters more
+ * Returns how many.
  */
 static int64
-drop_collisions(IdvFold *fold, const IdvReference *reference,
-				const IdvCollision *collision, Datum *values, bool *nulls,
-				IdvKeptRows *kept, int depth)
+drop_collisions(IdvFold *fold, IdvMoving *moving, const IdvCollision *collision,
+				IdvKeptRows *kept)
 {
-	IdvTable   *table = reference->table;
+	IdvTable   *table = moving->reference->table;
 	bool		once = idv_table_references(table) == NIL;
 	int64		dropped = 0;
 	bool		found;
@@ -102,20 +103,21 @@ drop_collisions(IdvFold *fold, const IdvReference *reference,
 	do
 	{
 		IdvResult  *result;
-		int			n = 2 * reference->ncolumns;
+		int			n = 2 * moving->reference->ncolumns;
 
 		if (collision->of_pairs)
 		{
-			idv_kept_rows_arrays(&values[n], kept);
-			nulls[n] = nulls[n + 1] = false;
+			idv_kept_rows_arrays(&moving->values[n], kept);
+			moving->nulls[n] = moving->nulls[n + 1] = false;
 		}
-		result = idv_statement_query(&collision->statement, values, nulls);
+		result = idv_statement_query(&collision->statement, moving->values,
+									 moving->nulls);
 		found = changed = false;
 		while (idv_result_next(result))
 		{
 			CHECK_FOR_INTERRUPTS();
 			MemoryContextSwitchTo(row_context);
-			if (drop(fold, table, collision, result, depth))
+			if (drop(fold, table, collision, result, moving->depth))
 			{
 				idv_kept_rows_add(kept, &result->values[2]);
 				dropped++;
@@ -137,35 +139,33 @@ drop_collisions(IdvFold *fold, const IdvReference *reference,
 	return dropped;
 }
 
+/* Drop all rows that collide.  Returns how many. */
 static int64
-drop_all_collisions(IdvFold *fold, const IdvReference *reference,
-					const IdvMove *move, Datum *values, bool *nulls,
-					IdvKeptRows *kept, int depth)
+drop_all_collisions(IdvFold *fold, IdvMoving *moving, IdvKeptRows *kept)
 {
 	int64		dropped = 0;
 	ListCell   *lc;
 
-	foreach(lc, move->collisions)
-		dropped += drop_collisions(fold, reference, lfirst(lc), values, nulls,
-								   kept, depth);
+	foreach(lc, moving->statements->collisions)
+		dropped += drop_collisions(fold, moving, lfirst(lc), kept);
+	moving->dropped += dropped;
 	return dropped;
 }
 
 /* Move rows, once those are dropped that cannot be, and write them down. */
-static int64
-move_rows(IdvFold *fold, IdvTable *table, IdvReference *reference,
-		  const IdvMove *move, const Datum *values, const bool *nulls,
-		  IdvRow from, IdvRow to, int depth)
+static void
+move_rows(IdvFold *fold, IdvMoving *moving)
 {
 	/* What a row is dropped for is not locked as the target is. */
-	IdvResult  *result = idv_statement_move(&move->update, values, nulls,
-											depth == 0 ? move->skipped_key : InvalidOid);
+	IdvResult  *result = idv_statement_move(&moving->statements->update,
+											moving->values, moving->nulls,
+											moving->depth == 0 ?
+											moving->statements->skipped_key : InvalidOid);
 	int64		moved = result->processed;
 
-	idv_journal_moved(&fold->journal, table, reference, move, false,
-					  from, to, result, depth);
+	idv_journal_moved(&fold->journal, moving, false, result);
 	idv_result_end(result);
-	return moved;
+	moving->moved += moved;
 }
 
 /*
@@ -176,18 +176,14 @@ move_rows(IdvFold *fold, IdvTable *table, IdvReference *reference,
  * A subtransaction, from which we could try again ourselves, would cost every
  * fold more than this rare error costs.
  */
-static int64
-move_rows_once(IdvFold *fold, IdvTable *table, IdvReference *reference,
-			   const IdvMove *move, const Datum *values, const bool *nulls,
-			   IdvRow from, IdvRow to, int depth)
+static void
+move_rows_once(IdvFold *fold, IdvMoving *moving)
 {
 	MemoryContext context = CurrentMemoryContext;
-	int64		moved = 0;
 
 	PG_TRY();
 	{
-		moved = move_rows(fold, table, reference, move, values, nulls, from, to,
-						  depth);
+		move_rows(fold, moving);
 	}
 	PG_CATCH();
 	{
@@ -197,10 +193,10 @@ move_rows_once(IdvFold *fold, IdvTable *table, IdvReference *reference,
 		 * Where no index keeps the rows apart, a trigger has written
 		 * something.
 		 */
-		idv_rethrow_refusal(reference->table, move->collisions != NIL);
+		idv_rethrow_refusal(moving->reference->table, moving->statements->followers,
+							moving->statements->collisions != NIL);
 	}
 	PG_END_TRY();
-	return moved;
 }
 
 /*
@@ -210,10 +206,7 @@ move_rows_once(IdvFold *fold, IdvTable *table, IdvReference *reference,
  * Returns the error that says so, or NULL.
  */
 static ErrorData *
-try_to_move_rows(int64 *moved, IdvFold *fold, IdvTable *table,
-				 IdvReference *reference, const IdvMove *move,
-				 const Datum *values, const bool *nulls, IdvRow from, IdvRow to,
-				 int depth)
+try_to_move_rows(IdvFold *fold, IdvMoving *moving)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -223,8 +216,7 @@ try_to_move_rows(int64 *moved, IdvFold *fold, IdvTable *table,
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		*moved = move_rows(fold, table, reference, move, values, nulls, from, to,
-						   depth);
+		move_rows(fold, moving);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -239,7 +231,7 @@ try_to_move_rows(int64 *moved, IdvFold *fold, IdvTable *table,
 	CurrentResourceOwner = owner;
 
 	/* Such as that of a trigger that writes elsewhere. */
-	if (refusal != NULL && !idv_is_refusal(refusal, reference->table, true))
+	if (refusal != NULL && !idv_is_refusal(refusal, moving->reference->table, true))
 		ReThrowError(refusal);
 	return refusal;
 }
@@ -249,45 +241,38 @@ try_to_move_rows(int64 *moved, IdvFold *fold, IdvTable *table,
 
 /* Drop what cannot be moved, and move the rest.  40001, 55000: idv_report_refusal(). */
 static void
-drop_and_move(int64 *moved, int64 *dropped, IdvFold *fold, IdvTable *table,
-			  IdvReference *reference, const IdvMove *move, Datum *values,
-			  bool *nulls, IdvRow from, IdvRow to, int depth)
+drop_and_move(IdvFold *fold, IdvMoving *moving)
 {
+	const IdvMove *statements = moving->statements;
+	IdvTable   *table = moving->reference->table;
 	IdvKeptRows kept = {
-		.wanted = move->has_pairs,
+		.wanted = statements->has_pairs,
 		.context = CurrentMemoryContext
 	};
 	ErrorData  *refusal;
 	bool		in_vain = false;
 
-	*dropped += drop_all_collisions(fold, reference, move, values, nulls, &kept, depth);
-	if (move->only_by_others || move->collisions == NIL)
+	(void) drop_all_collisions(fold, moving, &kept);
+	if (statements->only_by_others || statements->collisions == NIL)
 	{
-		*moved += move_rows_once(fold, table, reference, move, values, nulls,
-								 from, to, depth);
+		move_rows_once(fold, moving);
 		return;
 	}
 	for (int i = 0; i < MOVE_TRIES; i++)
 	{
-		int64		now = 0;
 		int64		found;
 
-		refusal = try_to_move_rows(&now, fold, table, reference, move, values,
-								   nulls, from, to, depth);
+		refusal = try_to_move_rows(fold, moving);
 		if (refusal == NULL)
-		{
-			*moved += now;
 			return;
-		}
 
 		/* What another transaction has written by now collides like the rest. */
-		found = drop_all_collisions(fold, reference, move, values, nulls, &kept, depth);
-		*dropped += found;
+		found = drop_all_collisions(fold, moving, &kept);
 		if (found == 0 && in_vain)
-			idv_report_refusal(reference->table, refusal, false);
+			idv_report_refusal(table, refusal, false);
 		in_vain = found == 0;
 	}
-	idv_report_refusal(reference->table, refusal, true);
+	idv_report_refusal(table, refusal, true);
 }
 
 static void move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
@@ -319,33 +304,30 @@ follow_condition(void (*follow) (IdvFold *, IdvTable *, IdvReference *, IdvRow, 
 /*
  * Move rows along a reference, the loops first.
  *
- * 55000 where another table's foreign key keeps a row where it is.
+ * 55000 where a constraint of another table keeps a row where it is.
  */
 static void
-move_all(int64 *moved, int64 *dropped, IdvFold *fold, IdvTable *table,
-		 IdvReference *reference, const IdvMove *move, Datum *values,
-		 bool *nulls, IdvRow from, IdvRow to, int depth)
+move_all(IdvFold *fold, IdvMoving *moving)
 {
 	MemoryContext context = CurrentMemoryContext;
 
 	PG_TRY();
 	{
-		if (move->loop.plan != NULL)
+		if (moving->statements->loop.plan != NULL)
 		{
-			IdvResult  *result = idv_statement_query(&move->loop, values, nulls);
+			IdvResult  *result = idv_statement_query(&moving->statements->loop,
+													 moving->values, moving->nulls);
 
-			*moved += result->processed;
-			idv_journal_moved(&fold->journal, table, reference, move, true,
-							  from, to, result, depth);
+			moving->moved += result->processed;
+			idv_journal_moved(&fold->journal, moving, true, result);
 			idv_result_end(result);
 		}
-		drop_and_move(moved, dropped, fold, table, reference, move, values,
-					  nulls, from, to, depth);
+		drop_and_move(fold, moving);
 	}
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(context);
-		idv_rethrow_key_refusal(reference->table);
+		idv_rethrow_other_refusal(moving->reference->table, moving->statements->followers);
 	}
 	PG_END_TRY();
 }
@@ -355,14 +337,17 @@ static void
 move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 		   IdvRow from, IdvRow to, int depth)
 {
-	Datum		values[2 * INDEX_MAX_KEYS + 2];
-	bool		nulls[2 * INDEX_MAX_KEYS + 2];
+	IdvMoving	moving = {
+		.table = table,
+		.reference = reference,
+		.from = from,
+		.to = to,
+		.depth = depth
+	};
 	uint32		changed;
-	IdvMove    *move;
-	int64		moved = 0;
-	int64		dropped = 0;
 
-	if (!idv_move_source_parameters(values, nulls, &changed, table, reference, from, to))
+	if (!idv_move_source_parameters(moving.values, moving.nulls, &changed, table,
+									reference, from, to))
 		return;
 	if (idv_table_objection(reference->table) != NULL)
 	{
@@ -371,22 +356,59 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 	}
 	if (idv_move_leaves_alone(table, reference, from))
 		return;
-	move = idv_move_statements(table, reference, changed);
-	if (move->generated ||
-		!idv_move_target_parameters(values, nulls, move, table, reference, to))
+	moving.statements = idv_move_statements(table, reference, changed);
+	if (moving.statements->generated ||
+		!idv_move_target_parameters(moving.values, moving.nulls, moving.statements,
+									table, reference, to))
 		return;
 
-	move_all(&moved, &dropped, fold, table, reference, move, values, nulls,
-			 from, to, depth);
-	if (moved > 0 || dropped > 0)
+	move_all(fold, &moving);
+	if (moving.moved > 0 || moving.dropped > 0)
 	{
 		IdvFoldLine *line = idv_fold_reference_line(&fold->result, fold->contacts,
 													table, reference, changed);
 
-		line->moved += moved;
-		line->dropped += dropped;
+		line->moved += moving.moved;
+		line->dropped += moving.dropped;
 	}
 }
+
+/* Move along all references to a table, unless one changes meanwhile. */
+static void
+move_pointers(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to, int depth)
+{
+	ListCell   *lc;
+
+	foreach(lc, idv_table_references(table))
+	{
+		IdvReference *reference = lfirst(lc);
+
+		if (!reference->shares_table)
+			continue;
+		if (idv_table_is_stale(table))
+			return;
+		follow_condition(idv_drop_links, fold, table, reference, from, to, depth);
+	}
+	foreach(lc, idv_table_references(table))
+	{
+		IdvReference *reference = lfirst(lc);
+
+		if (idv_table_is_stale(table))
+			return;
+		if (reference->condition_text != NULL)
+			follow_condition(move_along, fold, table, reference, from, to, depth);
+		else
+			move_along(fold, table, reference, from, to, depth);
+	}
+	foreach(lc, idv_table_references(table))
+	{
+		if (((IdvReference *) lfirst(lc))->has_generated)
+			idv_move_check_generated(table, lfirst(lc), from, to);
+	}
+}
+
+/* How often triggers may alter the tables meanwhile, and others analyze them. */
+#define ROUNDS	20
 
 /*
  * idv_move_pointers
@@ -398,32 +420,27 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
  * What was moved and dropped is in the fold's journal and result.  55000 if a row
  * cannot be moved, 40001 if another transaction is in the way, 42501 if a table
  * that is not trusted may point to the source.
+ *
+ * A trigger may have made something point to the table only now, such as a foreign
+ * key that cascades.  So the table is asked for again where any that was described
+ * has changed meanwhile, until that is not so.  What a trigger has altered of those
+ * that pointed to it before is an error, 55000.  Returns the table as it is
+ * described in the end.
  */
-void
+IdvTable *
 idv_move_pointers(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to, int depth)
 {
-	ListCell   *lc;
-
 	check_stack_depth();
-	foreach(lc, idv_table_references(table))
+	for (int round = 0; round < ROUNDS; round++)
 	{
-		IdvReference *reference = lfirst(lc);
+		IdvTable   *now;
 
-		if (reference->shares_table)
-			follow_condition(idv_drop_links, fold, table, reference, from, to, depth);
+		move_pointers(fold, table, from, to, depth);
+		if (!idv_table_is_stale(table))
+			return table;
+		now = idv_table_now(table);
+		idv_references_check_unaltered(table, now);
+		table = now;
 	}
-	foreach(lc, idv_table_references(table))
-	{
-		IdvReference *reference = lfirst(lc);
-
-		if (reference->condition_text != NULL)
-			follow_condition(move_along, fold, table, reference, from, to, depth);
-		else
-			move_along(fold, table, reference, from, to, depth);
-	}
-	foreach(lc, idv_table_references(table))
-	{
-		if (((IdvReference *) lfirst(lc))->has_generated)
-			idv_move_check_generated(table, lfirst(lc), from, to);
-	}
+	idv_report_altered(table->label);
 }

@@ -12,7 +12,7 @@
 
 #include "fold/fold_state.h"
 
-extern void idv_move_pointers(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to,
-							  int depth);
+extern IdvTable *idv_move_pointers(IdvFold *fold, IdvTable *table, IdvRow from, IdvRow to,
+								   int depth);
 
 #endif							/* IDV_MOVE_H */

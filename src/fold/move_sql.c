@@ -9,6 +9,7 @@
 
 #include "access/genam.h"
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "utils/lsyscache.h"
 
 #include "fold/collision_sql.h"
@@ -68,25 +69,25 @@ choose_key(IdvMove *move, const IdvMoveSql *moving, List *indexes)
 }
 
 /*
- * What tells the moved rows apart.  Other nodes return no records: from there the
- * columns come one by one.
+ * What tells the moved rows apart, and which partition each is in.  Other nodes
+ * return no records: from there the columns come one by one.
  */
 static void
 append_returning(StringInfo sql, const IdvMove *move, const IdvTable *table)
 {
 	bool		as_record = move->whole_row && table->distribution.rows == IDV_ROWS_HERE;
 
-	if (move->nkeys == 0 && !as_record)
-	{
-		appendStringInfoString(sql, " RETURNING NULL");
-		return;
-	}
 	appendStringInfoString(sql, as_record ? " RETURNING ROW(" : " RETURNING ");
 	for (int i = 0; i < move->nkeys; i++)
 		appendStringInfo(sql, "%sx.%s", i == 0 ? "" : ", ",
 						 idv_column_name(table, move->keys[i]));
 	if (as_record)
 		appendStringInfoChar(sql, ')');
+	if (move->returns_parts)
+		appendStringInfo(sql, "%sx.tableoid",
+						 move->nkeys == 0 && !as_record ? "" : ", ");
+	else if (move->nkeys == 0 && !as_record)
+		appendStringInfoString(sql, "NULL");
 }
 
 /* The move itself, and what goes with it. */
@@ -177,6 +178,25 @@ may_skip_key_check(const IdvTable *target, const IdvReference *reference)
 	return OidIsValid(reference->key);
 }
 
+/* The names of the tables whose rows follow when these columns change. */
+static List *
+find_followers(const IdvReference *reference, uint32 changed)
+{
+	Bitmapset  *columns = NULL;
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		if ((changed & (1U << i)) != 0)
+			columns = bms_add_member(columns, reference->columns[i] -
+									 FirstLowInvalidHeapAttributeNumber);
+	}
+	foreach(lc, idv_key_followers(reference->table->relation, columns))
+		names = lappend(names, idv_relation_label(lfirst_oid(lc)));
+	return names;
+}
+
 /*
  * idv_move_statements
  *		The statements that move along a reference to table.
@@ -228,6 +248,13 @@ idv_move_statements(IdvTable *table, IdvReference *reference, uint32 changed)
 	idv_table_check(reference->table, RelationGetDescr(relation));
 	indexes = RelationGetIndexList(relation);
 	choose_key(move, &moving, indexes);
+
+	/*
+	 * A rule is going to be refused, and returns no tableoid; that of another
+	 * node says nothing here.
+	 */
+	move->returns_parts = reference->table->has_parts && relation->rd_rules == NULL &&
+		reference->table->distribution.rows == IDV_ROWS_HERE;
 	write_updates(move, &moving);
 	if (move->whole_row)
 		idv_table_check_places(reference->table);
@@ -239,6 +266,7 @@ idv_move_statements(IdvTable *table, IdvReference *reference, uint32 changed)
 		((IdvCollision *) lfirst(lc))->of_pairs;
 	if (reference->table->has_triggers)
 		move->only_by_others = false;
+	move->followers = find_followers(reference, changed);
 	relation_close(relation, NoLock);
 	reference->moves = lappend(reference->moves, move);
 	MemoryContextSwitchTo(caller);

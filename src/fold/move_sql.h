@@ -37,6 +37,9 @@ typedef struct IdvMove
 	IdvStatement loop;			/* the target must not point to itself; same
 								 * keys.  Without plan: it may, or cannot */
 
+	/* Names of the tables whose rows follow the moved ones by foreign keys. */
+	List	   *followers;
+
 	/*
 	 * The foreign key whose check is skipped (server/exec_triggers.c), since
 	 * the fold has locked the target.  Or none.
@@ -52,6 +55,7 @@ typedef struct IdvMove
 	bool		whole_row;
 	int			nkeys;
 	AttrNumber *keys;
+	bool		returns_parts;	/* and which partition each row is in */
 } IdvMove;
 
 /*

@@ -32,7 +32,7 @@ is_of_table(const ErrorData *error, const IdvTable *table, bool may_look)
 	if (strcmp(quote_qualified_identifier(error->schema_name, error->table_name),
 			   table->name) == 0)
 		return true;
-	if (strcmp(table->from, table->name) != 0)
+	if (!table->has_parts)
 		return false;
 	if (!may_look)
 		return true;
@@ -115,7 +115,26 @@ idv_report_refusal(const IdvTable *table, const ErrorData *error, bool by_others
 			 by_others ? errhint("Try again.") :
 			 !is_of_two_rows(error) ?
 			 errhint("They may not point to the target. Change these rows, or what does not allow it.") :
-			 errhint("Two rows of the source may collide once they have moved, or a trigger on the table may write a row that is there already. Change or delete one of them.")));
+			 errhint("Two rows of the source may collide once they have moved, or a row that a foreign key or a trigger writes with them may be there already. Change or delete one of them.")));
+}
+
+/* Is an error one of a table whose rows follow, but not of where they point? */
+static bool
+is_of_follower(const ErrorData *error, const List *followers)
+{
+	ListCell   *lc;
+
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ||
+		error->sqlerrcode == ERRCODE_FOREIGN_KEY_VIOLATION ||
+		error->schema_name == NULL || error->table_name == NULL)
+		return false;
+	foreach(lc, followers)
+	{
+		if (strcmp(psprintf("%s.%s", error->schema_name, error->table_name),
+				   lfirst(lc)) == 0)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -123,13 +142,17 @@ idv_report_refusal(const IdvTable *table, const ErrorData *error, bool by_others
  *		In PG_CATCH(): raise a refusal as idv_report_refusal() does, and any
  *		other error as it is.
  *
+ * followers	names of tables whose rows follow those that are moved: idv_followers()
+ *
  * The error is copied into the current memory context.
  */
 void
-idv_rethrow_refusal(const IdvTable *table, bool by_others)
+idv_rethrow_refusal(const IdvTable *table, const List *followers, bool by_others)
 {
 	ErrorData  *error = CopyErrorData();
 
+	if (is_of_follower(error, followers))
+		PG_RE_THROW();
 	if (!idv_is_refusal(error, table, false))
 		PG_RE_THROW();
 	FlushErrorState();
@@ -137,19 +160,28 @@ idv_rethrow_refusal(const IdvTable *table, bool by_others)
 }
 
 /*
- * idv_rethrow_key_refusal
- *		In PG_CATCH(): where another table's foreign key keeps a row where it
+ * idv_rethrow_other_refusal
+ *		In PG_CATCH(): where a constraint of another table keeps a row where it
  *		is, raise an error that names it, 55000.  Any other error as it is.
  *
- * What PostgreSQL says of it quotes a row, so it goes to the log alone.
+ * followers	as for idv_rethrow_refusal()
+ *
+ * A foreign key of that table holds it there; or its rows follow by such a key,
+ * and a unique index has no room for them.  What PostgreSQL says of it quotes a
+ * row, so it goes to the log alone.
  */
 void
-idv_rethrow_key_refusal(const IdvTable *table)
+idv_rethrow_other_refusal(const IdvTable *table, const List *followers)
 {
 	ErrorData  *error = CopyErrorData();
 	bool		named = error->constraint_name != NULL &&
 	error->schema_name != NULL && error->table_name != NULL;
 
+	if (is_of_follower(error, followers))
+	{
+		FlushErrorState();
+		idv_report_refusal(table, error, false);
+	}
 	if (error->sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION ||
 		(named ? is_of_table(error, table, false) :
 		 table->distribution.rows == IDV_ROWS_HERE))

@@ -17,8 +17,10 @@ extern bool idv_is_refusal(const ErrorData *error, const IdvTable *table,
 extern void idv_report_refusal(const IdvTable *table, const ErrorData *error,
 							   bool by_others) __attribute__((noreturn));
 
-extern void idv_rethrow_refusal(const IdvTable *table, bool by_others) __attribute__((noreturn));
-extern void idv_rethrow_key_refusal(const IdvTable *table) __attribute__((noreturn));
+extern void idv_rethrow_refusal(const IdvTable *table, const List *followers,
+								bool by_others) __attribute__((noreturn));
+extern void idv_rethrow_other_refusal(const IdvTable *table,
+									  const List *followers) __attribute__((noreturn));
 extern void idv_rethrow_contact_refusal(const IdvTable *contacts,
 										const char *source) __attribute__((noreturn));
 extern void idv_rethrow_condition_failure(const IdvReference *reference) __attribute__((noreturn));

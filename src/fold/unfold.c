@@ -21,7 +21,6 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -31,9 +30,9 @@
 #include "fold/journal_read.h"
 #include "fold/later_folds.h"
 #include "fold/lock_order.h"
+#include "fold/unfill.h"
 #include "fold/unmove.h"
 #include "server/canonical_text.h"
-#include "server/json_merge.h"
 
 /* A fold that is being undone. */
 typedef struct Unfold
@@ -46,11 +45,7 @@ typedef struct Unfold
 
 static IdvStatement read_later_source;
 static IdvStatement read_listed_pointer;
-static IdvStatement correct_later_fill;
-static IdvStatement read_later_json;
-static IdvStatement change_later_json;
 static IdvStatement read_visitor;
-static IdvStatement read_fills;
 static IdvStatement mark_undone;
 
 /* The first later fold, which stands, that a query finds; or 0. */
@@ -74,8 +69,49 @@ later_fold(const Unfold *unfold, IdvStatement *statement, const char *sql)
 }
 
 /*
+ * See that the target is not somebody new, who got the id of one that was deleted
+ * by hand.  55000.
+ *
+ * A fold leaves the target with the earlier created_at of the two.  So that of the
+ * same contact is later neither than the fold nor than the source's.  A time
+ * without a time zone is taken for one of UTC, as most frameworks write it; where
+ * a contact has none, nobody can tell.
+ */
+static void
+check_is_no_other(const Unfold *unfold, IdvRow target)
+{
+	const IdvJournaledFold *fold = &unfold->fold;
+	const IdvTable *table = fold->contacts->table;
+	AttrNumber	column = fold->contacts->created_at;
+	Form_pg_attribute att;
+	char	   *of_source;
+	Oid			type;
+
+	if (column == 0 || target.nulls[column - 1])
+		return;
+	att = TupleDescAttr(table->desc, column - 1);
+	type = getBaseType(att->atttypid);
+	if ((type != TIMESTAMPTZOID && type != TIMESTAMPOID) ||
+		DatumGetTimestampTz(target.values[column - 1]) <= fold->folded_at)
+		return;
+	of_source = idv_journal_member(DatumGetJsonbP(fold->source_row), NameStr(att->attname));
+	if (of_source == NULL ||
+		!idv_column_precedes(table, column,
+							 idv_journal_value(fold, table, column, of_source),
+							 target.values[column - 1]))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the id of contact \"%s\" has been given to a new contact since fold " INT64_FORMAT,
+					fold->target_id, fold->id),
+			 errdetail("Its \"%s\" is later than the fold.", NameStr(att->attname)),
+			 errhint("If it is the same contact, give it the \"%s\" that it had.",
+					 NameStr(att->attname))));
+}
+
+/*
  * Lock the target, and contacts that point to it, in the one order.  A later fold
- * of the target is in the way.
+ * of the target is in the way, and so is somebody new in its place.
  */
 static IdvRow
 lock_target(Unfold *unfold, Datum target_id)
@@ -110,6 +146,7 @@ lock_target(Unfold *unfold, Datum target_id)
 				 errmsg("fold " INT64_FORMAT " of contact \"%s\" came after fold " INT64_FORMAT,
 						later, unfold->fold.target_id, unfold->fold.id),
 				 errhint("Undo fold " INT64_FORMAT " first.", later)));
+	check_is_no_other(unfold, target);
 	return target;
 }
 
@@ -138,243 +175,6 @@ check_visitor(const Unfold *unfold)
 				 errhint("Fold that contact into \"%s\" first.",
 						 unfold->fold.target_id)));
 	idv_result_end(result);
-}
-
-static Datum
-read_json(char *text)
-{
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
-}
-
-static char *
-json_text(Datum json)
-{
-	return DatumGetCString(DirectFunctionCall1(jsonb_out, json));
-}
-
-static bool
-is_object(Datum json)
-{
-	return JB_ROOT_IS_OBJECT(DatumGetJsonbP(json));
-}
-
-/*
- * What an object in jsonb is without what a fold added and nobody has changed
- * since.  What is no object, or was not filled with one, stays.
- *
- * before	NULL: there was none; nor is there now, if nothing else is left.  So
- *			it is with what was no object, which was blank
- */
-static NullableDatum
-without_filled(Datum current, char *before, char *after)
-{
-	bool		had_object = before != NULL && is_object(read_json(before));
-	Datum		was = read_json(had_object ? before : "{}");
-	Datum		became = read_json(after);
-	NullableDatum result = {current, false};
-
-	if (!is_object(current) || !is_object(became))
-		return result;
-	result.value = JsonbPGetDatum(idv_json_unfill(DatumGetJsonbP(current),
-												  DatumGetJsonbP(was),
-												  DatumGetJsonbP(became)));
-	if (!had_object && JB_ROOT_COUNT(DatumGetJsonbP(result.value)) == 0)
-	{
-		result.isnull = before == NULL;
-		if (before != NULL)
-			result.value = read_json(before);
-	}
-	return result;
-}
-
-/*
- * Later folds of the target have filled its jsonb after this one.  What
- * they give back must not be what this one had filled in: take it out of what
- * they have written down.
- */
-static void
-correct_later_json(Unfold *unfold, char *name, char *before, char *after)
-{
-	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, INT8OID, TEXTOID};
-	static const Oid change_types[] = {INT4OID, INT8OID, TEXTOID, TEXTOID, TEXTOID};
-	Datum		values[lengthof(types)];
-	IdvResult  *result;
-
-	values[0] = Int32GetDatum(unfold->fold.app_id);
-	values[1] = CStringGetTextDatum(unfold->fold.contacts->table->name);
-	values[2] = CStringGetTextDatum(unfold->fold.target_id);
-	values[3] = Int64GetDatum(unfold->fold.id);
-	values[4] = CStringGetTextDatum(name);
-	if (change_later_json.plan == NULL)
-		idv_statement_prepare(&change_later_json, InvalidOid,
-							  "UPDATE idverify.folds SET filled = jsonb_set(jsonb_set("
-							  "filled::jsonb, ARRAY[$3, '0'], coalesce(to_jsonb($4), 'null')),"
-							  " ARRAY[$3, '1'], to_jsonb($5))::json"
-							  " WHERE app_id = $1 AND id = $2",
-							  lengthof(change_types), change_types);
-	result = idv_statement_ask(&read_later_json,
-							   "SELECT id, filled -> $5 ->> 0, filled -> $5 ->> 1"
-							   " FROM idverify.folds"
-							   " WHERE app_id = $1 AND contacts = $2"
-							   " AND target_id = $3 AND id > $4 AND undone_at IS NULL"
-							   " AND filled -> $5 ->> 0 IS NOT NULL",
-							   lengthof(types), types, values);
-	while (idv_result_next(result))
-	{
-		Datum		change[lengthof(change_types)];
-		bool		nulls[lengthof(change_types)] = {false};
-
-		change[0] = values[0];
-		change[1] = result->values[0];
-		change[2] = values[4];
-		for (int i = 1; i <= 2; i++)
-		{
-			NullableDatum corrected = without_filled(read_json(TextDatumGetCString(result->values[i])),
-													 before, after);
-
-			nulls[2 + i] = i == 1 && corrected.isnull;
-			change[2 + i] = CStringGetTextDatum(json_text(corrected.value));
-		}
-		(void) idv_statement_run(&change_later_json, change, nulls);
-	}
-	idv_result_end(result);
-}
-
-/*
- * A value that this fold filled in has been overwritten.  If a later fold of
- * the same target did, that is what it is going to give back: let it give back
- * what was there before this one.
- */
-static void
-correct_later_fills(Unfold *unfold, char *name, char *before, char *after)
-{
-	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID};
-	Datum		values[lengthof(types)];
-	bool		nulls[lengthof(types)] = {false};
-
-	values[0] = Int32GetDatum(unfold->fold.app_id);
-	values[1] = CStringGetTextDatum(unfold->fold.contacts->table->name);
-	values[2] = CStringGetTextDatum(unfold->fold.target_id);
-	values[3] = Int64GetDatum(unfold->fold.id);
-	values[4] = CStringGetTextDatum(name);
-	values[5] = CStringGetTextDatum(after);
-	nulls[6] = before == NULL;
-	values[6] = nulls[6] ? (Datum) 0 : CStringGetTextDatum(before);
-	if (correct_later_fill.plan == NULL)
-		idv_statement_prepare(&correct_later_fill, InvalidOid,
-							  "UPDATE idverify.folds SET filled ="
-							  " jsonb_set(filled::jsonb, ARRAY[$5, '0'],"
-							  " coalesce(to_jsonb($7), 'null'))::json"
-							  " WHERE app_id = $1 AND contacts = $2"
-							  " AND target_id = $3 AND undone_at IS NULL"
-							  " AND id = (SELECT min(id) FROM idverify.folds"
-							  " WHERE app_id = $1 AND contacts = $2"
-							  " AND target_id = $3 AND id > $4 AND undone_at IS NULL"
-							  " AND filled -> $5 ->> 0 = $6)",
-							  lengthof(types), types);
-	if (idv_statement_run(&correct_later_fill, values, nulls) == 0)
-		idv_later_check_filled(&unfold->fold, name, after);
-}
-
-/* What the target has in a column, as the journal would write it. */
-static char *
-current_text(const IdvTable *table, IdvRow target, AttrNumber column)
-{
-	int			level = idv_canonical_text_begin();
-	char	   *text = idv_value_text(TupleDescAttr(table->desc, column - 1)->atttypid,
-									  target.values[column - 1]);
-
-	idv_canonical_text_end(level);
-	return text;
-}
-
-/* The type of a column, below domains. */
-static Oid
-column_base_type(const IdvTable *table, AttrNumber column)
-{
-	return getBaseType(TupleDescAttr(table->desc, column - 1)->atttypid);
-}
-
-/* Give back what the target took over, where it still has it. */
-static void
-take_back_fills(Unfold *unfold, Datum target_id, IdvRow target)
-{
-	static const Oid types[] = {JSONBOID};
-	IdvContactTable *contacts = unfold->fold.contacts;
-	IdvTable   *table = contacts->table;
-	int			nargs = contacts->own ? 2 : 1;
-	Oid		   *all_types = palloc(sizeof(Oid) * (table->desc->natts + 2));
-	Datum	   *values = palloc(sizeof(Datum) * (table->desc->natts + 2));
-	bool	   *nulls = palloc0(sizeof(bool) * (table->desc->natts + 2));
-	int			first = nargs;
-	StringInfoData sql;
-	IdvResult  *result;
-
-	all_types[0] = contacts->id_type;
-	values[0] = target_id;
-	all_types[1] = INT4OID;
-	values[1] = Int32GetDatum(unfold->fold.app_id);
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "UPDATE %s x SET ", table->from);
-	result = idv_statement_ask(&read_fills,
-							   "SELECT key, value ->> 0, value ->> 1,"
-							   " jsonb_typeof(value -> 0) FROM jsonb_each($1)",
-							   lengthof(types), types, &unfold->fold.filled);
-	while (idv_result_next(result))
-	{
-		char	   *name = TextDatumGetCString(result->values[0]);
-		AttrNumber	column = idv_journal_column(&unfold->fold, table, name);
-		char	   *after = TextDatumGetCString(result->values[2]);
-		char	   *before = result->nulls[1] ? NULL :
-		TextDatumGetCString(result->values[1]);
-
-		/* It has been signed since, and the flag would stand for nothing. */
-		if (!contacts->own && bms_is_member(column, contacts->identity) &&
-			idv_contact_table_is_verified(contacts, target))
-			continue;
-		nulls[nargs] = before == NULL;
-		if (!target.nulls[column - 1] &&
-			strcmp(current_text(table, target, column), after) == 0)
-			values[nargs] = idv_journal_value(&unfold->fold, table, column, before);
-		else if (!target.nulls[column - 1] &&
-				 column_base_type(table, column) == JSONBOID &&
-				 is_object(target.values[column - 1]) &&
-				 is_object(idv_journal_value(&unfold->fold, table, column, after)))
-		{
-			NullableDatum left;
-
-			/* Was it JSON then?  55000 if not. */
-			(void) idv_journal_value(&unfold->fold, table, column, before);
-			correct_later_json(unfold, name, before, after);
-			left = without_filled(target.values[column - 1], before, after);
-			values[nargs] = left.value;
-			nulls[nargs] = left.isnull;
-		}
-		else
-		{
-			correct_later_fills(unfold, name, before, after);
-			continue;
-		}
-		all_types[nargs] = column_base_type(table, column);
-		appendStringInfo(&sql, "%s%s = $%d", nargs == first ? "" : ", ",
-						 idv_column_name(table, column), nargs + 1);
-		nargs++;
-	}
-	idv_result_end(result);
-	if (nargs == first)
-		return;
-
-	appendStringInfo(&sql, " WHERE %s%s",
-					 contacts->own ? "x.app_id = $2 AND " : "",
-					 idv_comparison(psprintf("x.%s", idv_column_name(table, contacts->id)),
-									idv_equal_operator(contacts->id_type,
-													   contacts->id_type),
-									"$1"));
-	idv_statement_prepare(&unfold->once, table->owner, sql.data, nargs, all_types);
-	unfold->once.ours = contacts->own;
-	idv_contact_table_write(contacts, &unfold->once, values, nulls);
-	idv_statement_free(&unfold->once);
 }
 
 /*
@@ -495,11 +295,17 @@ undo_steps(Unfold *unfold)
 			idv_later_check_kept(&unfold->fold, &step);
 			moved = idv_unmove(&unfold->unmove, &unfold->fold, &step);
 			if (moved < step.moved)
+			{
 				idv_later_check_rows(&unfold->fold, &step);
+				idv_journal_check_parts(&unfold->fold, &step);
+			}
 			idv_fold_line(&unfold->result, step.table->relation, "")->moved += moved;
 		}
 		else
+		{
+			idv_journal_check_parts(&unfold->fold, &step);
 			put_back(unfold, step.table, step.dropped_row.value);
+		}
 		MemoryContextReset(step_context);
 	}
 	MemoryContextSwitchTo(caller);
@@ -517,7 +323,7 @@ undo(Unfold *unfold)
 
 	idv_journal_lock(&unfold->fold);
 	check_visitor(unfold);
-	take_back_fills(unfold, target_id, target);
+	idv_unfill(&unfold->once, &unfold->fold, target_id, target);
 	put_back(unfold, unfold->fold.contacts->table, unfold->fold.source_row);
 	undo_steps(unfold);
 

@@ -30,6 +30,7 @@
 #include "references/guard_arguments.h"
 #include "server/canonical_text.h"
 #include "server/cast.h"
+#include "server/exec_triggers.h"
 #include "server/index_lookup.h"
 #include "server/as_installed.h"
 #include "server/table_owner.h"
@@ -491,13 +492,6 @@ idv_contact_table_is_verified(const IdvContactTable *contacts, IdvRow row)
 	return false;
 }
 
-/* How many triggers we are inside of. */
-static int
-trigger_depth(void)
-{
-	return DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH));
-}
-
 /*
  * idv_contact_table_write
  *		Write the row of one contact.
@@ -515,7 +509,7 @@ idv_contact_table_write(IdvContactTable *contacts, const IdvStatement *statement
 	PG_TRY();
 	{
 		written_relation = contacts->table->relation;
-		written_depth = trigger_depth();
+		written_depth = idv_trigger_depth();
 		written = idv_statement_run(statement, values, nulls);
 	}
 	PG_FINALLY();
@@ -545,5 +539,5 @@ idv_contact_table_fires(Oid relation)
 {
 	return OidIsValid(written_relation) &&
 		idv_root_relation(relation) == written_relation &&
-		trigger_depth() == written_depth + 1;
+		idv_trigger_depth() == written_depth + 1;
 }

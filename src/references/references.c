@@ -288,9 +288,121 @@ find_listed(IdvTable *table)
 	return found;
 }
 
+/* Is a foreign key one that is looked at when the transaction commits? */
+static bool
+is_deferred(Oid key)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
+	bool		deferred;
+
+	if (!HeapTupleIsValid(tuple))
+		return true;
+	deferred = ((Form_pg_constraint) GETSTRUCT(tuple))->condeferred;
+	ReleaseSysCache(tuple);
+	return deferred;
+}
+
+/*
+ * Does a foreign key tie a column of one reference, of the same table, to one of
+ * another?
+ */
+static bool
+ties_to(const ForeignKeyCacheInfo *key, const IdvReference *reference,
+		const IdvReference *other)
+{
+	if (key->confrelid != other->table->relation)
+		return false;
+	for (int k = 0; k < key->nkeys; k++)
+	{
+		for (int i = 0; i < reference->ncolumns; i++)
+		{
+			if (reference->columns[i] != key->conkey[k])
+				continue;
+			for (int j = 0; j < other->ncolumns; j++)
+			{
+				if (other->columns[j] == key->confkey[k])
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+/*
+ * The references whose rows have to be moved before those of each reference: as
+ * sets of their numbers.
+ *
+ * A message may point to its contact, and by another foreign key to a chat of
+ * that contact: (chat, contact) to (id, contact).  Moved first it would point to
+ * no chat; moved after the chat, it has followed that.  A key that is deferred
+ * lets it be moved first.
+ */
+static Bitmapset **
+find_earlier(const List *references)
+{
+	Bitmapset **earlier = palloc0(sizeof(Bitmapset *) * list_length(references));
+	ListCell   *lc;
+
+	foreach(lc, references)
+	{
+		const IdvReference *reference = lfirst(lc);
+		Relation	relation = relation_open(reference->table->relation, NoLock);
+		List	   *keys = copyObject(RelationGetFKeyList(relation));
+		ListCell   *key;
+
+		foreach(key, keys)
+		{
+			const ForeignKeyCacheInfo *info = lfirst(key);
+			ListCell   *other;
+
+			if (info->confrelid == reference->table->relation)
+				continue;
+			foreach(other, references)
+			{
+				if (ties_to(info, reference, lfirst(other)) &&
+					!is_deferred(info->conoid))
+					earlier[foreach_current_index(lc)] =
+						bms_add_member(earlier[foreach_current_index(lc)],
+									   foreach_current_index(other));
+			}
+		}
+		relation_close(relation, NoLock);
+	}
+	return earlier;
+}
+
+/* The references in the order in which rows are moved along them. */
+static List *
+in_order(const List *references)
+{
+	Bitmapset **earlier;
+	Bitmapset  *left = NULL;
+	List	   *ordered = NIL;
+
+	if (list_length(references) < 2)
+		return list_copy(references);
+	earlier = find_earlier(references);
+	left = bms_add_range(NULL, 0, list_length(references) - 1);
+	while (!bms_is_empty(left))
+	{
+		int			next = -1;
+
+		/* Where they lead in a circle, the first of them. */
+		while ((next = bms_next_member(left, next)) >= 0 &&
+			   bms_overlap(earlier[next], left))
+			;
+		if (next < 0)
+			next = bms_next_member(left, -1);
+		ordered = lappend(ordered, list_nth(references, next));
+		left = bms_del_member(left, next);
+	}
+	return ordered;
+}
+
 /*
  * idv_table_references
- *		The columns, anywhere, that point to a table.
+ *		The columns, anywhere, that point to a table, in the order in which rows
+ *		are to be moved along them.
  *
  * Of table inheritance of the old kind the children of a listed table are
  * listed with it; a foreign key is of one table alone.
@@ -355,7 +467,9 @@ idv_table_references(IdvTable *table)
 				reference->may_refuse = true;
 		}
 	}
-	table->references = references;
+	caller = MemoryContextSwitchTo(idv_table_context(table));
+	table->references = in_order(references);
+	MemoryContextSwitchTo(caller);
 	table->knows_references = true;
 	return references;
 }
@@ -413,4 +527,85 @@ idv_references_changed(IdvTable *table)
 		LockRelationOid(((IdvReference *) lfirst(lc))->table->relation,
 						RowExclusiveLock);
 	return idv_table_is_stale(table);
+}
+
+/*
+ * idv_table_now
+ *		A table as it is described at this moment, with all that points to it
+ *		locked.  55000 if its columns are others by now.
+ *
+ * What points to contacts was locked when the fold began.  What points to a row
+ * that is dropped was perhaps described in an earlier transaction, and its lock
+ * ended with that; while we wait for it, a key may be committed that points to
+ * the table.
+ */
+IdvTable *
+idv_table_now(const IdvTable *table)
+{
+	IdvTable   *now;
+
+	do
+	{
+		now = idv_table(table->relation);
+	} while (idv_references_changed(now));
+	idv_table_check(table, now->desc);
+	return now;
+}
+
+/* Refuse a table that a trigger has altered, renamed or dropped since.  55000. */
+static void
+check_unaltered(const IdvTable *before)
+{
+	const IdvTable *now;
+	bool		same;
+
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(before->relation)))
+		idv_report_altered(before->label);
+	now = idv_table(before->relation);
+	idv_table_check(before, now->desc);
+	same = strcmp(before->name, now->name) == 0;
+	for (int i = 0; same && i < now->desc->natts; i++)
+		same = strcmp(NameStr(TupleDescAttr(before->desc, i)->attname),
+					  NameStr(TupleDescAttr(now->desc, i)->attname)) == 0;
+	if (!same)
+		idv_report_altered(before->label);
+}
+
+/* Do two references point by the same columns, under the same condition? */
+static bool
+is_same_reference(const IdvReference *one, const IdvReference *other)
+{
+	return one->table->relation == other->table->relation &&
+		one->ncolumns == other->ncolumns &&
+		memcmp(one->columns, other->columns, sizeof(AttrNumber) * one->ncolumns) == 0 &&
+		memcmp(one->referenced, other->referenced, sizeof(AttrNumber) * one->ncolumns) == 0 &&
+		(one->condition_text == NULL || other->condition_text == NULL ?
+		 one->condition_text == other->condition_text :
+		 strcmp(one->condition_text, other->condition_text) == 0);
+}
+
+/*
+ * idv_references_check_unaltered
+ *		See that all that pointed to a table when it was described does so now, by
+ *		columns that are what they were.  55000.
+ *
+ * What a trigger has made point to it since is welcome.
+ */
+void
+idv_references_check_unaltered(IdvTable *before, IdvTable *now)
+{
+	ListCell   *lc;
+
+	foreach(lc, idv_table_references(before))
+	{
+		const IdvReference *reference = lfirst(lc);
+		bool		found = false;
+		ListCell   *other;
+
+		check_unaltered(reference->table);
+		foreach(other, idv_table_references(now))
+			found = found || is_same_reference(reference, lfirst(other));
+		if (!found)
+			idv_report_altered(reference->table->label);
+	}
 }

@@ -42,8 +42,7 @@ const IdvObjection *
 idv_table_objection(const IdvTable *table)
 {
 	return idv_code_objection(table->relation, table->owner,
-							  strcmp(table->from, table->name) == 0,
-							  RowExclusiveLock);
+							  table->has_parts, RowExclusiveLock);
 }
 
 /*
@@ -181,6 +180,31 @@ idv_column_equals(const IdvTable *table, AttrNumber column, Datum a, Datum b)
 										   att->attcollation, a, b));
 	idv_become_caller(&caller);
 	return equal;
+}
+
+/*
+ * idv_column_precedes
+ *		Is one value of a column before another, by its type and collation?
+ *
+ * As the table's owner, like idv_column_equals().  False if the type has no order.
+ */
+bool
+idv_column_precedes(const IdvTable *table, AttrNumber column, Datum a, Datum b)
+{
+	Form_pg_attribute att = TupleDescAttr(table->desc, column - 1);
+	TypeCacheEntry *type = lookup_type_cache(att->atttypid,
+											 TYPECACHE_CMP_PROC_FINFO);
+	IdvCaller	caller;
+	bool		precedes;
+
+	if (!OidIsValid(type->cmp_proc_finfo.fn_oid))
+		return false;
+	idv_become_owner(&caller, att->atttypid < FirstUnpinnedObjectId ?
+					 InvalidOid : table->owner);
+	precedes = DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo,
+											   att->attcollation, a, b)) < 0;
+	idv_become_caller(&caller);
+	return precedes;
 }
 
 /*
@@ -430,8 +454,8 @@ idv_table_describe(Oid relid, MemoryContext context)
 	table->owner = relation->rd_rel->relowner;
 	table->name = idv_relation_name(relid);
 	table->label = idv_relation_label(relid);
-	table->from = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
-		table->name : psprintf("ONLY %s", table->name);
+	table->has_parts = relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+	table->from = table->has_parts ? table->name : psprintf("ONLY %s", table->name);
 	table->desc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
 	table->has_triggers = has_triggers(relation);
 	table->may_refuse = may_refuse(relation);

@@ -31,6 +31,7 @@ typedef struct IdvTable
 	char	   *label;			/* qualified, not quoted: for messages */
 	char	   *from;			/* the same, with ONLY unless partitioned */
 	TupleDesc	desc;
+	bool		has_parts;		/* it is partitioned */
 	bool		has_triggers;	/* somebody's own, not those of constraints */
 	bool		may_refuse;		/* an UPDATE may fail without touching a row */
 	IdvDistribution distribution;	/* where its rows are */
@@ -71,5 +72,7 @@ extern Oid	idv_equal_operator(Oid left, Oid right);
 extern const char *idv_column_name(const IdvTable *table, AttrNumber column);
 extern bool idv_column_equals(const IdvTable *table, AttrNumber column,
 							  Datum a, Datum b);
+extern bool idv_column_precedes(const IdvTable *table, AttrNumber column,
+								Datum a, Datum b);
 
 #endif							/* IDV_TABLE_DESCRIPTION_H */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * exec_triggers.c
- *	  Start the executor with some triggers disabled, or not deferred.
+ *	  Run the executor with some triggers disabled, or not deferred.
  *
  * Only the executor's private copy of the trigger list is modified.
  *
@@ -23,6 +23,11 @@
  * All that PostgreSQL does when the target is deleted or changed stays as it
  * is.
  *
+ * Rows that follow by foreign keys are written by queries of the server's own
+ * (server/key_actions.c).  What is fired by these is put into the same list as what
+ * is fired by our statement, and is run from there; only whether it is deferred
+ * is decided by the query's copy of the triggers.  So a hook gets at that one.
+ *
  *-------------------------------------------------------------------------
  */
 #include "server/exec_triggers.h"
@@ -39,6 +44,16 @@
 
 #include "server/key_actions.h"
 #include "server/code_author.h"
+
+/* The statement of ours that is running, and makes foreign keys write. */
+typedef struct Following
+{
+	EState	   *estate;			/* NULL: none */
+	int			depth;			/* how many triggers it is inside of */
+} Following;
+
+static Following following = {NULL, 0};
+static ExecutorStart_hook_type previous_start = NULL;
 
 /* Is a constraint this one, or that of a partition, which is part of it? */
 static bool
@@ -160,18 +175,126 @@ would_lure_deferred(void)
 }
 
 /*
- * idv_executor_start
- *		Start the executor, with the check of one foreign key disabled.
+ * Let no key that follows be deferred, in a query by which other rows follow.
+ *
+ * It acts as ON UPDATE CASCADE when it is fired, and that is not deferred.
+ */
+static void
+defer_no_follower(EState *estate)
+{
+	ListCell   *lc;
+
+	foreach(lc, estate->es_opened_result_relations)
+	{
+		ResultRelInfo *result = lfirst(lc);
+		TriggerDesc *triggers = result->ri_TrigDesc;
+		TriggerDesc *fired;
+
+		if (triggers == NULL)
+			continue;
+		fired = idv_trigger_result_rel(following.estate,
+									   RelationGetRelid(result->ri_RelationDesc))->ri_TrigDesc;
+		for (int i = 0; fired != NULL && i < Min(triggers->numtriggers, fired->numtriggers); i++)
+		{
+			if (triggers->triggers[i].tgoid == fired->triggers[i].tgoid &&
+				fired->triggers[i].tgfoid == F_RI_FKEY_CASCADE_UPD)
+				triggers->triggers[i].tgdeferrable = false;
+		}
+	}
+}
+
+/*
+ * ExecutorStart_hook: is it a query of a foreign key, which our statement fires?
+ *
+ * Such a query fires no triggers itself.  One that a trigger's statement makes a
+ * key run is inside of one more trigger.
+ */
+static void
+start_execution(QueryDesc *query, int eflags)
+{
+	if (previous_start != NULL)
+		previous_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+
+	if (unlikely(following.estate != NULL) && query->operation == CMD_UPDATE &&
+		(eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0 &&
+		idv_trigger_depth() == following.depth + 1)
+	{
+		defer_no_follower(query->estate);
+		if (InSecurityRestrictedOperation())
+			defer_nothing(query->estate, true);
+	}
+}
+
+/*
+ * idv_exec_triggers_init
+ *		Module load: be told of the queries of foreign keys.
+ */
+void
+idv_exec_triggers_init(void)
+{
+	previous_start = ExecutorStart_hook;
+	ExecutorStart_hook = start_execution;
+}
+
+/*
+ * idv_trigger_depth
+ *		How many triggers we are inside of.
+ */
+int
+idv_trigger_depth(void)
+{
+	return DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH));
+}
+
+/* Run the executor to its end. */
+static void
+run_to_end(QueryDesc *query)
+{
+#if PG_VERSION_NUM >= 180000
+	ExecutorRun(query, ForwardScanDirection, 0);
+#else
+	ExecutorRun(query, ForwardScanDirection, 0, true);
+#endif
+	ExecutorFinish(query);
+}
+
+/* The same, of a statement that makes foreign keys write. */
+static void
+run_followed(QueryDesc *query)
+{
+	Following	outer = following;
+
+	PG_TRY();
+	{
+		following.estate = query->estate;
+		following.depth = idv_trigger_depth();
+		run_to_end(query);
+	}
+	PG_FINALLY();
+	{
+		following = outer;
+	}
+	PG_END_TRY();
+}
+
+/*
+ * idv_execute
+ *		Run a statement to its end, with the check of one foreign key disabled.
  *
  * skipped_key	the foreign key, of an UPDATE; or InvalidOid
  * unreferenced, pointers	see idv_check_key_actions()
+ *
+ * Returns how many rows it touched or returned.
  */
-QueryDesc *
-idv_executor_start(PlannedStmt *planned, DestReceiver *receiver,
-				   ParamListInfo params, Oid skipped_key, bool unreferenced,
-				   IdvPointers pointers)
+uint64
+idv_execute(PlannedStmt *planned, DestReceiver *receiver, ParamListInfo params,
+			Oid skipped_key, bool unreferenced, IdvPointers pointers)
 {
 	QueryDesc  *query;
+	bool		followed;
+	uint64		processed;
 
 	query = CreateQueryDesc(open_all_parts(planned), "",
 							GetActiveSnapshot(), InvalidSnapshot, receiver,
@@ -179,11 +302,18 @@ idv_executor_start(PlannedStmt *planned, DestReceiver *receiver,
 	ExecutorStart(query, 0);
 	if (OidIsValid(skipped_key))
 		skip_key_check(query->estate, skipped_key);
-	idv_check_key_actions(query->estate, query->operation, unreferenced,
-						  pointers);
+	followed = idv_check_key_actions(query->estate, query->operation, unreferenced,
+									 pointers);
 	if (InSecurityRestrictedOperation())
 		defer_nothing(query->estate, true);
 	else if (would_lure_deferred())
 		defer_nothing(query->estate, false);
-	return query;
+	if (followed && pointers == IDV_POINTERS_FOLLOW)
+		run_followed(query);
+	else
+		run_to_end(query);
+	processed = query->estate->es_processed;
+	ExecutorEnd(query);
+	FreeQueryDesc(query);
+	return processed;
 }

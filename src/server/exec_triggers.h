@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * exec_triggers.h
- *	  Start the executor with some triggers disabled, or not deferred.
+ *	  Run the executor with some triggers disabled, or not deferred.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,10 +14,10 @@
 
 #include "server/key_actions.h"
 
-extern QueryDesc *idv_executor_start(PlannedStmt *planned,
-									 DestReceiver *receiver,
-									 ParamListInfo params, Oid skipped_key,
-									 bool unreferenced,
-									 IdvPointers pointers);
+extern void idv_exec_triggers_init(void);
+extern int	idv_trigger_depth(void);
+extern uint64 idv_execute(PlannedStmt *planned, DestReceiver *receiver,
+						  ParamListInfo params, Oid skipped_key,
+						  bool unreferenced, IdvPointers pointers);
 
 #endif							/* IDV_EXEC_TRIGGERS_H */

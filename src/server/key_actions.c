@@ -466,9 +466,12 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 	}
 }
 
-/* Where the server will look for a table's triggers when it fires them. */
-static ResultRelInfo *
-trigger_result_rel(EState *estate, Oid relation)
+/*
+ * idv_trigger_result_rel
+ *		Where the server will look for a table's triggers when it fires them.
+ */
+ResultRelInfo *
+idv_trigger_result_rel(EState *estate, Oid relation)
 {
 	MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
 	ResultRelInfo *result = ExecGetTriggerResultRel(estate, relation, NULL);
@@ -497,7 +500,7 @@ check_all_actions(EState *estate, TriggerDesc *triggers, const Bitmapset *update
 		Relation	relation;
 
 		if (then == IDV_POINTERS_FOLLOW)
-			triggers = trigger_result_rel(estate, change->relation)->ri_TrigDesc;
+			triggers = idv_trigger_result_rel(estate, change->relation)->ri_TrigDesc;
 		else
 		{
 			/*
@@ -633,8 +636,10 @@ check_lures(EState *estate, CmdType operation, Watched *watched)
  * unreferenced	the caller has seen, and sees to it, that nothing points to the
  *				rows that are deleted: then a key that must not look need not
  * pointers		of an UPDATE: what becomes of those that point to its rows
+ *
+ * Returns whether foreign keys may write rows of these or other tables.
  */
-void
+bool
 idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 					  IdvPointers pointers)
 {
@@ -642,7 +647,7 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 	ListCell   *lc;
 
 	if (operation == CMD_SELECT)
-		return;
+		return false;
 	foreach(lc, estate->es_opened_result_relations)
 	{
 		ResultRelInfo *result = lfirst(lc);
@@ -666,7 +671,7 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 			if (pointers != IDV_POINTERS_AS_DECLARED &&
 				acts_as_any(result->ri_TrigDesc))
 			{
-				ResultRelInfo *fires = trigger_result_rel(estate, RelationGetRelid(result->ri_RelationDesc));
+				ResultRelInfo *fires = idv_trigger_result_rel(estate, RelationGetRelid(result->ri_RelationDesc));
 
 				if (fires != result)
 					check_all_actions(estate, fires->ri_TrigDesc, updated, false, pointers,
@@ -675,4 +680,52 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 		}
 	}
 	check_lures(estate, operation, &watched);
+	return watched.changes != NIL;
+}
+
+/*
+ * idv_key_followers
+ *		Which tables have rows that follow where some columns of a table change,
+ *		by foreign keys, and by foreign keys that point to those, and so on.
+ *
+ * updated	the columns, each less FirstLowInvalidHeapAttributeNumber
+ *
+ * Returns their OIDs.  They, and their parts, are locked as for an UPDATE.
+ */
+List *
+idv_key_followers(Oid relation, const Bitmapset *updated)
+{
+	Watched		watched = {NIL, NIL};
+	List	   *followers = NIL;
+
+	add_change_of(&watched, relation, bms_copy(updated));
+
+	/* It grows meanwhile. */
+	for (int i = 0; i < list_length(watched.changes); i++)
+	{
+		Change	   *change = list_nth(watched.changes, i);
+		Relation	table;
+		TriggerDesc *triggers;
+
+		LockRelationOid(change->relation, RowExclusiveLock);
+		table = table_open(change->relation, NoLock);
+		triggers = CopyTriggerDesc(table->trigdesc);
+		table_close(table, NoLock);
+		for (int t = 0; triggers != NULL && t < triggers->numtriggers; t++)
+		{
+			Trigger    *trigger = &triggers->triggers[t];
+			Key			key;
+
+			if (!is_of_key(trigger) ||
+				RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_PK ||
+				!TRIGGER_FOR_UPDATE(trigger->tgtype))
+				continue;
+			key = read_key(trigger->tgconstraint);
+			if (key.may_follow && bms_overlap(change->updated, key.pointed_to))
+				add_change(&watched, trigger->tgconstrrelid, key.pointing);
+		}
+		if (i > 0)
+			followers = list_append_unique_oid(followers, change->relation);
+	}
+	return followers;
 }

@@ -21,7 +21,9 @@ typedef enum IdvPointers
 	IDV_POINTERS_STAY			/* there must be none: 23503 */
 } IdvPointers;
 
-extern void idv_check_key_actions(EState *estate, CmdType operation,
+extern bool idv_check_key_actions(EState *estate, CmdType operation,
 								  bool unreferenced, IdvPointers pointers);
+extern ResultRelInfo *idv_trigger_result_rel(EState *estate, Oid relation);
+extern List *idv_key_followers(Oid relation, const Bitmapset *updated);
 
 #endif							/* IDV_KEY_ACTIONS_H */

@@ -52,6 +52,26 @@ idv_report_altered(const char *label)
 }
 
 /*
+ * Error context callback: a statement on somebody's tables, which was prepared
+ * before, is analyzed again.
+ *
+ * That it cannot be says that a trigger has altered a table.  The server's message
+ * says in what.
+ */
+static void
+expect_unaltered(void *arg pg_attribute_unused())
+{
+	int			code = geterrcode();
+
+	if (ERRCODE_TO_CATEGORY(code) == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION &&
+		code != ERRCODE_INSUFFICIENT_PRIVILEGE)
+	{
+		errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE);
+		errhint("Look for a trigger that alters it.");
+	}
+}
+
+/*
  * What a statement is about: the table that it writes, or the first that it
  * reads.
  *
@@ -289,7 +309,14 @@ plan_of(const IdvStatement *statement, ParamListInfo params)
 
 	/* It is going to be analyzed again. */
 	if (!source->is_valid)
+	{
 		level = idv_canonical_sql_begin();
+		if (!statement->ours)
+		{
+			expect.callback = expect_unaltered;
+			error_context_stack = &expect;
+		}
+	}
 	if (statement->ours &&
 		(!source->is_valid || source->gplan == NULL || !source->gplan->is_valid ||
 		 TransactionIdIsValid(source->gplan->saved_xmin)))
@@ -329,7 +356,6 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(statement->plan));
 	ParamListInfo params = parameters(statement, values, nulls);
 	CachedPlan *plan;
-	QueryDesc  *query;
 	uint64		processed;
 
 	idv_become_owner(&before, statement->owner);
@@ -357,19 +383,9 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 	PushCopiedSnapshot(GetLatestSnapshot());
 	UpdateActiveSnapshotCommandId();
 
-	query = idv_executor_start(linitial_node(PlannedStmt, plan->stmt_list), receiver,
-							   params, skipped_key,
-							   statement->unreferenced, statement->pointers);
-#if PG_VERSION_NUM >= 180000
-	ExecutorRun(query, ForwardScanDirection, 0);
-#else
-	ExecutorRun(query, ForwardScanDirection, 0, true);
-#endif
-	processed = query->estate->es_processed;
-	ExecutorFinish(query);
-	ExecutorEnd(query);
-	FreeQueryDesc(query);
-
+	processed = idv_execute(linitial_node(PlannedStmt, plan->stmt_list), receiver,
+							params, skipped_key,
+							statement->unreferenced, statement->pointers);
 	PopActiveSnapshot();
 	ReleaseCachedPlan(plan, CurrentResourceOwner);
 	idv_become_caller(&before);

@@ -87,7 +87,8 @@ static const IdvOurColumn fold_rows_columns[] = {
 	IDV_NULLABLE_COLUMN("key_columns", TEXTARRAYOID),
 	IDV_NULLABLE_COLUMN("moved_keys", TEXTARRAYOID),
 	IDV_NULLABLE_COLUMN("moved", INT4OID),
-	IDV_NULLABLE_COLUMN("dropped_row", JSONBOID)
+	IDV_NULLABLE_COLUMN("dropped_row", JSONBOID),
+	IDV_NULLABLE_COLUMN("parts", TEXTARRAYOID)
 };
 
 /* A table of ours; its columns, unless it is looked at row by row. */
