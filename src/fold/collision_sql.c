@@ -6,8 +6,7 @@
  * Where a moved row would be equal, by some unique index, to a row that is
  * there already, the two have collided.  What an index compares is deparsed
  * twice: for the row that is there, as it is, and for the row to be moved,
- * with the parameters in the place of the columns that change.  A generated
- * column that depends on these is what it will be generated from.
+ * as it will be (moved_row_sql.c).
  *
  * An exclusion constraint of nothing but equality is one more unique index.  So
  * is one of a single partition, among the rows that will be in it.  Other
@@ -33,9 +32,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "rewrite/rewriteHandler.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/lsyscache.h"
@@ -45,7 +42,10 @@
 #include "utils/syscache.h"
 
 #include "fold/move_value.h"
+#include "fold/moved_row_sql.h"
 #include "references/description_cache.h"
+#include "server/comparison_sql.h"
+#include "server/relation.h"
 #include "server/table_owner.h"
 
 /*
@@ -105,122 +105,6 @@ idv_is_unique_key(const IdvTable *table, Relation index, const Bitmapset *column
 	}
 	pull_varattnos((Node *) expressions_of(table, index), 1, &keys);
 	return bms_is_subset(columns, keys);
-}
-
-/* What is compared of a row, and what that will be once the row has moved. */
-typedef struct Comparison
-{
-	IdvMoveSql *moving;
-	Relation	root;			/* the reference's table */
-	Relation	home;			/* the same, or the partition whose index it
-								 * is */
-	bool		changes;		/* output: a column that changes is used */
-	bool		generated;		/* output: by way of a generated column */
-} Comparison;
-
-/* Which of the reference's columns, if it changes, is this of home?  Else -1. */
-static int
-changed_column(const Comparison *comparison, AttrNumber column)
-{
-	if (column > 0 && comparison->home != comparison->root)
-		column = get_attnum(RelationGetRelid(comparison->root),
-							NameStr(TupleDescAttr(RelationGetDescr(comparison->home),
-												  column - 1)->attname));
-	return idv_where_changed_column(comparison->moving, column);
-}
-
-static Node *parameters_for(Node *node, void *context);
-
-/* What a generated column will be, if it depends on one that changes.  Or NULL. */
-static Node *
-generated_anew(Comparison *comparison, AttrNumber column)
-{
-	TupleDesc	desc = RelationGetDescr(comparison->home);
-	Comparison	within = *comparison;
-	Node	   *expression;
-
-	if (column <= 0 || TupleDescAttr(desc, column - 1)->attgenerated == '\0')
-		return NULL;
-	within.changes = false;
-	expression = build_column_default(comparison->home, column);
-	if (expression == NULL)
-		elog(ERROR, "no generation expression found for column \"%s\"",
-			 NameStr(TupleDescAttr(desc, column - 1)->attname));
-	expression = parameters_for(expression, &within);
-	if (!within.changes)
-		return NULL;
-	comparison->changes = comparison->generated = true;
-	return expression;
-}
-
-/* Columns that change become the parameters that hold their new values. */
-static Node *
-parameters_for(Node *node, void *context)
-{
-	Comparison *comparison = context;
-
-	if (node == NULL)
-		return NULL;
-	if (IsA(node, Var))
-	{
-		Var		   *var = (Var *) node;
-		int			i = changed_column(comparison, var->varattno);
-		Node	   *expression = i >= 0 ? NULL :
-		generated_anew(comparison, var->varattno);
-
-		if (expression != NULL)
-			return expression;
-		if (i >= 0)
-		{
-			IdvMoveSql *moving = comparison->moving;
-			Param	   *param = makeNode(Param);
-
-			param->paramkind = PARAM_EXTERN;
-			param->paramid = moving->reference->ncolumns + i + 1;
-			param->paramtype = moving->types[moving->reference->ncolumns + i];
-			param->paramtypmod = var->vartypmod;
-			param->paramcollid = var->varcollid;
-			param->location = -1;
-			comparison->changes = true;
-			return (Node *) param;
-		}
-	}
-	return expression_tree_mutator(node, parameters_for, context);
-}
-
-static char *
-deparse(Node *node, Oid relation, const char *alias)
-{
-	return deparse_expression(node, deparse_context_for(alias, relation),
-							  true, false);
-}
-
-/* An expression over home, of the row t that is there. */
-static char *
-as_there(const Comparison *comparison, Node *node)
-{
-	return deparse(node, RelationGetRelid(comparison->home), "t");
-}
-
-/* The same of the row that is moved, once it is. */
-static char *
-as_moved(Comparison *comparison, Node *node, const char *alias)
-{
-	node = parameters_for(copyObject(node), comparison);
-	if (comparison->home != comparison->root)
-		node = linitial(map_partition_varattnos(list_make1(node), 1,
-												comparison->root,
-												comparison->home));
-	return deparse(node, RelationGetRelid(comparison->root), alias);
-}
-
-static Node *
-column_of(Relation relation, AttrNumber column)
-{
-	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(relation), column - 1);
-
-	return (Node *) makeVar(1, column, att->atttypid, att->atttypmod,
-							att->attcollation, 0);
 }
 
 /* Does an operator mean equality, to a btree or to a hash index? */
@@ -283,11 +167,11 @@ equal_operators(Oid *operators, Relation index)
 
 /* For each key of a unique index: t's is equal to that of s, when s is moved. */
 static void
-append_same_keys(StringInfo sql, Comparison *comparison, Relation index,
+append_same_keys(StringInfo sql, IdvMovedRow *row, Relation index,
 				 const Oid *operators)
 {
 	Form_pg_index form = index->rd_index;
-	List	   *expressions = expressions_of(comparison->moving->reference->table, index);
+	List	   *expressions = expressions_of(row->moving->reference->table, index);
 	ListCell   *expression = list_head(expressions);
 
 	for (int k = 0; k < form->indnkeyatts; k++)
@@ -300,7 +184,7 @@ append_same_keys(StringInfo sql, Comparison *comparison, Relation index,
 		Node	   *node;
 
 		if (column != 0)
-			node = column_of(comparison->home, column);
+			node = idv_row_column(row->home, column);
 		else
 		{
 			if (expression == NULL)
@@ -308,12 +192,12 @@ append_same_keys(StringInfo sql, Comparison *comparison, Relation index,
 			node = lfirst(expression);
 			expression = lnext(expressions, expression);
 		}
-		there = as_there(comparison, node);
-		moved = as_moved(comparison, node, "s");
+		there = idv_row_there_sql(row, node);
+		moved = idv_row_moved_sql(row, node, "s");
 
 		/* What a column is generated from may have a collation of its own. */
 		if (OidIsValid(collation) &&
-			(collation != DEFAULT_COLLATION_OID || comparison->generated))
+			(collation != DEFAULT_COLLATION_OID || row->generated))
 			collate = psprintf(" COLLATE %s", generate_collation_name(collation));
 
 		appendStringInfo(sql, " AND (%s",
@@ -328,10 +212,10 @@ append_same_keys(StringInfo sql, Comparison *comparison, Relation index,
 
 /* May a move take a row into the partition home, or out of it? */
 static bool
-moves_between_partitions(const Comparison *comparison)
+moves_between_partitions(const IdvMovedRow *row)
 {
-	const IdvReference *reference = comparison->moving->reference;
-	List	   *ancestors = get_partition_ancestors(RelationGetRelid(comparison->home));
+	const IdvReference *reference = row->moving->reference;
+	List	   *ancestors = get_partition_ancestors(RelationGetRelid(row->home));
 	bool		found = false;
 	ListCell   *lc;
 
@@ -344,7 +228,7 @@ moves_between_partitions(const Comparison *comparison)
 
 		for (int i = 0; i < reference->ncolumns; i++)
 		{
-			if ((comparison->moving->changed & (1U << i)) != 0)
+			if ((row->moving->changed & (1U << i)) != 0)
 				columns = bms_add_member(columns,
 										 get_attnum(RelationGetRelid(ancestor),
 													NameStr(TupleDescAttr(reference->table->desc,
@@ -362,13 +246,13 @@ moves_between_partitions(const Comparison *comparison)
 
 /* The rows of home, as SQL. */
 static char *
-rows_of(const Comparison *comparison)
+rows_of(const IdvMovedRow *row)
 {
-	char	   *name = idv_relation_name(RelationGetRelid(comparison->home));
+	char	   *name = idv_relation_name(RelationGetRelid(row->home));
 
-	if (comparison->home == comparison->root)
-		return comparison->moving->reference->table->from;
-	return comparison->home->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
+	if (row->home == row->root)
+		return row->moving->reference->table->from;
+	return row->home->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ?
 		name : psprintf("ONLY %s", name);
 }
 
@@ -381,13 +265,13 @@ rows_of(const Comparison *comparison)
  * after the move would have collided before.
  */
 static bool
-is_broken_by_others_only(const Comparison *comparison, Relation index,
+is_broken_by_others_only(const IdvMovedRow *row, Relation index,
 						 const Oid *operators)
 {
-	IdvMoveSql *moving = comparison->moving;
+	IdvMoveSql *moving = row->moving;
 	Form_pg_index form = index->rd_index;
 
-	if (comparison->home != comparison->root || comparison->generated ||
+	if (row->home != row->root || row->generated ||
 		idv_index_predicate(moving->reference->table, index) != NIL)
 		return false;
 	for (int k = 0; k < form->indnkeyatts; k++)
@@ -424,9 +308,9 @@ append_result(StringInfo sql, const IdvMoveSql *moving)
  * unique, or the move does not concern it.
  */
 static IdvCollision *
-collision_in_index(Comparison *comparison, Relation index, bool *only_by_others)
+collision_in_index(IdvMovedRow *row, Relation index, bool *only_by_others)
 {
-	IdvMoveSql *moving = comparison->moving;
+	IdvMoveSql *moving = row->moving;
 	IdvTable   *table = moving->reference->table;
 	Oid			operators[INDEX_MAX_KEYS];
 	IdvCollision *collision;
@@ -438,38 +322,38 @@ collision_in_index(Comparison *comparison, Relation index, bool *only_by_others)
 	if (!equal_operators(operators, index))
 		return NULL;
 
-	comparison->changes = comparison->generated = false;
+	row->changes = row->generated = false;
 	initStringInfo(&where);
-	append_same_keys(&where, comparison, index, operators);
+	append_same_keys(&where, row, index, operators);
 	predicate = idv_index_predicate(table, index);
 	if (predicate != NIL)
 	{
 		Node	   *node = (Node *) make_ands_explicit(predicate);
 
-		appendStringInfo(&where, " AND (%s)", as_there(comparison, node));
-		appendStringInfo(&where, " AND (%s)", as_moved(comparison, node, "s"));
+		appendStringInfo(&where, " AND (%s)", idv_row_there_sql(row, node));
+		appendStringInfo(&where, " AND (%s)", idv_row_moved_sql(row, node, "s"));
 	}
-	if (comparison->home != comparison->root &&
-		(between = moves_between_partitions(comparison)))
+	if (row->home != row->root &&
+		(between = moves_between_partitions(row)))
 	{
 		IdvCaller	caller;
 		List	   *bounds;
 
 		idv_become_owner(&caller, table->owner);
-		bounds = RelationGetPartitionQual(comparison->home);
+		bounds = RelationGetPartitionQual(row->home);
 		idv_become_caller(&caller);
 		if (bounds != NIL)
 			appendStringInfo(&where, " AND (%s)",
-							 as_moved(comparison, (Node *) make_ands_explicit(bounds), "s"));
+							 idv_row_moved_sql(row, (Node *) make_ands_explicit(bounds), "s"));
 	}
-	if (!comparison->changes && !between)
+	if (!row->changes && !between)
 		return NULL;
 
 	initStringInfo(&sql);
 	append_result(&sql, moving);
 	appendStringInfo(&sql, "%s s, %s t WHERE (t.ctid <> s.ctid OR t.tableoid <> s.tableoid) AND ",
-					 between ? table->from : rows_of(comparison),
-					 rows_of(comparison));
+					 between ? table->from : rows_of(row),
+					 rows_of(row));
 	idv_where_moves(&sql, moving, "s");
 	appendStringInfo(&sql, "%s FOR UPDATE OF s FOR KEY SHARE OF t", where.data);
 
@@ -478,25 +362,25 @@ collision_in_index(Comparison *comparison, Relation index, bool *only_by_others)
 	idv_table_statement(&collision->statement, table, sql.data, moving->nargs,
 						moving->types);
 	*only_by_others = *only_by_others &&
-		is_broken_by_others_only(comparison, index, operators);
+		is_broken_by_others_only(row, index, operators);
 	return collision;
 }
 
 /* One of the two sides of pairs: rows by their places, and what tells them apart. */
 static void
-append_side(StringInfo sql, Comparison *comparison, bool of_source)
+append_side(StringInfo sql, IdvMovedRow *row, bool of_source)
 {
-	const IdvReference *reference = comparison->moving->reference;
+	const IdvReference *reference = row->moving->reference;
 
 	appendStringInfo(sql, "SELECT y.ctid AS place, y.tableoid AS part, %s AS of_source",
 					 of_source ? "true" : "false");
 	for (int i = 0; i < reference->ndistinct; i++)
 	{
-		Node	   *column = column_of(comparison->home, reference->distinct_by[i]);
+		Node	   *column = idv_row_column(row->home, reference->distinct_by[i]);
 
 		appendStringInfo(sql, ", (%s) AS d%d",
-						 of_source ? as_moved(comparison, column, "y") :
-						 deparse(column, RelationGetRelid(comparison->home), "y"), i);
+						 of_source ? idv_row_moved_sql(row, column, "y") :
+						 idv_row_sql(column, RelationGetRelid(row->home), "y"), i);
 	}
 	appendStringInfo(sql, " FROM %s y WHERE ", reference->table->from);
 }
@@ -510,9 +394,9 @@ append_side(StringInfo sql, Comparison *comparison, bool of_source)
  * is moved.
  */
 static IdvCollision *
-collision_of_pairs(Comparison *comparison)
+collision_of_pairs(IdvMovedRow *row)
 {
-	IdvMoveSql *moving = comparison->moving;
+	IdvMoveSql *moving = row->moving;
 	const IdvReference *reference = moving->reference;
 	IdvCollision *collision = palloc0(sizeof(IdvCollision));
 	Oid			types[2 * INDEX_MAX_KEYS + 2];
@@ -542,10 +426,10 @@ collision_of_pairs(Comparison *comparison)
 					 " lag(r.part) OVER pair AS its_part"
 					 " FROM (SELECT r.*, row_number() OVER (PARTITION BY r.of_source%s"
 					 " ORDER BY r.part, r.place) AS n FROM (", columns.data);
-	append_side(&sql, comparison, true);
+	append_side(&sql, row, true);
 	idv_where_moves(&sql, moving, "y");
 	appendStringInfoString(&sql, " UNION ALL ");
-	append_side(&sql, comparison, false);
+	append_side(&sql, row, false);
 	idv_where_points_to_target(&sql, moving, "y");
 	appendStringInfo(&sql,
 					 " AND NOT EXISTS (SELECT FROM unnest($%d, $%d) AS u(part, place)"
@@ -565,9 +449,9 @@ collision_of_pairs(Comparison *comparison)
 
 /* Add what would collide in the indexes of home. */
 static List *
-add_indexes(List *collisions, Comparison *comparison, bool *only_by_others)
+add_indexes(List *collisions, IdvMovedRow *row, bool *only_by_others)
 {
-	List	   *indexes = RelationGetIndexList(comparison->home);
+	List	   *indexes = RelationGetIndexList(row->home);
 	ListCell   *lc;
 
 	foreach(lc, indexes)
@@ -576,9 +460,9 @@ add_indexes(List *collisions, Comparison *comparison, bool *only_by_others)
 		IdvCollision *collision = NULL;
 
 		/* That of a partition may be part of one of the whole. */
-		if (comparison->home == comparison->root ||
+		if (row->home == row->root ||
 			!index->rd_rel->relispartition)
-			collision = collision_in_index(comparison, index, only_by_others);
+			collision = collision_in_index(row, index, only_by_others);
 		if (collision != NULL)
 			collisions = lappend(collisions, collision);
 		index_close(index, NoLock);
@@ -599,7 +483,7 @@ add_indexes(List *collisions, Comparison *comparison, bool *only_by_others)
 List *
 idv_collisions(IdvMoveSql *moving, Relation relation, bool *only_by_others)
 {
-	Comparison	comparison = {
+	IdvMovedRow row = {
 		.moving = moving,
 		.root = relation,
 		.home = relation
@@ -607,7 +491,7 @@ idv_collisions(IdvMoveSql *moving, Relation relation, bool *only_by_others)
 	List	   *collisions;
 
 	*only_by_others = true;
-	collisions = add_indexes(NIL, &comparison, only_by_others);
+	collisions = add_indexes(NIL, &row, only_by_others);
 	if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 	{
 		List	   *parts = find_all_inheritors(RelationGetRelid(relation),
@@ -618,13 +502,13 @@ idv_collisions(IdvMoveSql *moving, Relation relation, bool *only_by_others)
 		{
 			if (lfirst_oid(lc) == RelationGetRelid(relation))
 				continue;
-			comparison.home = relation_open(lfirst_oid(lc), NoLock);
-			collisions = add_indexes(collisions, &comparison, only_by_others);
-			relation_close(comparison.home, NoLock);
+			row.home = relation_open(lfirst_oid(lc), NoLock);
+			collisions = add_indexes(collisions, &row, only_by_others);
+			relation_close(row.home, NoLock);
 		}
-		comparison.home = relation;
+		row.home = relation;
 	}
 	if (moving->reference->ndistinct > 0)
-		collisions = lappend(collisions, collision_of_pairs(&comparison));
+		collisions = lappend(collisions, collision_of_pairs(&row));
 	return collisions;
 }

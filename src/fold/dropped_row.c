@@ -14,6 +14,7 @@
 
 #include "references/description_cache.h"
 #include "server/canonical_text.h"
+#include "server/comparison_sql.h"
 
 /* What a row at a place is found by, and how many parameters that takes. */
 #define PLACE_PARAMETERS	3

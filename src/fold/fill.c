@@ -14,7 +14,6 @@
 #include "fold/fill.h"
 
 #include "access/sysattr.h"
-#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -24,14 +23,14 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
 #include "references/contact_options.h"
+#include "references/contact_rows.h"
 #include "references/description_cache.h"
 #include "references/source_rows.h"
 #include "server/canonical_text.h"
+#include "server/comparison_sql.h"
 #include "server/json_merge.h"
-#include "server/table_owner.h"
 #include "server/text.h"
 #include "tables/contact_columns.h"
 
@@ -171,7 +170,7 @@ static bool
 may_fill(const IdvContactTable *contacts, AttrNumber column, IdvRow source,
 		 IdvRow target, bool by_claim)
 {
-	bool		verified = idv_contact_table_is_verified(contacts, target);
+	bool		verified = idv_contact_row_is_verified(contacts, target);
 
 	if (by_claim && column == contacts->shop)
 		return false;
@@ -288,7 +287,7 @@ idv_fill_choose(IdvContactTable *contacts, IdvRow source, IdvRow target,
 	if (contacts->own && !by_claim &&
 		bms_is_member(contacts->email, fill.columns) &&
 		DatumGetBool(source.values[contacts->email_verified - 1]) &&
-		idv_contact_table_is_verified(contacts, target))
+		idv_contact_row_is_verified(contacts, target))
 		set(&fill, contacts->email_verified, BoolGetDatum(true));
 
 	if (contacts->own && !bms_is_empty(fill.columns))
@@ -422,6 +421,6 @@ idv_fill_write(IdvContactTable *contacts, int32 app_id, Datum id,
 		nulls[n] = fill->after.nulls[column - 1];
 		values[n++] = fill->after.values[column - 1];
 	}
-	idv_contact_table_write(contacts, &prepare_fill(contacts, fill->columns)->update,
-							values, nulls);
+	idv_contact_row_write(contacts, &prepare_fill(contacts, fill->columns)->update,
+						  values, nulls);
 }

@@ -35,10 +35,12 @@
 #include "fold/move_check.h"
 #include "fold/refusal.h"
 #include "references/contact_options.h"
-#include "references/contact_table.h"
+#include "references/contact_rows.h"
 #include "references/description_cache.h"
 #include "references/references.h"
 #include "server/canonical_text.h"
+#include "server/comparison_sql.h"
+#include "tables/our_tables.h"
 
 #define DIFFERENT_APPS_HINT	"Fold contacts of one app. Whoever visits several is a contact of each."
 
@@ -129,7 +131,7 @@ begin_journal(IdvFold *fold, IdvRow source, IdvRow target,
 			  int how, TimestampTz now)
 {
 	IdvContactTable *contacts = fold->contacts;
-	bool		verified = idv_contact_table_is_verified(contacts, source);
+	bool		verified = idv_contact_row_is_verified(contacts, source);
 	IdvJournalHead head;
 	int			level;
 
@@ -175,7 +177,7 @@ delete_source(IdvFold *fold, Datum id)
 							contacts->own ? 2 : 1, types);
 		contacts->remove.unreferenced = true;
 	}
-	idv_contact_table_write(contacts, &contacts->remove, values, NULL);
+	idv_contact_row_write(contacts, &contacts->remove, values, NULL);
 	idv_fold_line(&fold->result, contacts->table->relation,
 				  NameStr(TupleDescAttr(contacts->table->desc,
 										contacts->id - 1)->attname))->dropped++;
@@ -192,7 +194,7 @@ check_target_stayed(IdvFold *fold, Datum id, IdvRow pointed_to)
 {
 	IdvContactTable *contacts = fold->contacts;
 	IdvRow		now;
-	bool		stayed = idv_contact_table_lock(&now, contacts, fold->app_id, id, false);
+	bool		stayed = idv_contact_row_lock(&now, contacts, fold->app_id, id, false);
 	ListCell   *lc;
 
 	foreach(lc, idv_table_references(contacts->table))
@@ -252,13 +254,13 @@ lock_both(IdvFold *fold, IdvRow *source, IdvRow *target,
 							 source_turn ? fold->source_verified : fold->target_verified);
 		if (source_turn)
 		{
-			found = idv_contact_table_lock(source, contacts, fold->app_id,
-										   source_id, true);
+			found = idv_contact_row_lock(source, contacts, fold->app_id,
+										 source_id, true);
 			if (!found && !by_claim)
 				report_no_contact(contacts, source_id);
 		}
-		else if (!idv_contact_table_lock(target, contacts, fold->app_id,
-										 target_id, false))
+		else if (!idv_contact_row_lock(target, contacts, fold->app_id,
+									   target_id, false))
 		{
 			if (by_claim)
 				return TARGET_GONE;
@@ -267,7 +269,7 @@ lock_both(IdvFold *fold, IdvRow *source, IdvRow *target,
 	}
 	idv_lock_order_end(&order);
 	if (!found || (by_claim && (how & IDV_FOLD_FORCE) == 0 &&
-				   idv_contact_table_is_verified(contacts, *source)))
+				   idv_contact_row_is_verified(contacts, *source)))
 		return NOT_FOLDED;
 	return FOLDED;
 }
@@ -315,7 +317,7 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
 
 	if (!check_same_app(contacts, source, target, (how & IDV_FOLD_BY_CLAIM) != 0))
 		return NOT_FOLDED;
-	if (idv_contact_table_is_verified(contacts, source) &&
+	if (idv_contact_row_is_verified(contacts, source) &&
 		(how & IDV_FOLD_FORCE) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -384,7 +386,7 @@ run_fold(IdvFold *fold, Datum source, Datum target, int how)
 {
 	Outcome		outcome;
 
-	if (idv_contact_table_compare(fold->contacts, source, target) == 0)
+	if (idv_contact_row_id_compare(fold->contacts, source, target) == 0)
 		return 0;
 	fold->journal.app_id = fold->app_id;
 	fold->journal.off = (how & IDV_FOLD_DRY_RUN) != 0;
@@ -425,7 +427,7 @@ settle_order(IdvFold *fold, Datum source, bool source_verified,
 	fold->source_verified = source_verified;
 	fold->target_verified = target_verified;
 	fold->source_first = source_verified != target_verified ? source_verified :
-		idv_contact_table_compare(fold->contacts, source, target) < 0;
+		idv_contact_row_id_compare(fold->contacts, source, target) < 0;
 }
 
 /*
@@ -454,13 +456,13 @@ idv_fold(List **lines, Oid contacts, Oid id_type,
 	bool		target_verified = false;
 
 	begin(&fold, contacts);
-	source = idv_contact_table_id(fold.contacts, source, id_type);
-	target = idv_contact_table_id(fold.contacts, target, id_type);
-	fold.app_id = idv_contact_table_app_id(fold.contacts, source, &source_verified);
+	source = idv_contact_row_id(fold.contacts, source, id_type);
+	target = idv_contact_row_id(fold.contacts, target, id_type);
+	fold.app_id = idv_contact_row_app_id(fold.contacts, source, &source_verified);
 	if (fold.contacts->own)
 	{
-		int32		app_id = idv_contact_table_app_id(fold.contacts, target,
-													  &target_verified);
+		int32		app_id = idv_contact_row_app_id(fold.contacts, target,
+													&target_verified);
 
 		if (app_id == 0)
 			report_no_contact(fold.contacts, target);
@@ -501,7 +503,7 @@ idv_fold_by_claim(int32 app_id, int64 source, int64 target, int how)
 	IdvFold		fold;
 	int64		fold_id;
 
-	begin(&fold, idv_own_contacts());
+	begin(&fold, idv_our_table("contacts"));
 	fold.app_id = app_id;
 	how |= IDV_FOLD_BY_CLAIM;
 	settle_order(&fold, Int64GetDatum(source), (how & IDV_FOLD_FORCE) != 0,
@@ -524,9 +526,9 @@ idv_fold_lock(int32 app_id, int64 id, bool as_source)
 	IdvRow		row;
 	bool		found;
 
-	begin(&fold, idv_own_contacts());
-	found = idv_contact_table_lock(&row, fold.contacts, app_id, Int64GetDatum(id),
-								   as_source);
+	begin(&fold, idv_our_table("contacts"));
+	found = idv_contact_row_lock(&row, fold.contacts, app_id, Int64GetDatum(id),
+								 as_source);
 	SPI_finish();
 	return found;
 }

@@ -33,7 +33,9 @@
 #include "references/reference_condition.h"
 #include "references/references.h"
 #include "server/query.h"
+#include "server/relation.h"
 #include "server/canonical_text.h"
+#include "server/comparison_sql.h"
 #include "server/sqlfunc.h"
 #include "tables/our_tables.h"
 

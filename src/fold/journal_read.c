@@ -22,6 +22,7 @@
 
 #include "references/description_cache.h"
 #include "server/canonical_text.h"
+#include "server/relation.h"
 #include "server/table_owner.h"
 
 static IdvStatement read_app;

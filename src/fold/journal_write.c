@@ -40,6 +40,7 @@
 #include "fold/move_value.h"
 #include "server/canonical_text.h"
 #include "server/cast.h"
+#include "server/relation.h"
 
 /* How many keys there are in one step. */
 #define KEYS_PER_STEP		1000

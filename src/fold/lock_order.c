@@ -23,9 +23,11 @@
 #include "utils/datum.h"
 #include "utils/memutils.h"
 
+#include "references/contact_rows.h"
 #include "references/description_cache.h"
 #include "references/references.h"
 #include "server/canonical_text.h"
+#include "server/comparison_sql.h"
 
 /* Prepare to find the contacts that point to one. */
 static void
@@ -154,7 +156,7 @@ lock_next(IdvLockOrder *order)
 	IdvRow		row;
 
 	CHECK_FOR_INTERRUPTS();
-	(void) idv_contact_table_lock(&row, order->contacts, order->app_id, order->next, false);
+	(void) idv_contact_row_lock(&row, order->contacts, order->app_id, order->next, false);
 	MemoryContextSwitchTo(caller);
 	advance(order);
 }
@@ -171,7 +173,7 @@ idv_lock_order_up_to(IdvLockOrder *order, Datum id, bool verified)
 {
 	while (order->pointing != NULL)
 	{
-		int			turn = idv_contact_table_compare(order->contacts, order->next, id);
+		int			turn = idv_contact_row_id_compare(order->contacts, order->next, id);
 
 		if (turn != 0 && order->next_verified != verified)
 			turn = order->next_verified ? -1 : 1;

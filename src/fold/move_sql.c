@@ -16,6 +16,7 @@
 #include "fold/move_value.h"
 #include "references/description_cache.h"
 #include "server/canonical_text.h"
+#include "server/relation.h"
 
 /* Choose what will tell the moved rows apart. */
 static void

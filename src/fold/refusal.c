@@ -14,6 +14,8 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "server/relation.h"
+
 /*
  * Is an error of the table whose rows are moved?
  *
@@ -142,7 +144,7 @@ is_of_follower(const ErrorData *error, const List *followers)
  *		In PG_CATCH(): raise a refusal as idv_report_refusal() does, and any
  *		other error as it is.
  *
- * followers	names of tables whose rows follow those that are moved: idv_followers()
+ * followers	names of tables whose rows follow those that are moved (idv_key_followers)
  *
  * The error is copied into the current memory context.
  */

@@ -14,7 +14,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
-#include "references/contact_table.h"
+#include "references/contact_rows.h"
 #include "server/canonical_text.h"
 #include "server/cast.h"
 #include "server/index_lookup.h"
@@ -100,15 +100,15 @@ follow(IdvContactTable *contacts, int32 app_id, Datum *id)
 		while (idv_result_next(result))
 		{
 			if (DatumGetInt64(result->values[0]) <= last ||
-				idv_contact_table_compare(contacts, *id,
-										  idv_contact_table_id_from_text(contacts,
-																		 TextDatumGetCString(result->values[3]))) != 0)
+				idv_contact_row_id_compare(contacts, *id,
+										   idv_contact_row_id_from_text(contacts,
+																		TextDatumGetCString(result->values[3]))) != 0)
 				continue;
 			found = true;
 			last = DatumGetInt64(result->values[0]);
 			app_id = DatumGetInt32(result->values[1]);
-			next = idv_contact_table_id_from_text(contacts,
-												  TextDatumGetCString(result->values[2]));
+			next = idv_contact_row_id_from_text(contacts,
+												TextDatumGetCString(result->values[2]));
 		}
 		idv_result_end(result);
 		if (!found)
@@ -137,9 +137,9 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
 
 	SPI_connect();
 	contacts = idv_contact_table(relation);
-	followed = idv_contact_table_id(contacts, id, id_type);
+	followed = idv_contact_row_id(contacts, id, id_type);
 	if (!follow(contacts,
-				idv_contact_table_app_id(contacts, followed, &is_verified), &followed))
+				idv_contact_row_app_id(contacts, followed, &is_verified), &followed))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("neither contact \"%s\" nor one that it was folded into exists in \"%s\"",
@@ -200,9 +200,9 @@ follow_signed(IdvStatement *statement, const char *sql, IdvIndexLookup *probe,
 	idv_result_end(result);
 	if (source_id != NULL)
 	{
-		IdvContactTable *contacts = idv_contact_table(idv_own_contacts());
+		IdvContactTable *contacts = idv_contact_table(idv_our_table("contacts"));
 
-		id = idv_contact_table_id_from_text(contacts, source_id);
+		id = idv_contact_row_id_from_text(contacts, source_id);
 		found = follow(contacts, app_id, &id);
 	}
 	if (found)

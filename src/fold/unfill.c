@@ -18,7 +18,9 @@
 #include "utils/lsyscache.h"
 
 #include "fold/later_folds.h"
+#include "references/contact_rows.h"
 #include "server/canonical_text.h"
+#include "server/comparison_sql.h"
 #include "server/json_merge.h"
 
 static IdvStatement correct_later_fill;
@@ -227,7 +229,7 @@ idv_unfill(IdvStatement *once, const IdvJournaledFold *fold, Datum target_id,
 
 		/* It has been signed since, and the flag would stand for nothing. */
 		if (!contacts->own && bms_is_member(column, contacts->identity) &&
-			idv_contact_table_is_verified(contacts, target))
+			idv_contact_row_is_verified(contacts, target))
 			continue;
 		nulls[nargs] = before == NULL;
 		if (!target.nulls[column - 1] &&
@@ -269,6 +271,6 @@ idv_unfill(IdvStatement *once, const IdvJournaledFold *fold, Datum target_id,
 									"$1"));
 	idv_statement_prepare(once, table->owner, sql.data, nargs, all_types);
 	once->ours = contacts->own;
-	idv_contact_table_write(contacts, once, values, nulls);
+	idv_contact_row_write(contacts, once, values, nulls);
 	idv_statement_free(once);
 }

@@ -32,6 +32,7 @@
 #include "fold/lock_order.h"
 #include "fold/unfill.h"
 #include "fold/unmove.h"
+#include "references/contact_rows.h"
 #include "server/canonical_text.h"
 
 /* A fold that is being undone. */
@@ -122,11 +123,11 @@ lock_target(Unfold *unfold, Datum target_id)
 	bool		found;
 	IdvLockOrder order;
 
-	(void) idv_contact_table_app_id(unfold->fold.contacts, target_id, &verified);
+	(void) idv_contact_row_app_id(unfold->fold.contacts, target_id, &verified);
 	idv_lock_order_begin(&order, unfold->fold.contacts, unfold->fold.app_id, target_id);
 	idv_lock_order_up_to(&order, target_id, verified);
-	found = idv_contact_table_lock(&target, unfold->fold.contacts,
-								   unfold->fold.app_id, target_id, false);
+	found = idv_contact_row_lock(&target, unfold->fold.contacts,
+								 unfold->fold.app_id, target_id, false);
 	idv_lock_order_end(&order);
 
 	/* If it was folded, its id may have been given to somebody new. */
@@ -264,7 +265,7 @@ put_back(Unfold *unfold, IdvTable *table, Datum row)
 								   table->name, columns.data, params.data),
 						  n, types);
 	if (table == unfold->fold.contacts->table)
-		idv_contact_table_write(unfold->fold.contacts, &unfold->once, values, nulls);
+		idv_contact_row_write(unfold->fold.contacts, &unfold->once, values, nulls);
 	else if (idv_statement_run(&unfold->once, values, nulls) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -318,7 +319,7 @@ undo(Unfold *unfold)
 {
 	static const Oid types[] = {INT8OID, INT4OID, TIMESTAMPTZOID};
 	Datum		values[3];
-	Datum		target_id = idv_contact_table_id_from_text(unfold->fold.contacts, unfold->fold.target_id);
+	Datum		target_id = idv_contact_row_id_from_text(unfold->fold.contacts, unfold->fold.target_id);
 	IdvRow		target = lock_target(unfold, target_id);
 
 	idv_journal_lock(&unfold->fold);

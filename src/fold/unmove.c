@@ -22,6 +22,7 @@
 
 #include "references/reference_condition.h"
 #include "server/canonical_text.h"
+#include "server/comparison_sql.h"
 
 /*
  * idv_unmove_end

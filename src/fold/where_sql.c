@@ -12,6 +12,7 @@
 #include "utils/ruleutils.h"
 
 #include "references/reference_condition.h"
+#include "server/comparison_sql.h"
 
 /*
  * idv_where_changed_column

@@ -28,7 +28,7 @@
 #include "guard/guard_rules.h"
 #include "guard/partition_move.h"
 #include "guard/proposed_row.h"
-#include "references/contact_table.h"
+#include "references/contact_rows.h"
 #include "server/sqlfunc.h"
 
 IDV_ENTRY(idverify_guard);
@@ -108,7 +108,7 @@ guard(FunctionCallInfo fcinfo)
 	columns = idv_columns(fcinfo->flinfo, trigger);
 
 	/* A fold knows who is verified; an unfold puts back what was. */
-	if (idv_contact_table_fires(RelationGetRelid(trigger->tg_relation)))
+	if (idv_contact_row_fires(RelationGetRelid(trigger->tg_relation)))
 	{
 		if (!inserting)
 			idv_guard_check_fold(columns, trigger);

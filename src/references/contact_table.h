@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * contact_table.h
- *	  Rows of a table of contacts, ours or somebody's own.
+ *	  A table as one of contacts, ours or somebody's own: which column is what.
  *
  *-------------------------------------------------------------------------
  */
@@ -48,19 +48,5 @@ typedef struct IdvContactTable
 } IdvContactTable;
 
 extern IdvContactTable *idv_contact_table(Oid relation);
-extern int32 idv_contact_table_app_id(IdvContactTable *contacts, Datum id,
-									  bool *is_verified);
-extern Datum idv_contact_table_id(const IdvContactTable *contacts, Datum given, Oid type);
-extern Datum idv_contact_table_id_from_text(const IdvContactTable *contacts,
-											char *text);
-extern int	idv_contact_table_compare(const IdvContactTable *contacts,
-									  Datum left, Datum right);
-extern bool idv_contact_table_lock(IdvRow *row, IdvContactTable *contacts,
-								   int32 app_id, Datum id, bool as_source);
-extern bool idv_contact_table_is_verified(const IdvContactTable *contacts, IdvRow row);
-extern void idv_contact_table_write(IdvContactTable *contacts,
-									const IdvStatement *statement,
-									const Datum *values, const bool *nulls);
-extern bool idv_contact_table_fires(Oid relation);
 
 #endif							/* IDV_CONTACT_TABLE_H */

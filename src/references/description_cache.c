@@ -36,6 +36,7 @@
 #include "utils/syscache.h"
 
 #include "references/pointing_keys.h"
+#include "tables/our_tables.h"
 
 /* All that was found out since something last changed. */
 typedef struct IdvCatalogue

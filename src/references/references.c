@@ -23,6 +23,8 @@
 #include "references/description_cache.h"
 #include "references/reference_condition.h"
 #include "server/canonical_text.h"
+#include "server/comparison_sql.h"
+#include "server/relation.h"
 #include "server/text.h"
 
 /* Reads idverify.contact_references. */

@@ -32,6 +32,7 @@
 #include "references/description_cache.h"
 #include "server/canonical_text.h"
 #include "server/cast.h"
+#include "server/comparison_sql.h"
 
 /* What is looked for. */
 typedef struct Sought

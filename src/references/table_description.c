@@ -12,23 +12,21 @@
 #include "references/table_description.h"
 
 #include "access/htup_details.h"
-#include "access/nbtree.h"
 #include "access/relation.h"
 #include "access/transam.h"
-#include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
-#include "catalog/pg_operator.h"
 #include "commands/trigger.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "server/canonical_text.h"
+#include "server/comparison_sql.h"
+#include "server/relation.h"
 #include "server/table_owner.h"
 
 /*
@@ -56,93 +54,6 @@ idv_table_check_code(const IdvTable *table)
 
 	if (objection != NULL)
 		idv_report_objection(table->relation, objection);
-}
-
-/*
- * idv_relation_name
- *		The name of a relation, qualified and quoted.
- */
-char *
-idv_relation_name(Oid relation)
-{
-	char	   *name = get_rel_name(relation);
-
-	if (name == NULL)
-		elog(ERROR, "cache lookup failed for relation %u", relation);
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
-									  name);
-}
-
-/*
- * idv_relation_label
- *		The name of a relation, qualified and not quoted, for messages.
- */
-char *
-idv_relation_label(Oid relation)
-{
-	char	   *name = get_rel_name(relation);
-
-	if (name == NULL)
-		elog(ERROR, "cache lookup failed for relation %u", relation);
-	return psprintf("%s.%s", get_namespace_name(get_rel_namespace(relation)),
-					name);
-}
-
-/* An operand, of the very type that the operator takes. */
-static const char *
-cast_to(const char *operand, Oid type)
-{
-	if (get_typtype(type) == TYPTYPE_PSEUDO)
-		return operand;
-	return psprintf("CAST(%s AS %s)", operand,
-					format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY));
-}
-
-/*
- * idv_comparison
- *		A comparison as SQL, by just this operator whatever the search_path.
- *
- * An operator's name and schema do not tell which it is: of several the one is
- * taken that fits the operands best, say of a domain, and in a schema where
- * others may create, it may be theirs.  So the operands are cast to what it takes,
- * as foreign keys do; but not for what is built in, where nobody creates.
- */
-char *
-idv_comparison(const char *left, Oid operator, const char *right)
-{
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
-	Form_pg_operator form;
-	char	   *comparison;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for operator %u", operator);
-	form = (Form_pg_operator) GETSTRUCT(tuple);
-	if (form->oprnamespace != PG_CATALOG_NAMESPACE)
-	{
-		left = cast_to(left, form->oprleft);
-		right = cast_to(right, form->oprright);
-	}
-	comparison = psprintf("%s OPERATOR(%s.%s) %s", left,
-						  quote_identifier(get_namespace_name(form->oprnamespace)),
-						  NameStr(form->oprname), right);
-	ReleaseSysCache(tuple);
-	return comparison;
-}
-
-/*
- * idv_equal_operator
- *		What two types are compared by in an index, or InvalidOid.
- */
-Oid
-idv_equal_operator(Oid left, Oid right)
-{
-	TypeCacheEntry *l = lookup_type_cache(left, TYPECACHE_BTREE_OPFAMILY);
-	TypeCacheEntry *r = lookup_type_cache(right, TYPECACHE_BTREE_OPFAMILY);
-
-	if (!OidIsValid(l->btree_opf) || l->btree_opf != r->btree_opf)
-		return InvalidOid;
-	return get_opfamily_member(l->btree_opf, l->btree_opintype,
-							   r->btree_opintype, BTEqualStrategyNumber);
 }
 
 /*
@@ -319,52 +230,6 @@ idv_table_numbered(const IdvTable *table, IdvRow columns)
 		n++;
 	}
 	return row;
-}
-
-/*
- * idv_own_contacts
- *		Our own table of contacts.
- */
-Oid
-idv_own_contacts(void)
-{
-	Oid			schema = get_namespace_oid("idverify", true);
-	Oid			table = InvalidOid;
-
-	if (OidIsValid(schema))
-		table = get_relname_relid("contacts", schema);
-	if (!OidIsValid(table))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table idverify.contacts does not exist"),
-				 errhint("Run CREATE EXTENSION idverify in this database.")));
-	return table;
-}
-
-/*
- * idv_is_own_table
- *		Is it in the schema of our own tables?  Our functions alone write there.
- */
-bool
-idv_is_own_table(Oid relation)
-{
-	return get_rel_namespace(relation) == get_namespace_oid("idverify", false);
-}
-
-/*
- * idv_root_relation
- *		The partitioned table that a partition is in the end a part of, or the
- *		relation itself.
- */
-Oid
-idv_root_relation(Oid relation)
-{
-	List	   *ancestors;
-
-	if (!get_rel_relispartition(relation))
-		return relation;
-	ancestors = get_partition_ancestors(relation);
-	return ancestors == NIL ? relation : llast_oid(ancestors);
 }
 
 /* Does somebody's own trigger hang on a table? */

@@ -62,13 +62,6 @@ extern void idv_table_check(const IdvTable *table, TupleDesc now);
 extern void idv_table_check_places(const IdvTable *table);
 extern IdvRow idv_table_row(const IdvTable *table, Datum record);
 extern IdvRow idv_table_numbered(const IdvTable *table, IdvRow columns);
-extern Oid	idv_own_contacts(void);
-extern bool idv_is_own_table(Oid relation);
-extern Oid	idv_root_relation(Oid relation);
-extern char *idv_relation_name(Oid relation);
-extern char *idv_relation_label(Oid relation);
-extern char *idv_comparison(const char *left, Oid operator, const char *right);
-extern Oid	idv_equal_operator(Oid left, Oid right);
 extern const char *idv_column_name(const IdvTable *table, AttrNumber column);
 extern bool idv_column_equals(const IdvTable *table, AttrNumber column,
 							  Datum a, Datum b);

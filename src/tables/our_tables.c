@@ -146,6 +146,16 @@ idv_our_table(const char *name)
 }
 
 /*
+ * idv_is_own_table
+ *		Is it in the schema of our own tables?  Our functions alone write there.
+ */
+bool
+idv_is_own_table(Oid relation)
+{
+	return get_rel_namespace(relation) == get_namespace_oid("idverify", false);
+}
+
+/*
  * idv_our_table_open
  *		Open a table of ours in AccessShareLock.
  *

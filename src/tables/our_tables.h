@@ -45,6 +45,7 @@ typedef struct IdvOurColumn
 	{.name = column,.own_type = own,.nullable = true}
 
 extern Oid	idv_our_table(const char *name);
+extern bool idv_is_own_table(Oid relation);
 extern Relation idv_our_table_open(IdvOurTable which);
 extern Oid	idv_our_table_index(IdvOurTable which);
 extern void idv_our_table_note_index(IdvOurTable which, Oid index);
