@@ -160,8 +160,8 @@ typedef struct KeyQuery
 typedef struct Watched
 {
 	List	   *queries;		/* of KeyQuery pointers */
-	List	   *changes;		/* of Change pointers: what keys write, that is
-								 * still to be looked at, or was */
+	List	   *changes;		/* of Change pointers: what keys write, that
+								 * is still to be looked at, or was */
 } Watched;
 
 static Oid
@@ -539,7 +539,7 @@ static void
 avoid_lure(KeyQuery *query, KeyQuery *lured, const char *runs, Oid role)
 {
 	KeyQuery   *spared = query->trigger != NULL ? query :
-		lured != NULL && lured->trigger != NULL ? lured : NULL;
+	lured != NULL && lured->trigger != NULL ? lured : NULL;
 	IdvObjection objection;
 
 	if (spared != NULL)
