@@ -11,6 +11,8 @@
 #	js client-pg.js				a piece of a program in test/clients/, which dev/test clients
 #								runs: it has these lines, indented as it likes
 #	text						no commands: a picture, a file, a line of the log
+#	sql citus, citus-every, citus-workers
+#								run by dev/citus, on the coordinator or on other nodes
 #	sh not-run, sql not-run		cannot be run here
 #
 # What a block answers is printed in it, as comments of its own language that
@@ -356,6 +358,7 @@ sub run_page
 		my $what = join ' ', grep { $_ ne '' } @$block{qw(language how)};
 
 		if ($what eq 'text') { $texts++ }
+		elsif ($what =~ /^sql citus(?:-every|-workers)?$/) { note("$block->{where}: run by dev/citus") }
 		elsif ($what =~ /^(?:sh|sql) not-run$/) { $not_run++; note("$block->{where}: not run") }
 		elsif ($what =~ /^(?:sh|sql)$/) { run_commands($page, $block) }
 		elsif ($interpreter{$what}) { run_program($page, $block) }
