@@ -103,4 +103,4 @@ SELECT unnest(ARRAY[format('CALL measure_checks(%s)', round), format('CALL measu
 
 SELECT format('apps %s %s', :size, what), percentile_cont(0.5) WITHIN GROUP (ORDER BY microseconds)
 	FROM figures GROUP BY what ORDER BY what;
-SELECT 'apps ' || :size || ' memory', sum(total_bytes) FROM pg_backend_memory_contexts WHERE name LIKE 'idverify%';
+SELECT 'apps ' || :size || ' memory', sum(total_bytes) FROM pg_backend_memory_contexts WHERE name = 'idverify apps';

@@ -110,7 +110,7 @@ $$;
 
 SELECT count(idverify_create_app('One of many', 'cache-' || n)) FROM generate_series(1, 500) AS n;
 SELECT set_config('idverify.cache_size', size, false) AS size, apps, read_again(apps),
-	(SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name LIKE 'idverify%') <= pg_size_bytes(size) AS bounded
+	(SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name = 'idverify apps') <= pg_size_bytes(size) AS bounded
 FROM (VALUES
 	(1, '2MB', 2000),
 	(2, '2MB', 10000),
@@ -118,6 +118,11 @@ FROM (VALUES
 	(4, '2MB', 10000),
 	(5, '2MB', 500)) AS sizes(n, size, apps)
 ORDER BY n;
+
+-- nor more where app keys have another length than those that make room
+SELECT count(*) FILTER (WHERE idverify_check(repeat('k', 100) || n, 'alice', repeat('0', 64))) AS right,
+	(SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name = 'idverify apps') <= pg_size_bytes('2MB') AS bounded
+FROM generate_series(1, 10000) AS n;
 
 -- an app with all the secrets that one can have leaves room for others
 SELECT app_key FROM idverify_create_app('With many secrets', 'cache-big', '0123456789abcdef0123456789abcdef');

@@ -49,7 +49,7 @@ sub cache_size
 {
 	my ($asker) = @_;
 	return $asker->query_safe("SELECT sum(total_bytes)
-		FROM pg_backend_memory_contexts WHERE name LIKE 'idverify%'");
+		FROM pg_backend_memory_contexts WHERE name = 'idverify apps'");
 }
 
 # Note a session's memory, and later tell that it has not grown by more than
