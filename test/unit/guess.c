@@ -208,6 +208,23 @@ test_needs_sixteen_digits(void)
 	CHECK(explain("306c60e7cb3682e") == IDV_GUESS_NONE);
 }
 
+/* The other field is a mistake, so it is not tried with what is right. */
+static void
+test_begins_with_what_has_no_mistake(void)
+{
+	static const char other[] = "48aa69e85870c4630741319ca1c82fc9093fdc1ac7f087d5f3e69e328a5245ca";
+
+	make_forms(EXTERNAL_ID, EMAIL);
+	for (int depth = 0; depth <= 1; depth++)
+	{
+		budget = BUDGET;
+		idv_hash_readings(&readings, TEXT(other));
+		CHECK(idv_guess(&guess, &budget, &readings, &forms, (const uint8_t *) SECRET, sizeof(SECRET) - 1,
+						TEXT("cdef"), depth) == (depth == 0 ? IDV_GUESS_NONE : IDV_GUESS_FOUND));
+		CHECK(depth > 0 || budget == BUDGET - 1);
+	}
+}
+
 static void
 test_works_without_the_field_that_counts(void)
 {
@@ -242,6 +259,7 @@ main(void)
 	RUN(test_finds_every_form_of_the_value);
 	RUN(test_stops_when_the_budget_is_used_up);
 	RUN(test_needs_sixteen_digits);
+	RUN(test_begins_with_what_has_no_mistake);
 	RUN(test_works_without_the_field_that_counts);
 	RUN(test_every_finding_has_a_name);
 	return report();
