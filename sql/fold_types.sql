@@ -124,6 +124,7 @@ SELECT * FROM undo();
 -- pointers to something else than the id, which can be NULL
 CREATE TABLE coded (id integer PRIMARY KEY, code integer UNIQUE);
 CREATE TABLE of_coded (id integer PRIMARY KEY, code integer REFERENCES coded (code) ON UPDATE CASCADE, other integer REFERENCES coded (code));
+CREATE TABLE of_coded_computed (raw integer, code integer GENERATED ALWAYS AS (raw) STORED REFERENCES coded (code));
 INSERT INTO coded VALUES (1, 5), (2, NULL), (3, NULL), (4, 6), (5, 7);
 INSERT INTO of_coded VALUES (1, 5, 5), (2, 5, NULL), (3, 5, 6);
 SELECT * FROM fold(3, 2, 'coded');
@@ -136,6 +137,15 @@ TABLE coded ORDER BY id;
 SELECT * FROM undo();
 SELECT * FROM fold(4, 1, 'coded');
 TABLE of_coded ORDER BY id;
+SELECT * FROM undo();
+
+-- ... and in a row that links the two, to which nothing can point then: it goes
+CREATE TABLE linked (a integer REFERENCES coded, b integer REFERENCES coded, code integer UNIQUE, PRIMARY KEY (a, b));
+CREATE TABLE of_linked (code integer REFERENCES linked (code));
+INSERT INTO linked VALUES (4, 1, NULL), (1, 4, 8);
+INSERT INTO of_linked VALUES (8);
+SELECT * FROM fold(4, 1, 'coded');
+TABLE linked;
 SELECT * FROM undo();
 
 -- a type that a superuser has made, and what compares it: of the table's owner that is

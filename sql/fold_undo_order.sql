@@ -31,6 +31,17 @@ SELECT count(*) FROM idverify_unfold(:later);
 SELECT count(*) FROM idverify_unfold(:first);
 TABLE tags ORDER BY person, tag;
 
+-- ... the same of a table without a key, where any of its rows could be the one
+CREATE TABLE loose (person int REFERENCES people, tag text, UNIQUE (person, tag));
+INSERT INTO loose VALUES (2, 'vip'), (3, 'vip');
+SELECT fold(2, 1) AS first \gset
+SELECT fold(3, 1) AS later \gset
+SELECT count(*) FROM idverify_unfold(:first);  -- fail: 55000
+SELECT count(*) FROM idverify_unfold(:later);
+SELECT count(*) FROM idverify_unfold(:first);
+TABLE loose ORDER BY person;
+DROP TABLE loose;
+
 -- a row that a later fold has moved by its other column
 INSERT INTO people SELECT n FROM generate_series(4, 6) n;
 INSERT INTO friends VALUES (2, 4), (2, 6);

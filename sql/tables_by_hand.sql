@@ -94,6 +94,10 @@ SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets DROP CONSTRAINT secr
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps DROP CONSTRAINT apps_app_key_key; INSERT INTO idverify.apps (app_key, name) VALUES (''web'', ''Web'')');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps DROP CONSTRAINT apps_grace_check; UPDATE idverify.apps SET grace = ''-1 day''');
 
+-- a trigger that keeps a row as it is
+SELECT * FROM pg_temp.altered($$CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+	CREATE TRIGGER stay BEFORE UPDATE ON idverify.apps FOR EACH ROW EXECUTE FUNCTION stay()$$);
+
 -- an index of another kind under our index's name is not asked
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps DROP CONSTRAINT apps_app_key_key; CREATE UNIQUE INDEX apps_app_key_key ON idverify.apps (app_key) WHERE app_key <> ''web''');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets DROP CONSTRAINT secrets_pkey; CREATE INDEX secrets_pkey ON idverify.secrets (hint)');

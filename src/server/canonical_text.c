@@ -157,7 +157,6 @@ idv_value_text(Oid type, Datum value)
  *		A value by its type's own input function.
  *
  * type		below domains
- * text		NULL for a null, which is not given to the function
  *
  * Never a CAST: somebody's own could stand in for it.
  */
@@ -167,8 +166,6 @@ idv_value_from_text(Oid type, int32 typmod, char *text)
 	Oid			input;
 	Oid			ioparam;
 
-	if (text == NULL)
-		return (Datum) 0;
 	getTypeInputInfo(type, &input, &ioparam);
 	return OidInputFunctionCall(input, text, ioparam, typmod);
 }
