@@ -217,7 +217,15 @@ INSERT INTO cases VALUES
 	   UPDATE people SET email = 'x' WHERE id = 1; UPDATE people SET phone = '1' WHERE id = 2$$, 'tags'),
 	(39, '... in place of a blank that rows point to by now',
 	 $$ALTER TABLE people ADD email text UNIQUE; UPDATE people SET email = CASE id WHEN 1 THEN 'x' ELSE '' END WHERE id IN (1, 2);
-	   CREATE TABLE mails (email text CONSTRAINT to_person REFERENCES people (email)); INSERT INTO mails VALUES ('x')$$, 'mails');
+	   CREATE TABLE mails (email text CONSTRAINT to_person REFERENCES people (email)); INSERT INTO mails VALUES ('x')$$, 'mails'),
+	(53, 'a key of a contact''s id and of a row of its own, of which the target has an equal',
+	 $$CREATE TABLE places (person int REFERENCES people, no int, PRIMARY KEY (person, no));
+	   ALTER TABLE people ADD home int, ADD CONSTRAINT home_of FOREIGN KEY (id, home) REFERENCES places;
+	   INSERT INTO places VALUES (1, 1), (2, 1), (1, 2); UPDATE people SET home = 1 WHERE id = 1$$, 'places'),
+	(54, '... of which it has none',
+	 $$CREATE TABLE places (person int REFERENCES people, no int, PRIMARY KEY (person, no));
+	   ALTER TABLE people ADD home int, ADD CONSTRAINT home_of FOREIGN KEY (id, home) REFERENCES places;
+	   INSERT INTO places VALUES (1, 1), (2, 1), (1, 2); UPDATE people SET home = 2 WHERE id = 1$$, 'places');
 CREATE FUNCTION no_tag() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.tag = NULL; RETURN NEW; END';
 SELECT n || '. ' || what, trouble FROM cases, folded(setup, tables) ORDER BY n;
 -- neither what is said to the client, nor by a login, quotes a row
@@ -357,9 +365,43 @@ END $$;
 CREATE FUNCTION write_to_all() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE collisions.talks SET messages = 0; RETURN NULL; END $$;
 SELECT n || '. ' || what, moved_dropped, after, trouble FROM cases, folded(setup, tables) ORDER BY n;
 
--- what is refused, and what is listed
+--
+-- What is written down of the source is what the moves have left of it: it points
+-- to what was kept in the place of a dropped row, and its counter has counted down
+--
 \pset format aligned
 \pset tuples_only off
+CREATE TABLE people (id int PRIMARY KEY, home int, talks int NOT NULL DEFAULT 0);
+CREATE TABLE places (id int PRIMARY KEY, person int NOT NULL REFERENCES people, kind text, UNIQUE (person, kind));
+ALTER TABLE people ADD FOREIGN KEY (home) REFERENCES places;
+CREATE TABLE talks (id int PRIMARY KEY, person int REFERENCES people);
+CREATE FUNCTION count_talks() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	IF TG_OP = 'UPDATE' THEN UPDATE collisions.people SET talks = talks - 1 WHERE id = OLD.person; END IF;
+	UPDATE collisions.people SET talks = talks + 1 WHERE id = NEW.person;
+	RETURN NULL;
+END $$;
+CREATE TRIGGER count AFTER INSERT OR UPDATE OF person ON talks FOR EACH ROW EXECUTE FUNCTION count_talks();
+INSERT INTO people VALUES (1), (2);
+INSERT INTO places VALUES (1, 1, 'home'), (2, 2, 'home'), (3, 1, 'work');
+INSERT INTO talks VALUES (1, 1), (2, 1), (3, 1), (4, 2), (5, 2);
+CREATE FUNCTION homes(of_1 int, of_2 int, OUT before text, OUT folded text, OUT undone text) LANGUAGE plpgsql AS $$
+DECLARE
+	fold bigint;
+BEGIN
+	UPDATE people SET home = CASE id WHEN 1 THEN of_1 ELSE of_2 END;
+	before := contents('people places talks');
+	fold := (SELECT min(fold_id) FROM idverify_fold(1, 2, 'people'));
+	folded := contents('people places');
+	PERFORM idverify_unfold(fold);
+	undone := CASE WHEN contents('people places talks') = before THEN 'as before' ELSE contents('people places talks') END;
+END $$;
+SELECT * FROM homes(NULL, NULL);
+SELECT * FROM homes(1, NULL);
+SELECT * FROM homes(3, NULL);
+SELECT * FROM homes(1, 2);
+SELECT * FROM homes(3, 2);
+DROP TABLE people, places, talks;
+-- what is refused, and what is listed
 CREATE TABLE people (id int PRIMARY KEY);
 INSERT INTO people VALUES (1), (2);
 CREATE TABLE tags (id int PRIMARY KEY, person int, tag text, data json, spots point[]);

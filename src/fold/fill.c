@@ -241,10 +241,14 @@ set(IdvFill *fill, AttrNumber column, Datum value)
 /*
  * idv_fill_choose
  *		Decide what the target takes over.
+ *
+ * source, target	as the moves have left them
+ * before			the target before that: a pointer to the source has become null,
+ *					but was not blank
  */
 IdvFill
 idv_fill_choose(IdvContactTable *contacts, IdvRow source, IdvRow target,
-				bool by_claim, TimestampTz now)
+				IdvRow before, bool by_claim, TimestampTz now)
 {
 	TupleDesc	desc = contacts->table->desc;
 	IdvFill		fill = {.columns = NULL};
@@ -265,6 +269,7 @@ idv_fill_choose(IdvContactTable *contacts, IdvRow source, IdvRow target,
 		if (is_blank(att, target.values[i], target.nulls[i]))
 		{
 			if (!is_blank(att, source.values[i], false) &&
+				is_blank(att, before.values[i], before.nulls[i]) &&
 				!is_pointer_to_either(contacts, column, source.values[i],
 									  source, target))
 				set(&fill, column, source.values[i]);

@@ -21,7 +21,8 @@ typedef struct IdvFill
 } IdvFill;
 
 extern IdvFill idv_fill_choose(IdvContactTable *contacts, IdvRow source,
-							   IdvRow target, bool by_claim, TimestampTz now);
+							   IdvRow target, IdvRow before, bool by_claim,
+							   TimestampTz now);
 extern char *idv_fill_json(const IdvContactTable *contacts, IdvRow before,
 						   const IdvFill *fill);
 extern void idv_fill_write(IdvContactTable *contacts, int32 app_id, Datum id,

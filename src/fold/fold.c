@@ -126,8 +126,7 @@ kept_value(AttrNumber column, IdvRow row, bool wanted)
 
 /* Begin with the journal. */
 static void
-begin_journal(IdvFold *fold, IdvRow source, IdvRow target,
-			  const IdvFill *fill, Datum source_id, Datum target_id,
+begin_journal(IdvFold *fold, IdvRow source, Datum source_id, Datum target_id,
 			  int how, TimestampTz now)
 {
 	IdvContactTable *contacts = fold->contacts;
@@ -142,7 +141,7 @@ begin_journal(IdvFold *fold, IdvRow source, IdvRow target,
 	head.source_id = idv_value_text(contacts->id_type, source_id);
 	head.target_id = idv_value_text(contacts->id_type, target_id);
 	head.source_row = idv_row_json(contacts->table, source);
-	head.filled = idv_fill_json(contacts, target, fill);
+	head.filled = "{}";
 	idv_canonical_text_end(level);
 	head.visitor = kept_value(contacts->visitor, source, true);
 	head.external_id = kept_value(contacts->external_id, source, verified);
@@ -184,17 +183,19 @@ delete_source(IdvFold *fold, Datum id)
 }
 
 /*
- * See that the target is still there, and still what has been pointed to.
+ * The row of the source or of the target as the moves have left it, that is still
+ * there, and still what was pointed to.
  *
  * Our lock keeps everybody else away from it, but no trigger that the fold has
- * fired; and the foreign keys were not asked (server/exec_triggers.c).
+ * fired; and the foreign keys were not asked (server/exec_triggers.c).  What the
+ * contact points to may have moved, and a trigger may count.
  */
-static void
-check_target_stayed(IdvFold *fold, Datum id, IdvRow pointed_to)
+static IdvRow
+row_after_moves(IdvFold *fold, Datum id, IdvRow pointed_to, bool as_source)
 {
 	IdvContactTable *contacts = fold->contacts;
 	IdvRow		now;
-	bool		stayed = idv_contact_row_lock(&now, contacts, fold->app_id, id, false);
+	bool		stayed = idv_contact_row_lock(&now, contacts, fold->app_id, id, as_source);
 	ListCell   *lc;
 
 	foreach(lc, idv_table_references(contacts->table))
@@ -218,6 +219,7 @@ check_target_stayed(IdvFold *fold, Datum id, IdvRow pointed_to)
 				 errmsg("contact \"%s\" was modified or deleted by a trigger during the fold",
 						idv_value_text(contacts->id_type, id)),
 				 errhint("Look at the triggers on the table of contacts, and on those that point to it.")));
+	return now;
 }
 
 /* What became of a fold. */
@@ -275,26 +277,54 @@ lock_both(IdvFold *fold, IdvRow *source, IdvRow *target,
 }
 
 /*
- * Delete the source, and let the target take over what it lacks.  55000 where a
- * constraint does not allow it.
+ * Delete the source, and let the target take over what it lacks.
+ *
+ * Both are what the moves have left: what the source points to may have been
+ * dropped in favour of something else, and an undo puts the source back before it
+ * moves anything.
  */
 static void
-write_contacts(IdvFold *fold, Datum source_id, Datum target_id, IdvRow target,
-			   const IdvFill *fill)
+fill_target(IdvFold *fold, IdvRow source, IdvRow target, bool by_claim,
+			TimestampTz now)
+{
+	IdvContactTable *contacts = fold->contacts;
+	Datum		source_id = source.values[contacts->id - 1];
+	Datum		target_id = target.values[contacts->id - 1];
+	IdvRow		before = target;
+	IdvFill		fill;
+
+	/* Nobody writes to a source that nothing has pointed to. */
+	if (fold->result.lines != NIL)
+	{
+		source = row_after_moves(fold, source_id, source, true);
+		if (!fold->journal.off)
+			fold->journal.head.source_row = idv_row_json(contacts->table, source);
+	}
+	delete_source(fold, source_id);
+	target = row_after_moves(fold, target_id, target, false);
+	fill = idv_fill_choose(contacts, source, target, before, by_claim, now);
+	if (!fold->journal.off)
+		fold->journal.head.filled = idv_fill_json(contacts, target, &fill);
+	idv_fill_write(contacts, fold->app_id, target_id, &fill);
+}
+
+/* The same.  55000 where a constraint does not allow it. */
+static void
+write_contacts(IdvFold *fold, IdvRow source, IdvRow target, bool by_claim,
+			   TimestampTz now)
 {
 	MemoryContext context = CurrentMemoryContext;
 
 	PG_TRY();
 	{
-		delete_source(fold, source_id);
-		check_target_stayed(fold, target_id, target);
-		idv_fill_write(fold->contacts, fold->app_id, target_id, fill);
+		fill_target(fold, source, target, by_claim, now);
 	}
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(context);
 		idv_rethrow_contact_refusal(fold->contacts->table,
-									idv_value_text(fold->contacts->id_type, source_id));
+									idv_value_text(fold->contacts->id_type,
+												   source.values[fold->contacts->id - 1]));
 	}
 	PG_END_TRY();
 }
@@ -308,7 +338,6 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
 	IdvRow		source;
 	IdvRow		target;
 	Outcome		outcome;
-	IdvFill		fill;
 	TimestampTz now;
 
 	outcome = lock_both(fold, &source, &target, source_id, target_id, how);
@@ -329,14 +358,12 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
 	source_id = source.values[contacts->id - 1];
 	target_id = target.values[contacts->id - 1];
 	now = GetCurrentTimestamp();
-	fill = idv_fill_choose(contacts, source, target,
-						   (how & IDV_FOLD_BY_CLAIM) != 0, now);
-	begin_journal(fold, source, target, &fill, source_id, target_id, how, now);
+	begin_journal(fold, source, source_id, target_id, how, now);
 	table = idv_move_pointers(fold, contacts->table, source, target, 0);
 	if (table != contacts->table)
 		fold->contacts = contacts = idv_contact_table(table->relation);
 	idv_move_check_complete(contacts, contacts->table, source, target, 0);
-	write_contacts(fold, source_id, target_id, target, &fill);
+	write_contacts(fold, source, target, (how & IDV_FOLD_BY_CLAIM) != 0, now);
 	idv_journal_end(&fold->journal);
 	CommandCounterIncrement();
 	return FOLDED;

@@ -53,7 +53,7 @@
 #endif
 
 static IdvStatement insert_fold;
-static IdvStatement renumber_fold;
+static IdvStatement complete_fold;
 static IdvStatement renumber_rows;
 static IdvStatement insert_moved;
 static IdvStatement insert_dropped;
@@ -170,44 +170,53 @@ idv_journal_begin(IdvJournal *journal, const IdvJournalHead *head)
 }
 
 /*
- * Give the fold the next number, if another fold has got one since it got its own.
+ * Complete a head that had to be written before the fold was done.
  *
- * An undo takes a fold of a higher number for a later one.  So a number has to be
+ * The fold takes the next number, if another one has got one since it got its own:
+ * an undo takes a fold of a higher number for a later one.  So a number has to be
  * given when the fold has locked all that it writes: whoever writes these rows after
- * it waits for it, and gets a higher one.  A head that had to be written before
- * that is too early.
+ * it waits for it, and gets a higher one.
  */
 static void
-renumber(IdvJournal *journal)
+complete_head(IdvJournal *journal)
 {
-	static const Oid types[] = {INT4OID, INT8OID, INT8OID};
+	static const Oid types[] = {INT4OID, INT8OID, JSONOID, JSONOID};
+	static const Oid row_types[] = {INT4OID, INT8OID, INT8OID};
 	Datum		values[lengthof(types)];
-	IdvRow		renumbered;
+	IdvRow		completed;
+	int64		id;
 
 	values[0] = Int32GetDatum(journal->app_id);
 	values[1] = Int64GetDatum(journal->fold_id);
-	if (renumber_fold.plan == NULL)
-		idv_statement_prepare(&renumber_fold, InvalidOid,
-							  "UPDATE idverify.folds SET id = DEFAULT"
-							  " WHERE app_id = $1 AND id = $2"
-							  " AND id < (SELECT last_value FROM idverify.folds_id_seq)"
-							  " RETURNING id",
-							  2, types);
-	if (idv_statement_first(&renumber_fold, values, NULL, &renumbered) == 0)
+	values[2] = CStringGetTextDatum(journal->head.source_row);
+	values[3] = CStringGetTextDatum(journal->head.filled);
+	if (complete_fold.plan == NULL)
+		idv_statement_prepare(&complete_fold, InvalidOid,
+							  "UPDATE idverify.folds SET source_row = $3, filled = $4,"
+							  " id = CASE WHEN id < (SELECT last_value FROM idverify.folds_id_seq)"
+							  " THEN nextval('idverify.folds_id_seq') ELSE id END"
+							  " WHERE app_id = $1 AND id = $2 RETURNING id",
+							  lengthof(types), types);
+	if (idv_statement_first(&complete_fold, values, NULL, &completed) != 1)
+		elog(ERROR, "fold " INT64_FORMAT " vanished", journal->fold_id);
+	id = DatumGetInt64(completed.values[0]);
+	if (id == journal->fold_id)
 		return;
-	journal->fold_id = DatumGetInt64(renumbered.values[0]);
-	values[2] = Int64GetDatum(journal->fold_id);
+	journal->fold_id = id;
+	values[2] = Int64GetDatum(id);
 	if (renumber_rows.plan == NULL)
 		idv_statement_prepare(&renumber_rows, InvalidOid,
 							  "UPDATE idverify.fold_rows SET fold_id = $3"
 							  " WHERE app_id = $1 AND fold_id = $2",
-							  lengthof(types), types);
+							  lengthof(row_types), row_types);
 	(void) idv_statement_run(&renumber_rows, values, NULL);
 }
 
 /*
  * idv_journal_end
  *		See that the journal is written, when all that the fold writes is locked.
+ *
+ * The head says by now what source and target were when the source was deleted.
  */
 void
 idv_journal_end(IdvJournal *journal)
@@ -217,7 +226,7 @@ idv_journal_end(IdvJournal *journal)
 	if (journal->fold_id == 0)
 		write_head(journal);
 	else
-		renumber(journal);
+		complete_head(journal);
 }
 
 /*
