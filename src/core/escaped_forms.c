@@ -69,8 +69,8 @@ put_json_number(IdvForms *forms, uint32_t character, bool upper)
 	}
 	for (int i = 0; i < 2 && (i == 0 || units[1] != 0); i++)
 	{
-		snprintf(text, sizeof(text), upper ? "\\u%04X" : "\\u%04x",
-				 (unsigned) units[i] & 0xFFFF);
+		(void) snprintf(text, sizeof(text), upper ? "\\u%04X" : "\\u%04x",
+						(unsigned) units[i] & 0xFFFF);
 		idv_forms_put_text(forms, text);
 	}
 }
@@ -161,7 +161,7 @@ put_url(IdvForms *forms, const char *safe, bool plus, bool upper,
 			idv_forms_put_text(forms, "+");
 		else
 		{
-			snprintf(text, sizeof(text), upper ? "%%%02X" : "%%%02x", c);
+			(void) snprintf(text, sizeof(text), upper ? "%%%02X" : "%%%02x", c);
 			idv_forms_put_text(forms, text);
 		}
 	}
@@ -260,8 +260,8 @@ put_html(IdvForms *forms, const char *quote, const char *apostrophe,
 
 		if (escape == NULL && c >= 0x80 && number != HTML_AS_IS)
 		{
-			snprintf(text, sizeof(text), number == HTML_DECIMAL ? "&#%u;" :
-					 number == HTML_HEX ? "&#x%X;" : "&#x%x;", (unsigned) c);
+			(void) snprintf(text, sizeof(text), number == HTML_DECIMAL ? "&#%u;" :
+							number == HTML_HEX ? "&#x%X;" : "&#x%x;", (unsigned) c);
 			escape = text;
 		}
 		if (escape != NULL)

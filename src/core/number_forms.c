@@ -86,7 +86,7 @@ add_scientific(IdvForms *forms, const char *significant, int exponent)
 				idv_forms_put_text(forms, ".");
 				idv_forms_put_text(forms, significant + 1);
 			}
-			snprintf(text, sizeof(text), "%s%0*d", letters[i], width, exponent);
+			(void) snprintf(text, sizeof(text), "%s%0*d", letters[i], width, exponent);
 			idv_forms_put_text(forms, text);
 			idv_forms_finish(forms, IDV_FOUND_VALUE_NUMBER, "in scientific notation");
 		}
@@ -102,17 +102,17 @@ add_rounded(IdvForms *forms, const char *digits)
 	double		number = strtod(digits, NULL);
 	int			exponent;
 
-	snprintf(text, sizeof(text), "%.0f", number);
+	(void) snprintf(text, sizeof(text), "%.0f", number);
 	idv_forms_add(forms, IDV_FOUND_VALUE_NUMBER, "rounded to a double",
 				  text, strlen(text));
-	snprintf(text, sizeof(text), "%e", number);
+	(void) snprintf(text, sizeof(text), "%e", number);
 	idv_forms_add(forms, IDV_FOUND_VALUE_NUMBER, "in scientific notation",
 				  text, strlen(text));
 
 	/* The fewest digits that are this double again, as JavaScript has it. */
 	for (int precision = 0; precision < ROUND_TRIP; precision++)
 	{
-		snprintf(text, sizeof(text), "%.*e", precision, number);
+		(void) snprintf(text, sizeof(text), "%.*e", precision, number);
 		if (strtod(text, NULL) == number)
 			break;
 	}
