@@ -67,6 +67,29 @@ SELECT min(fold_id) AS fold FROM idverify_fold(2, 1, 'wide') \gset
 SELECT * FROM idverify_unfold(:fold) ORDER BY relation::text;
 SELECT id, person, c1, c2, c1598 FROM wide ORDER BY id;
 
+--
+-- Schemas that are made, and then change their names, after a session has folded
+--
+CREATE SCHEMA blue;
+CREATE SCHEMA green;
+CREATE TABLE blue.people (id int PRIMARY KEY, name text);
+CREATE TABLE blue.notes (id int PRIMARY KEY, person int REFERENCES blue.people);
+CREATE TABLE green.people (id int PRIMARY KEY, name text);
+CREATE TABLE green.notes (id int PRIMARY KEY, person int REFERENCES green.people);
+INSERT INTO blue.people SELECT n, 'blue' FROM generate_series(1, 4) n;
+INSERT INTO blue.notes SELECT n, n FROM generate_series(1, 4) n;
+INSERT INTO green.people SELECT n, 'green' FROM generate_series(1, 4) n;
+INSERT INTO green.notes SELECT n, n FROM generate_series(1, 4) n;
+SELECT relation, moved, dropped FROM idverify_fold(3, 4, 'blue.people') ORDER BY relation::text;
+BEGIN;
+ALTER SCHEMA blue RENAME TO old;
+ALTER SCHEMA green RENAME TO blue;
+COMMIT;
+SELECT relation, moved, dropped FROM idverify_fold(1, 2, 'old.people') ORDER BY relation::text;
+SELECT * FROM old.people ORDER BY id;
+SELECT * FROM blue.people ORDER BY id;
+DROP SCHEMA old, blue CASCADE;
+
 DELETE FROM idverify.fold_rows WHERE app_id = 0;
 DELETE FROM idverify.folds WHERE app_id = 0;
 DROP SCHEMA fold_tables CASCADE;

@@ -67,6 +67,9 @@ static bool is_stale = false;
 /* Counts the constraints, anywhere, that were made or changed. */
 static uint64 constraint_changes = 0;
 
+/* Was there a change of a schema that was not there when the schemas were listed? */
+static bool has_other_schemas = false;
+
 /* Discarded, but perhaps still in use by a fold further up the stack. */
 static IdvCatalogue *discarded = NULL;
 
@@ -109,7 +112,8 @@ note_constraint_change(Datum arg pg_attribute_unused(),
  * Syscache callback: a schema of that hash value changed; 0: any.
  *
  * One that was not there can be in no statement, such as that for the temporary
- * tables of another session.
+ * tables of another session.  They are listed again before there is another
+ * statement.
  */
 static void
 note_schema_change(Datum arg pg_attribute_unused(),
@@ -119,6 +123,8 @@ note_schema_change(Datum arg pg_attribute_unused(),
 		bsearch(&hashvalue, catalogue->schemas, catalogue->nschemas,
 				sizeof(uint32), compare_hashes) != NULL)
 		is_stale = true;
+	else
+		has_other_schemas = true;
 }
 
 /* Free what was discarded and nobody uses any more. */
@@ -250,25 +256,34 @@ list_schemas(IdvCatalogue *fresh)
 {
 	Relation	namespaces = table_open(NamespaceRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(namespaces, InvalidOid, false, NULL, 0, NULL);
+	uint32	   *schemas;
+	int			nschemas = 0;
 	int			room = 32;
 	HeapTuple	tuple;
 
-	fresh->schemas = MemoryContextAlloc(fresh->context, room * sizeof(uint32));
+	has_other_schemas = false;
+	schemas = MemoryContextAlloc(fresh->context, room * sizeof(uint32));
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Oid			schema = ((Form_pg_namespace) GETSTRUCT(tuple))->oid;
 
-		if (fresh->nschemas == room)
+		if (nschemas == room)
 		{
 			room *= 2;
-			fresh->schemas = repalloc(fresh->schemas, room * sizeof(uint32));
+			schemas = repalloc(schemas, room * sizeof(uint32));
 		}
-		fresh->schemas[fresh->nschemas++] =
+		schemas[nschemas++] =
 			GetSysCacheHashValue1(NAMESPACEOID, ObjectIdGetDatum(schema));
 	}
 	systable_endscan(scan);
 	table_close(namespaces, AccessShareLock);
-	qsort(fresh->schemas, fresh->nschemas, sizeof(uint32), compare_hashes);
+	qsort(schemas, nschemas, sizeof(uint32), compare_hashes);
+
+	/* Until here what changes is looked for among the old ones. */
+	if (fresh->schemas != NULL)
+		pfree(fresh->schemas);
+	fresh->schemas = schemas;
+	fresh->nschemas = nschemas;
 }
 
 /* A catalogue in which nothing is stale. */
@@ -333,6 +348,8 @@ idv_table_statement(IdvStatement *statement, IdvTable *table, const char *sql,
 
 	/* In that order: a statement that fails is not prepared, nor leaked. */
 	idv_table_check_code(table);
+	if (has_other_schemas && table->home == catalogue)
+		list_schemas(catalogue);
 	caller = MemoryContextSwitchTo(table->home->context);
 	table->home->statements = lappend(table->home->statements, statement);
 	MemoryContextSwitchTo(caller);
@@ -399,6 +416,8 @@ idv_table(Oid relid)
 		return entry->table;
 	entry->table = NULL;
 
+	if (has_other_schemas)
+		list_schemas(catalogue);
 	table = idv_table_describe(relid, catalogue->context);
 	table->home = catalogue;
 	note_family(table->family);
