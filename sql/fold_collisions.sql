@@ -116,7 +116,17 @@ INSERT INTO cases VALUES
 	 $$CREATE TABLE talks (id int PRIMARY KEY, person int REFERENCES people, channel text, EXCLUDE USING btree (person WITH =, channel WITH =));
 	   CREATE TABLE messages (id int PRIMARY KEY, talk int REFERENCES talks ON DELETE CASCADE);
 	   INSERT INTO talks VALUES (1, 1, 'mail'), (2, 2, 'mail');
-	   INSERT INTO messages VALUES (1, 1), (2, 2)$$, 'talks messages');
+	   INSERT INTO messages VALUES (1, 1), (2, 2)$$, 'talks messages'),
+	(13, 'a partition that rows do not come into is in nobody''s way',
+	 $$CREATE TABLE tags (person int REFERENCES people, tag text) PARTITION BY LIST (person);
+	   CREATE TABLE tags_1 PARTITION OF tags FOR VALUES IN (1);
+	   CREATE TABLE tags_2 PARTITION OF tags FOR VALUES IN (2);
+	   CREATE TABLE tags_3 PARTITION OF tags FOR VALUES IN (3);
+	   CREATE UNIQUE INDEX ON tags_3 (tag);
+	   INSERT INTO tags VALUES (1, 'vip'), (3, 'vip')$$, 'tags'),
+	(14, 'an equality that only hash indexes know',
+	 $$CREATE TABLE seats (id int PRIMARY KEY, person int REFERENCES people, EXCLUDE USING hash ((person::text::xid) WITH =));
+	   INSERT INTO seats VALUES (1, 1), (2, 2)$$, 'seats');
 SELECT n || '. ' || what, moved_dropped, after, trouble FROM cases, folded(setup, tables) ORDER BY n;
 
 --
