@@ -56,16 +56,13 @@ app_key_of(const IdvColumns *columns, const IdvGuardedRow *row)
 	{.on_unverified = IDV_POLICY_DROP,.on_wrong_hash = IDV_POLICY_DROP, \
 		.signed_field = IDV_SIGNED_EITHER}
 
-/* The settings of an app; 0A000 on a node that has none at all. */
+/* The settings of an app. */
 static IdvAppRow
 settings_of(const IdvApp *app)
 {
 	IdvAppRow	none = DEFAULT_SETTINGS;
 
-	if (idv_app_is_known(app))
-		return *idv_app_row(app);
-	idv_apps_check_node();
-	return none;
+	return idv_app_is_known(app) ? *idv_app_row(app) : none;
 }
 
 /* Judge what a row claims. */
@@ -115,11 +112,16 @@ report_rejected(const IdvColumns *columns, const IdvGuardedRow *row,
 			 errhint("Pass the user_hash that was made of the value, or leave external_id and email empty for an anonymous contact.")));
 }
 
-/* Write a line to the server's log about the claim of a row. */
+/*
+ * Write a line to the server's log about the claim of a row.  0A000 where no claim
+ * can be judged, on a node that has no apps.
+ */
 static void
 note_unverified(const IdvColumns *columns, const IdvGuardedRow *row,
 				IdvVerdict verdict)
 {
+	if (verdict == IDV_UNKNOWN_APP)
+		idv_apps_check_node();
 	idv_log_unverified(app_key_of(columns, row), verdict,
 					   idv_columns_text(columns, IDV_ROLE_EXTERNAL_ID, row),
 					   idv_columns_text(columns, IDV_ROLE_EMAIL, row));
