@@ -176,7 +176,7 @@ make_tables(void)
 }
 
 static void
-watch(int cache, uint32 object)
+rest_on(int cache, uint32 object)
 {
 	WatchKey	key = {cache, object};
 	Watch	   *watch;
@@ -197,7 +197,7 @@ watch(int cache, uint32 object)
 void
 idv_code_watch_relation(Oid relation)
 {
-	watch(WATCH_RELATION, relation);
+	rest_on(WATCH_RELATION, relation);
 }
 
 /*
@@ -208,7 +208,7 @@ idv_code_watch_relation(Oid relation)
 void
 idv_code_watch(int cache, Oid object)
 {
-	watch(cache, GetSysCacheHashValue1(cache, ObjectIdGetDatum(object)));
+	rest_on(cache, GetSysCacheHashValue1(cache, ObjectIdGetDatum(object)));
 }
 
 /* Look at a table, until nothing changes meanwhile. */

@@ -196,17 +196,17 @@ bool
 idv_json_text_is_blank(IdvText json)
 {
 	IdvText		inner;
-	bool		is_object;
+	bool		in_braces;
 
 	json = trimmed(json);
 	if (json.len == 4 && memcmp(json.bytes, "null", 4) == 0)
 		return true;
 	if (json.len < 2 || (json.bytes[0] != '"' && json.bytes[0] != '{'))
 		return false;
-	is_object = json.bytes[0] == '{';
+	in_braces = json.bytes[0] == '{';
 	inner.bytes = json.bytes + 1;
 	inner.len = json.len - 2;
-	return is_object ? trimmed(inner).len == 0 : idv_text_is_blank(inner);
+	return in_braces ? trimmed(inner).len == 0 : idv_text_is_blank(inner);
 }
 
 static bool

@@ -101,7 +101,7 @@ temporary_objection(IdvTableCode *code)
 	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber,
 				F_OIDEQ, ObjectIdGetDatum(schema));
 	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
-	while (objection == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
 		ObjectAddress object = {form->classid, form->objid, form->objsubid};
@@ -116,6 +116,7 @@ temporary_objection(IdvTableCode *code)
 		objection->detail = psprintf("What %s names without a schema could be that, with the rights of role \"%s\".",
 									 code->runs, GetUserNameFromId(code->role, false));
 		objection->hint = pstrdup("Drop it (DISCARD TEMP does), or fold in another session.");
+		break;
 	}
 	systable_endscan(scan);
 	table_close(depend, AccessShareLock);
