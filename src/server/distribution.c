@@ -48,17 +48,25 @@ idv_citus_is_installed(void)
 	return OidIsValid(citus_tables());
 }
 
-/* A value of Citus's row, of this type.  Returns false if there is none. */
+/*
+ * A value of Citus's row, of this type.  Returns false if there is none.
+ *
+ * Taken from all of them: heap_getattr() is compiled in, and calls what older minor
+ * releases lack (dev/symbols).
+ */
 static bool
 read_value(Datum *value, Relation tables, HeapTuple tuple, const char *name, Oid type)
 {
+	TupleDesc	desc = RelationGetDescr(tables);
 	AttrNumber	column = get_attnum(RelationGetRelid(tables), name);
-	bool		isnull = true;
+	Datum	   *values = palloc(sizeof(Datum) * desc->natts);
+	bool	   *nulls = palloc(sizeof(bool) * desc->natts);
 
-	if (column > 0 &&
-		TupleDescAttr(RelationGetDescr(tables), column - 1)->atttypid == type)
-		*value = heap_getattr(tuple, column, RelationGetDescr(tables), &isnull);
-	return !isnull;
+	if (column <= 0 || TupleDescAttr(desc, column - 1)->atttypid != type)
+		return false;
+	heap_deform_tuple(tuple, desc, values, nulls);
+	*value = values[column - 1];
+	return !nulls[column - 1];
 }
 
 /* The column of a distribution key, as Citus has it: a Var.  0 if it is none. */
