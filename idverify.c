@@ -40,6 +40,7 @@
 #include "server/code_cache.h"
 #include "server/exec_triggers.h"
 #include "server/hide_statement.h"
+#include "server/trusted_code.h"
 #include "tables/changes.h"
 
 #if PG_VERSION_NUM < 150000
@@ -64,6 +65,7 @@ _PG_init(void)
 	idv_keyring_init();
 	idv_app_cache_init();
 	idv_code_cache_init();
+	idv_trusted_code_init();
 	idv_changes_init();
 	idv_description_cache_init();
 

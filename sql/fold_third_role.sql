@@ -86,6 +86,11 @@ CREATE FUNCTION third.other_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN 
 ALTER FUNCTION third.other_room() OWNER TO regress_third_owner;
 CREATE FUNCTION third.other_slug() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.slug := NEW.slug || '-2'; RETURN NEW; END $$;
 ALTER FUNCTION third.other_slug() OWNER TO regress_third_owner;
+CREATE FUNCTION third.settings() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	IF current_setting('standard_conforming_strings') <> 'on' THEN PERFORM nextval('app.sprung'); END IF; RETURN NEW; END $$;
+ALTER FUNCTION third.settings() OWNER TO regress_third_owner;
+CREATE FUNCTION third.norm(anyelement) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN pg_catalog.lower($1::text); END $$;
+ALTER FUNCTION third.norm OWNER TO regress_third_owner;
 
 SET ROLE regress_third_owner;
 CREATE TABLE third.people (id bigint PRIMARY KEY, name text);
@@ -223,6 +228,23 @@ app: CREATE TABLE app.links (slug text)
 app: INSERT INTO app.links VALUES ('1')
 dba: ALTER TABLE app.links ADD FOREIGN KEY (slug) REFERENCES third.chats (slug) ON UPDATE CASCADE
 app: CREATE TRIGGER t AFTER UPDATE ON app.links EXECUTE FUNCTION app.hung()$$),
+('trigger where ON UPDATE CASCADE goes to, by a generated column', $$app: CREATE TABLE app.inbox (chat bigint, person bigint)
+app: INSERT INTO app.inbox VALUES (1, 1)
+dba: ALTER TABLE app.inbox ADD FOREIGN KEY (chat, person) REFERENCES third.chats (id, person) ON UPDATE CASCADE
+app: ALTER TABLE app.inbox ADD pair bigint GENERATED ALWAYS AS (chat * 100 + person) STORED UNIQUE
+app: CREATE TABLE app.stars (pair bigint REFERENCES app.inbox (pair) ON UPDATE CASCADE)
+app: CREATE TRIGGER t AFTER UPDATE ON app.stars EXECUTE FUNCTION app.hung()$$),
+('arguments for a superuser''s function, where a cascade goes to', $$app: CREATE TABLE app.inbox (person bigint)
+dba: ALTER TABLE app.inbox ADD FOREIGN KEY (person) REFERENCES third.people ON DELETE CASCADE
+app: CREATE TRIGGER t AFTER DELETE ON app.inbox EXECUTE FUNCTION third.obey('SELECT app.spring()')$$),
+('arguments for a superuser''s function, where ON UPDATE CASCADE goes to', $$app: CREATE TABLE app.inbox (chat bigint, person bigint)
+dba: ALTER TABLE app.inbox ADD FOREIGN KEY (chat, person) REFERENCES third.chats (id, person) ON UPDATE CASCADE
+app: CREATE TRIGGER t AFTER UPDATE ON app.inbox EXECUTE FUNCTION third.obey('SELECT app.spring()')$$),
+('function that fits better than that of an index', $$owner: CREATE UNIQUE INDEX ON third.tags (person, third.norm(tag))
+owner: INSERT INTO third.tags VALUES (1, 'vip', 1), (2, 'VIP', 2)
+app: CREATE FUNCTION third.norm(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM app.spring(); RETURN $1; END'$$),
+('settings that change how SQL is read: no harm', $$owner: CREATE TRIGGER t AFTER UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.settings()
+app: SET LOCAL standard_conforming_strings = off$$),
 ('trigger of a table of its own that no key writes to: no harm', $$app: CREATE TABLE app.inbox (chat bigint, person bigint)
 dba: ALTER TABLE app.inbox ADD FOREIGN KEY (chat, person) REFERENCES third.chats (id, person) ON UPDATE RESTRICT
 app: CREATE TRIGGER t BEFORE UPDATE ON app.inbox FOR EACH ROW EXECUTE FUNCTION app.hung()$$),
@@ -266,7 +288,7 @@ app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION
 ('WHEN nothing but a harmless condition: no harm', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.* AND pg_trigger_depth() = 0 AND lower(NEW.title) <> '' AND now() - interval '1 day' < current_timestamp AND current_user <> '' AND NEW.title::varchar(3) IS NOT NULL AND to_char(NEW.id, '9') <> '' AND extract(year FROM now()) > 2000 AND current_setting('app.skip', true) IS DISTINCT FROM 'on') EXECUTE FUNCTION third.owners()$$),
 ('a superuser''s function without arguments', $$dba: ALTER FUNCTION third.owners() OWNER TO regress_third_dba
 app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.owners()$$),
-('a superuser''s function that nobody else may execute: no harm', $$dba: ALTER FUNCTION third.owners() OWNER TO regress_third_dba
+('a superuser''s function that nobody else may execute any more', $$dba: ALTER FUNCTION third.owners() OWNER TO regress_third_dba
 dba: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW EXECUTE FUNCTION third.owners()
 dba: REVOKE EXECUTE ON FUNCTION third.owners() FROM PUBLIC$$),
 ('a superuser''s function, and nobody else may hang triggers: no harm', $$dba: ALTER FUNCTION third.owners() OWNER TO regress_third_dba
@@ -451,6 +473,11 @@ INSERT INTO third.attacks (attack, prepare, call) VALUES
 dba: CREATE TABLE third.more () INHERITS (idverify.contacts)
 dba: ALTER TABLE third.more OWNER TO regress_third_app
 app: CREATE INDEX ON third.more ((app.even(1))) WHERE app.even(2)$$, $$SELECT idverify_identify('third', '{"name": "Ann"}', v.visitor) FROM idverify_identify('third') v$$),
+('a signer is dropped, a trigger where a cascade goes to', $$dba: SELECT idverify_create_app('Third', 'third')
+dba: SELECT idverify_add_signer('third', 'ios')
+app: CREATE TABLE app.uses (app_id int, generation int)
+dba: ALTER TABLE app.uses ADD FOREIGN KEY (app_id, generation) REFERENCES idverify.secrets ON DELETE CASCADE
+app: CREATE TRIGGER t AFTER DELETE ON app.uses EXECUTE FUNCTION app.hung()$$, $$SELECT idverify_drop_signer('third', 'ios')$$),
 ('our own table, given to another owner', $$dba: SELECT idverify_create_app('Third', 'third')
 dba: GRANT USAGE, CREATE ON SCHEMA idverify TO regress_third_app
 dba: ALTER TABLE idverify.contacts OWNER TO regress_third_app$$, $$SELECT idverify_identify('third')$$);
@@ -604,6 +631,28 @@ SELECT idverify_unfold(id) FROM third.fold;  -- fail
 ALTER TABLE third.people DROP mood;
 SELECT is_called AS sprung FROM app.sprung;
 SELECT moved FROM third.fold, idverify_unfold(id) WHERE relation = 'third.chats'::regclass;  -- ok
+
+-- likewise a foreign key of one partition, which is opened no sooner than a row
+-- is put back there
+SET ROLE regress_third_owner;
+CREATE TABLE third.marks (person bigint REFERENCES third.people, mark int, room bigint, UNIQUE (person, mark)) PARTITION BY LIST (mark);
+CREATE TABLE third.marks_1 PARTITION OF third.marks FOR VALUES IN (1);
+CREATE TRIGGER t AFTER INSERT ON third.marks FOR EACH ROW EXECUTE FUNCTION third.lower();
+INSERT INTO third.marks VALUES (4, 1, 1), (5, 1, 1);
+RESET ROLE;
+TRUNCATE third.fold;
+INSERT INTO third.fold SELECT min(fold_id) FROM idverify_fold(4::bigint, 5::bigint, 'third.people');
+SET ROLE regress_third_app;
+CREATE TABLE app.rooms (id bigint PRIMARY KEY, name text);
+INSERT INTO app.rooms VALUES (1);
+CREATE STATISTICS app.s ON (id + app.planted(1)), name FROM app.rooms;
+RESET ROLE;
+ALTER TABLE third.marks_1 ADD FOREIGN KEY (room) REFERENCES app.rooms NOT VALID;
+SELECT setval('app.sprung', 1, false);
+SELECT idverify_unfold(id) FROM third.fold;  -- fail
+SELECT is_called AS sprung FROM app.sprung;
+DROP TABLE app.rooms CASCADE;
+SELECT moved FROM third.fold, idverify_unfold(id) WHERE relation = 'third.marks'::regclass;  -- ok
 
 -- a listed condition is not even read while the column's type is not trusted
 CREATE TABLE third.labels (person bigint, label text);

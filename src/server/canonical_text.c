@@ -95,6 +95,27 @@ idv_canonical_text_begin(void)
 }
 
 /*
+ * idv_plain_sql
+ *		From here on SQL is read as by the server's defaults.
+ *
+ * A function that makes a statement out of text quotes it as for these.
+ *
+ * level	of NewGUCNestLevel(); made where it is 0 and is needed
+ */
+void
+idv_plain_sql(int *level)
+{
+	if (!standard_conforming_strings)
+		set_option(level, "standard_conforming_strings", "on");
+	if (backslash_quote != BACKSLASH_QUOTE_SAFE_ENCODING)
+		set_option(level, "backslash_quote", "safe_encoding");
+	if (Transform_null_equals)
+		set_option(level, "transform_null_equals", "off");
+	if (!Array_nulls)
+		set_option(level, "array_nulls", "on");
+}
+
+/*
  * idv_canonical_sql_begin
  *		From here on SQL, too, is written and read independent of the session.
  *
@@ -109,10 +130,7 @@ idv_canonical_sql_begin(void)
 {
 	int			level = idv_canonical_text_begin();
 
-	if (!standard_conforming_strings)
-		set_option(&level, "standard_conforming_strings", "on");
-	if (Transform_null_equals)
-		set_option(&level, "transform_null_equals", "off");
+	idv_plain_sql(&level);
 	return level;
 }
 

@@ -12,6 +12,7 @@
 
 extern int	idv_canonical_reading_begin(void);
 extern int	idv_canonical_text_begin(void);
+extern void idv_plain_sql(int *level);
 extern int	idv_canonical_sql_begin(void);
 extern void idv_canonical_text_end(int level);
 extern bool idv_is_canonical(Oid type);

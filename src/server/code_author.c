@@ -137,6 +137,7 @@ idv_trigger_holder(IdvTableCode *code, Oid relation)
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	bool		isnull;
 	Datum		acl;
+	Oid			owner;
 	char	   *holder = NULL;
 
 	if (!HeapTupleIsValid(tuple))
@@ -144,26 +145,28 @@ idv_trigger_holder(IdvTableCode *code, Oid relation)
 	acl = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &isnull);
 	if (!isnull)
 		holder = untrusted_holder(code, acl, ACL_TRIGGER);
+
+	/* The owner of another table needs no grant. */
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	if (holder == NULL && code->any_owner && !idv_role_is_trusted(code, owner))
+		holder = pstrdup(quote_identifier(GetUserNameFromId(owner, false)));
 	ReleaseSysCache(tuple);
 	return holder;
 }
 
 /*
  * idv_function_is_open
- *		May a role that is not trusted call a function, and so hang a trigger that
- *		does?
- *
- * owner	output: whose it is
+ *		May a role that is not trusted call a function?
  */
 bool
-idv_function_is_open(IdvTableCode *code, Oid function, Oid *owner)
+idv_function_is_open(IdvTableCode *code, Oid function)
 {
 	HeapTuple	tuple;
 	bool		isnull;
 	Datum		acl;
 	bool		is_open;
 
-	*owner = idv_function_form(function, &tuple)->proowner;
+	(void) idv_function_form(function, &tuple);
 	acl = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proacl, &isnull);
 	is_open = isnull || untrusted_holder(code, acl, ACL_EXECUTE) != NULL;
 	ReleaseSysCache(tuple);

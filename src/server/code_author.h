@@ -30,6 +30,6 @@ extern void idv_object_to_owner(const IdvCodePlace *place, const char *what,
 extern bool idv_function_is_ours(Oid function);
 extern bool idv_role_is_trusted(IdvTableCode *code, Oid author);
 extern char *idv_trigger_holder(IdvTableCode *code, Oid relation);
-extern bool idv_function_is_open(IdvTableCode *code, Oid function, Oid *owner);
+extern bool idv_function_is_open(IdvTableCode *code, Oid function);
 
 #endif							/* IDV_CODE_AUTHOR_H */

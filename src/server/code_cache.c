@@ -181,8 +181,12 @@ rest_on(int cache, uint32 object)
 	WatchKey	key = {cache, object};
 	Watch	   *watch;
 	bool		found;
-	MemoryContext caller = MemoryContextSwitchTo(kept);
+	MemoryContext caller;
 
+	/* What is looked at is not kept: expressions of a query that is planned. */
+	if (looked_at == NULL)
+		return;
+	caller = MemoryContextSwitchTo(kept);
 	watch = hash_search(watches, &key, HASH_ENTER, &found);
 	if (!found)
 		watch->rest = NIL;

@@ -11,18 +11,7 @@
  * update or empty those that are.  That fires triggers FOR EACH STATEMENT even
  * where there is no such row.
  *
- * Both that owner and the role as which the statement runs have to trust the
- * code.  For AFTER triggers wait for the end of the statement, and then run as
- * that role, up to PostgreSQL 17.  A rule would write to yet other tables, so
- * there must be none.
- *
- * And code can lure code that follows it in the same statement: it sets the
- * search_path, or makes a temporary table, and the other finds there what it
- * names without a schema.  What the owner of a table can run in a query on it is
- * never known in advance: he can create a statistics object, whose expressions are
- * computed when the query is planned, at any moment.  So where a statement runs
- * any code that could be lured, no foreign key may run a query as a role that
- * this code's role does not trust, whatever hangs on that table just now.
+ * Whose code these may run says server/key_lures.c.
  *
  * Rows that a fold moves, or moves back, may be pointed to by the column that
  * changes.  What points to them is to follow, whatever ON UPDATE says: SET NULL
@@ -47,6 +36,7 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "parser/parsetree.h"
 #include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -54,9 +44,7 @@
 #include "utils/syscache.h"
 
 #include "server/table_owner.h"
-#include "server/code_author.h"
-#include "server/table_owner.h"
-#include "server/trusted_code.h"
+#include "server/key_lures.h"
 
 /* A foreign key, as far as it matters here. */
 typedef struct Key
@@ -146,133 +134,13 @@ typedef struct Change
 	Bitmapset  *updated;		/* columns; NULL: rows are deleted */
 } Change;
 
-/* A query that a foreign key can run in a statement, on one table. */
-typedef struct KeyQuery
-{
-	Oid			relation;
-	Oid			owner;			/* as whom it runs */
-	const char *runs;			/* a function of that table that could be
-								 * lured, or NULL */
-	Trigger    *trigger;		/* of a key that need not look; else NULL */
-} KeyQuery;
-
 /* What a statement does, as far as foreign keys are concerned. */
 typedef struct Watched
 {
-	List	   *queries;		/* of KeyQuery pointers */
-	List	   *changes;		/* of Change pointers: what keys write, that
-								 * is still to be looked at, or was */
+	List	   *queries;		/* see server/key_lures.c */
+	List	   *changes;		/* of Change pointers: what keys write, that is
+								 * still to be looked at, or was */
 } Watched;
-
-static Oid
-owner_of(Oid relation)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relation);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
-/* Object to what hangs on a table that a foreign key writes, as no role may have it. */
-static const IdvObjection *
-written_objection(Oid relation)
-{
-	static IdvObjection objection;
-	Relation	table = table_open(relation, NoLock);
-	RuleLock   *rules = table->rd_rules;
-	TriggerDesc *triggers = table->trigdesc;
-	Oid			owner = table->rd_rel->relowner;
-
-	objection.reason = NULL;
-	if (rules != NULL)
-	{
-		objection.reason = "it has rules";
-		objection.detail = "What a rule writes instead of, or beside, what a foreign key does runs code of yet other tables.";
-		objection.hint = "Use triggers instead of rules.";
-	}
-#if PG_VERSION_NUM >= 180000
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-	{
-		Trigger    *trigger = &triggers->triggers[i];
-
-		if (!trigger->tgdeferrable || trigger->tgisinternal ||
-			trigger->tgenabled == TRIGGER_DISABLED ||
-			idv_role_may_run_as(GetOuterUserId(), owner))
-			continue;
-		objection.reason = psprintf("its trigger \"%s\" is deferrable", trigger->tgname);
-		objection.detail = psprintf("When the transaction is committed it would run with the rights of role \"%s\", and with the settings of role \"%s\".",
-									GetUserNameFromId(owner, false),
-									GetUserNameFromId(GetOuterUserId(), false));
-		objection.hint = "Make the trigger again, without DEFERRABLE.";
-	}
-#else
-	(void) triggers;
-	(void) owner;
-#endif
-	table_close(table, NoLock);
-	return objection.reason == NULL ? NULL : &objection;
-}
-
-/*
- * What is in the way of a foreign key's query on a table, which the current user's
- * statement makes it run?
- *
- * lock		what the query takes: it writes from RowExclusiveLock on
- */
-static const IdvObjection *
-objection_to(Oid relation, LOCKMODE lock)
-{
-	bool		with_parts = get_rel_relkind(relation) == RELKIND_PARTITIONED_TABLE;
-	const IdvObjection *objection = idv_code_objection(relation, InvalidOid,
-													   with_parts, lock);
-
-	if (objection == NULL && owner_of(relation) != GetUserId())
-		objection = idv_code_objection_of_key(relation, GetUserId(), with_parts, lock);
-	if (objection == NULL && lock >= RowExclusiveLock)
-		objection = written_objection(relation);
-	return objection;
-}
-
-/*
- * A foreign key runs a query on a table as its owner.
- *
- * If that owner could want to be who has called, all that the statement runs is
- * a security-restricted operation (see server/table_owner.c), which the queries of
- * foreign keys stay in.  idv_become_caller() ends it.
- */
-static void
-restrict_for(Oid relation)
-{
-	Oid			owner;
-	Oid			user;
-	int			sec_context;
-
-	GetUserIdAndSecContext(&user, &sec_context);
-	if ((sec_context & SECURITY_RESTRICTED_OPERATION) != 0)
-		return;
-	owner = owner_of(relation);
-	if (owner != user && idv_endangers_caller(owner))
-		SetUserIdAndSecContext(user, sec_context | SECURITY_RESTRICTED_OPERATION);
-}
-
-/* Note that a foreign key can run a query on a table, which nobody objects to. */
-static void
-note_query(Watched *watched, Oid relation, LOCKMODE lock, Trigger *trigger)
-{
-	bool		with_parts = get_rel_relkind(relation) == RELKIND_PARTITIONED_TABLE;
-	KeyQuery   *query = palloc(sizeof(KeyQuery));
-
-	restrict_for(relation);
-	query->relation = relation;
-	query->owner = owner_of(relation);
-	query->runs = idv_code_runs(relation, InvalidOid, with_parts, lock);
-	query->trigger = trigger;
-	watched->queries = lappend(watched->queries, query);
-}
 
 /*
  * Check what foreign keys of one table run to see that what its rows point to is
@@ -297,11 +165,39 @@ check_lookups(const TriggerDesc *triggers, const Bitmapset *updated, bool insert
 			(updated != NULL &&
 			 !bms_overlap(updated, read_key(trigger->tgconstraint).pointing)))
 			continue;
-		objection = objection_to(trigger->tgconstrrelid, RowShareLock);
+		objection = idv_key_objection(trigger->tgconstrrelid, RowShareLock);
 		if (objection != NULL)
 			idv_report_objection(trigger->tgconstrrelid, objection);
-		note_query(watched, trigger->tgconstrrelid, RowShareLock, NULL);
+		watched->queries = idv_note_key_query(watched->queries, trigger->tgconstrrelid,
+											  RowShareLock, NULL);
 	}
+}
+
+/*
+ * The triggers of a table, as the server has them.
+ *
+ * A copy: the relation's own is freed when its cache entry is made anew.
+ */
+static TriggerDesc *
+triggers_of(Oid relation)
+{
+	Relation	table = table_open(relation, NoLock);
+	TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
+
+	table_close(table, NoLock);
+	return triggers;
+}
+
+/* The same of all partitions of a table, to which rows may go. */
+static void
+check_lookups_of_parts(Relation table, Watched *watched)
+{
+	ListCell   *lc;
+
+	if (table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE || table->rd_rel->relispartition)
+		return;
+	foreach(lc, find_all_inheritors(RelationGetRelid(table), RowExclusiveLock, NULL))
+		check_lookups(triggers_of(lfirst_oid(lc)), NULL, true, watched);
 }
 
 /* The columns of a part of a table that have the names of columns of the whole. */
@@ -322,12 +218,32 @@ columns_of_part(const Bitmapset *columns, Oid whole, Oid part)
 	return result;
 }
 
+/* Some columns of a table, and those that are generated, since they may be from them. */
+static Bitmapset *
+with_generated(Bitmapset *columns, Oid relation)
+{
+	Relation	table = table_open(relation, NoLock);
+
+	for (int i = 0; i < RelationGetDescr(table)->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(table), i);
+
+		if (att->attgenerated != '\0')
+			columns = add_columns(columns, &att->attnum, 1);
+	}
+	table_close(table, NoLock);
+	return columns;
+}
+
 /* Add a change to those that are looked at, unless one of them covers it. */
 static void
 add_change_of(Watched *watched, Oid relation, Bitmapset *updated)
 {
 	Change	   *change;
 	ListCell   *lc;
+
+	if (updated != NULL)
+		updated = with_generated(bms_copy(updated), relation);
 
 	foreach(lc, watched->changes)
 	{
@@ -441,13 +357,13 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 		 * fails if a row is there.
 		 */
 		if (pointers == IDV_POINTERS_FOLLOW && !declared && key.may_follow &&
-			(writes || objection_to(other, RowExclusiveLock) == NULL))
+			(writes || idv_key_objection(other, RowExclusiveLock) == NULL))
 		{
 			action = FKCONSTR_ACTION_CASCADE;
 			writes = true;
 			act_as(trigger, F_RI_FKEY_CASCADE_UPD);
 		}
-		objection = objection_to(other, writes ? RowExclusiveLock : RowShareLock);
+		objection = idv_key_objection(other, writes ? RowExclusiveLock : RowShareLock);
 		if (objection != NULL)
 		{
 			if (!unreferenced)
@@ -455,8 +371,9 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 			trigger->tgenabled = TRIGGER_DISABLED;
 			continue;
 		}
-		note_query(watched, other, writes ? RowExclusiveLock : RowShareLock,
-				   unreferenced ? trigger : NULL);
+		watched->queries = idv_note_key_query(watched->queries, other,
+											  writes ? RowExclusiveLock : RowShareLock,
+											  unreferenced ? trigger : NULL);
 
 		/* What the key writes there can be pointed to as well. */
 		if (writes && !unreferenced)
@@ -497,20 +414,11 @@ check_all_actions(EState *estate, TriggerDesc *triggers, const Bitmapset *update
 	{
 		Change	   *change = list_nth(watched->changes, i);
 		IdvPointers then = change->updated != NULL ? pointers : IDV_POINTERS_AS_DECLARED;
-		Relation	relation;
 
 		if (then == IDV_POINTERS_FOLLOW)
 			triggers = idv_trigger_result_rel(estate, change->relation)->ri_TrigDesc;
 		else
-		{
-			/*
-			 * A copy: the relation's own is freed when its cache entry is
-			 * made anew.
-			 */
-			relation = table_open(change->relation, NoLock);
-			triggers = CopyTriggerDesc(relation->trigdesc);
-			table_close(relation, NoLock);
-		}
+			triggers = triggers_of(change->relation);
 
 		if (change->updated != NULL)
 			check_lookups(triggers, change->updated, false, watched);
@@ -518,58 +426,42 @@ check_all_actions(EState *estate, TriggerDesc *triggers, const Bitmapset *update
 	}
 }
 
-/* The triggers of a table that a statement writes, as the server has them. */
-static const TriggerDesc *
-triggers_of(Oid relation)
-{
-	Relation	table = table_open(relation, NoLock);
-	const TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
-
-	table_close(table, NoLock);
-	return triggers;
-}
-
 /*
- * Object to a query that a foreign key runs as a role that could lure code of
- * another; or do without the query, where that can be.
+ * Check look-ups of foreign keys whose columns a statement does not change, too,
+ * where any code that it runs could be lured.
  *
- * lured		the query of whose table that code is; NULL: it is the statement's
+ * A key looks where the row was inserted by the same transaction, where it goes to
+ * another partition, and where a BEFORE trigger changes a column of the key.
  */
 static void
-avoid_lure(KeyQuery *query, KeyQuery *lured, const char *runs, Oid role)
+check_other_lookups(EState *estate, CmdType operation, Watched *watched)
 {
-	KeyQuery   *spared = query->trigger != NULL ? query :
-	lured != NULL && lured->trigger != NULL ? lured : NULL;
-	IdvObjection objection;
+	ListCell   *lc;
 
-	if (spared != NULL)
+	foreach(lc, estate->es_opened_result_relations)
 	{
-		spared->trigger->tgenabled = TRIGGER_DISABLED;
-		return;
+		ResultRelInfo *result = lfirst(lc);
+
+		if (operation != CMD_UPDATE)
+			break;
+		check_lookups(result->ri_TrigDesc, NULL, false, watched);
+		check_lookups_of_parts(result->ri_RelationDesc, watched);
 	}
-	objection.reason = psprintf("a foreign key would look into it as role \"%s\"",
-								GetUserNameFromId(query->owner, false));
-	objection.detail = psprintf("%s runs with the rights of role \"%s\" in the same statement, and what it names without a schema could become that role's.",
-								runs, GetUserNameFromId(role, false));
-	objection.detail = psprintf("%c%s", pg_toupper((unsigned char) objection.detail[0]),
-								objection.detail + 1);
-	objection.hint = "Let one role own the tables that foreign keys join, or drop the trigger or expression that calls the function.";
-	idv_report_objection(query->relation, &objection);
+	foreach(lc, watched->changes)
+	{
+		Change	   *change = lfirst(lc);
+
+		if (change->updated != NULL)
+			check_lookups(triggers_of(change->relation), NULL,
+						  get_rel_relispartition(change->relation), watched);
+	}
 }
 
-/*
- * See that no code of a statement can be lured by what a foreign key runs as a
- * role that it does not trust.
- *
- * A key is also asked where a column of it does not change: where the row was
- * inserted by the same transaction, where it goes to another partition, and where
- * a BEFORE trigger changes the column.
- */
-static void
-check_lures(EState *estate, CmdType operation, Watched *watched)
+/* A function that could be lured, of the tables that a statement writes; or NULL. */
+static const char *
+runs_of(EState *estate)
 {
 	const char *runs = NULL;
-	bool		any;
 	ListCell   *lc;
 
 	foreach(lc, estate->es_opened_result_relations)
@@ -583,46 +475,7 @@ check_lures(EState *estate, CmdType operation, Watched *watched)
 		entry = exec_rt_fetch(result->ri_RangeTableIndex, estate);
 		runs = idv_code_runs(entry->relid, GetUserId(), entry->inh, entry->rellockmode);
 	}
-	any = runs != NULL;
-	foreach(lc, watched->queries)
-		any = any || ((KeyQuery *) lfirst(lc))->runs != NULL;
-	if (!any)
-		return;
-
-	foreach(lc, estate->es_opened_result_relations)
-	{
-		ResultRelInfo *result = lfirst(lc);
-
-		if (operation == CMD_UPDATE)
-			check_lookups(result->ri_TrigDesc, NULL,
-						  result->ri_RelationDesc->rd_rel->relispartition, watched);
-	}
-	foreach(lc, watched->changes)
-	{
-		Change	   *change = lfirst(lc);
-
-		if (change->updated != NULL)
-			check_lookups(triggers_of(change->relation), NULL,
-						  get_rel_relispartition(change->relation), watched);
-	}
-	foreach(lc, watched->queries)
-	{
-		KeyQuery   *query = lfirst(lc);
-		ListCell   *lc2;
-
-		/* Who owns the table that is written could write it elsewhere, too. */
-		if (query->owner == GetUserId())
-			continue;
-		if (runs != NULL && !idv_role_may_run_as(query->owner, GetUserId()))
-			avoid_lure(query, NULL, runs, GetUserId());
-		foreach(lc2, watched->queries)
-		{
-			KeyQuery   *other = lfirst(lc2);
-
-			if (other->runs != NULL && !idv_role_may_run_as(query->owner, other->owner))
-				avoid_lure(query, other, other->runs, other->owner);
-		}
-	}
+	return runs;
 }
 
 /*
@@ -644,6 +497,7 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 					  IdvPointers pointers)
 {
 	Watched		watched = {NIL, NIL};
+	const char *runs;
 	ListCell   *lc;
 
 	if (operation == CMD_SELECT)
@@ -653,6 +507,9 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 		ResultRelInfo *result = lfirst(lc);
 		Bitmapset  *updated;
 
+		/* Its partitions are opened no sooner than a row goes there. */
+		if (operation == CMD_INSERT)
+			check_lookups_of_parts(result->ri_RelationDesc, &watched);
 		if (result->ri_TrigDesc == NULL)
 			continue;
 		if (operation == CMD_INSERT)
@@ -679,7 +536,12 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 			}
 		}
 	}
-	check_lures(estate, operation, &watched);
+	runs = runs_of(estate);
+	if (runs != NULL || idv_key_queries_run(watched.queries))
+	{
+		check_other_lookups(estate, operation, &watched);
+		idv_check_lures(watched.queries, runs);
+	}
 	return watched.changes != NIL;
 }
 
@@ -704,13 +566,10 @@ idv_key_followers(Oid relation, const Bitmapset *updated)
 	for (int i = 0; i < list_length(watched.changes); i++)
 	{
 		Change	   *change = list_nth(watched.changes, i);
-		Relation	table;
 		TriggerDesc *triggers;
 
 		LockRelationOid(change->relation, RowExclusiveLock);
-		table = table_open(change->relation, NoLock);
-		triggers = CopyTriggerDesc(table->trigdesc);
-		table_close(table, NoLock);
+		triggers = triggers_of(change->relation);
 		for (int t = 0; triggers != NULL && t < triggers->numtriggers; t++)
 		{
 			Trigger    *trigger = &triggers->triggers[t];
@@ -728,4 +587,36 @@ idv_key_followers(Oid relation, const Bitmapset *updated)
 			followers = list_append_unique_oid(followers, change->relation);
 	}
 	return followers;
+}
+
+/*
+ * idv_check_query_keys
+ *		The same of a query on our own tables that SPI is about to run.
+ */
+void
+idv_check_query_keys(const Query *query)
+{
+	Watched		watched = {NIL, NIL};
+	Bitmapset  *updated = NULL;
+	TriggerDesc *triggers;
+	RangeTblEntry *entry;
+	ListCell   *lc;
+
+	if (query->resultRelation == 0)
+		return;
+	entry = rt_fetch(query->resultRelation, query->rtable);
+	triggers = triggers_of(entry->relid);
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *target = lfirst(lc);
+
+		if (query->commandType == CMD_UPDATE && !target->resjunk)
+			updated = add_columns(updated, &target->resno, 1);
+	}
+	if (query->commandType != CMD_DELETE)
+		check_lookups(triggers, NULL, true, &watched);
+	if (query->commandType != CMD_INSERT)
+		check_all_actions(NULL, triggers, updated, false, IDV_POINTERS_AS_DECLARED,
+						  &watched);
+	idv_check_lures(watched.queries, NULL);
 }

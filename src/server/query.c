@@ -16,6 +16,7 @@
 #include "utils/snapmgr.h"
 
 #include "server/as_installed.h"
+#include "server/key_actions.h"
 #include "server/trusted_code.h"
 
 /*
@@ -46,6 +47,7 @@ idv_query(const char *sql, int nargs, const Oid *types, const Datum *values,
 		elog(ERROR, "SPI_prepare failed: %s",
 			 SPI_result_code_string(SPI_result));
 	idv_check_plan(plan);
+	idv_check_query_keys(linitial_node(Query, ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->query_list));
 
 	result = SPI_execute_snapshot(plan, unconstify(Datum *, values), nulls,
 								  GetLatestSnapshot(), InvalidSnapshot,

@@ -328,8 +328,7 @@ plan_of(const IdvStatement *statement, ParamListInfo params)
 		(void) set_config_option("jit", "off", PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	}
-	plan = GetCachedPlan(source, statement->checked->distributed ? params : NULL,
-						 CurrentResourceOwner, NULL);
+	plan = idv_checked_plan(source, statement->checked->distributed ? params : NULL);
 	error_context_stack = expect.previous;
 	if (level != 0)
 		AtEOXact_GUC(false, level);

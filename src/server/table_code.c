@@ -15,10 +15,13 @@
  * matter: it has no owner, and whoever once held TRIGGER may have hung it.  So
  * what it says itself, its condition, is text of a stranger, even if each function
  * in it is trusted; and while such a role holds TRIGGER, so are its arguments and
- * the choice of its function, unless such a role may not execute that one.  A
- * function of the table's owner, without arguments, is accepted nevertheless:
- * that is how owners' triggers are.  After a REVOKE of TRIGGER the catalog does
- * not tell who made the triggers that stay.
+ * the choice of its function.  A function of the table's owner, without arguments,
+ * is accepted nevertheless: that is how owners' triggers are.  After a REVOKE of
+ * TRIGGER the catalog does not tell who made the triggers that stay.
+ *
+ * The owner of a table that a foreign key queries in somebody else's statement
+ * needs no grant to hang triggers there: so there is none but PostgreSQL's own and
+ * this extension's.
  *
  * To look runs nobody's code: expressions are read from the catalog as they are
  * stored.  (RelationGetIndexExpressions() and RelationGetPartitionKey() would
@@ -50,6 +53,7 @@
 #include "utils/relcache.h"
 #include "utils/syscache.h"
 
+#include "server/builtin_code.h"
 #include "server/distribution.h"
 
 static void
@@ -65,6 +69,7 @@ look_at_trigger(IdvTableCode *code, Relation relation, const Trigger *trigger)
 						name, table),
 		.hint = "Drop the trigger, or have its function owned by the table's owner. Grant TRIGGER to nobody: it is part of GRANT ALL."
 	};
+	HeapTuple	tuple;
 	char	   *holder;
 	Oid			owner;
 
@@ -81,9 +86,27 @@ look_at_trigger(IdvTableCode *code, Relation relation, const Trigger *trigger)
 	if (code->objection != NULL ||
 		trigger->tgfoid < FirstUnpinnedObjectId || idv_function_is_ours(trigger->tgfoid))
 		return;
-	holder = idv_trigger_holder(code, RelationGetRelid(relation));
-	if (holder == NULL || !idv_function_is_open(code, trigger->tgfoid, &owner))
+
+	/* Which table it is can be an argument, too. */
+	if (code->any_owner && !idv_role_is_trusted(code, relation->rd_rel->relowner))
+	{
+		place.use = psprintf("Trigger \"%s\" on table %s would run in the middle of a statement with the rights of role \"%s\".",
+							 name, table, GetUserNameFromId(code->role, false));
+		place.hint = "Let one role own the tables that foreign keys join, or drop the trigger.";
+		idv_object_to_code(&place, psprintf("trigger \"%s\" is on a table of role \"%s\"", name,
+											GetUserNameFromId(relation->rd_rel->relowner, false)));
 		return;
+	}
+
+	/*
+	 * Who may not execute the function now may have been allowed to when the
+	 * trigger was made.
+	 */
+	holder = idv_trigger_holder(code, RelationGetRelid(relation));
+	if (holder == NULL)
+		return;
+	owner = idv_function_form(trigger->tgfoid, &tuple)->proowner;
+	ReleaseSysCache(tuple);
 	place.use = psprintf("Trigger \"%s\" is on table %s, and would run with the rights of its owner. Nobody owns a trigger: %s is granted TRIGGER, and may have made it.",
 						 name, table, holder);
 	if (trigger->tgnargs > 0)
@@ -94,7 +117,7 @@ look_at_trigger(IdvTableCode *code, Relation relation, const Trigger *trigger)
 	}
 	else if (owner != relation->rd_rel->relowner)
 	{
-		place.hint = psprintf("Drop the trigger. If it is the owner's, REVOKE TRIGGER ON %s FROM %s, or let only the owner execute the function.",
+		place.hint = psprintf("Drop the trigger. If it is the owner's, REVOKE TRIGGER ON %s FROM %s, and make the trigger again.",
 							  table, holder);
 		idv_object_to_code(&place,
 						   psprintf("trigger \"%s\" calls function %s, which belongs to role \"%s\"",

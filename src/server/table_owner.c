@@ -22,6 +22,8 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "server/canonical_text.h"
+
 /*
  * idv_endangers_caller
  *		Could the owner of a table want to be who has called us all?
@@ -58,6 +60,9 @@ idv_become_owner(IdvCaller *caller, Oid owner)
 						   (idv_endangers_caller(owner) ?
 							SECURITY_RESTRICTED_OPERATION : 0));
 	caller->guc_level = NewGUCNestLevel();
+
+	/* The owner's code was not written for what the caller has set. */
+	idv_plain_sql(&caller->guc_level);
 }
 
 /*

@@ -24,6 +24,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
+#include "optimizer/planner.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -32,6 +33,7 @@
 #include "utils/syscache.h"
 
 #include "server/code_author.h"
+#include "server/type_code.h"
 
 /* The session's temporary schema, or InvalidOid. */
 static Oid
@@ -239,6 +241,31 @@ check_tables(Node *node, void *context)
 }
 
 /*
+ * Check what a query itself calls.
+ *
+ * It was written as text, and a name in text means whatever it finds: somebody may
+ * have made a function that fits better than the one that was meant.
+ */
+static void
+check_expressions(Node *queries)
+{
+	IdvTableCode code = {.role = GetUserId()};
+	IdvCodePlace place = {
+		.code = &code,
+		.use = "A statement of a fold would run it with the rights of the table's owner.",
+		.hint = "Let nobody else create functions in the schemas that an index or a generated column uses."
+	};
+
+	(void) idv_look_at_expression(queries, &place);
+	if (code.objection != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("cannot fold, because %s", code.objection->reason),
+				 errdetail("%s", code.objection->detail),
+				 errhint("%s", code.objection->hint)));
+}
+
+/*
  * idv_check_plan
  *		See that the current user may run all that a plan can run, which SPI
  *		has prepared in this transaction.  42501.
@@ -271,6 +298,7 @@ idv_check_source(IdvChecked *checked, CachedPlanSource *source, bool lock_parts)
 	{
 		if (checked->generation == idv_code_generation() && checked->role == GetUserId() &&
 			checked->queries == source->query_list &&
+			checked->plans == source->generation &&
 			!(lock_parts && checked->has_parts) &&
 			!(checked->runs && OidIsValid(temporary_schema())))
 			return;
@@ -281,7 +309,75 @@ idv_check_source(IdvChecked *checked, CachedPlanSource *source, bool lock_parts)
 		checked->has_parts = false;
 		checked->runs = false;
 		checked->distributed = false;
+		checked->plans = source->generation;
 		(void) check_tables((Node *) source->query_list, checked);
+		/* One that is going to be analyzed again may call what is gone. */
+		if (source->is_valid)
+			check_expressions((Node *) source->query_list);
 		checked->queries = source->query_list;
 	} while (checked->generation != idv_code_generation());
+}
+
+static planner_hook_type previous_planner = NULL;
+
+/* Is what is planned next a statement of ours? */
+static bool plans_ours = false;
+
+/*
+ * Look at a statement of ours before it is planned.
+ *
+ * The plan cache analyzes a statement anew, by its text, and plans it at once, and to
+ * plan already computes constants of the tables that it names.  These may be others
+ * than they were: to rename a schema locks no table.
+ */
+static PlannedStmt *
+plan_checked(Query *query, const char *text, int options, ParamListInfo params)
+{
+	if (plans_ours)
+	{
+		IdvChecked	checked = {0};
+
+		plans_ours = false;
+		(void) check_tables((Node *) query, &checked);
+		check_expressions((Node *) query);
+	}
+	return previous_planner != NULL ?
+		previous_planner(query, text, options, params) :
+		standard_planner(query, text, options, params);
+}
+
+/*
+ * idv_trusted_code_init
+ *		Module load: be asked before a statement is planned.
+ */
+void
+idv_trusted_code_init(void)
+{
+	previous_planner = planner_hook;
+	planner_hook = plan_checked;
+}
+
+/*
+ * idv_checked_plan
+ *		The plan of a statement that SPI keeps.  If it has to be planned, all that
+ *		this can run is looked at first.  42501.
+ *
+ * params	values to plan it for; NULL: for any
+ */
+CachedPlan *
+idv_checked_plan(CachedPlanSource *source, ParamListInfo params)
+{
+	CachedPlan *planned;
+
+	plans_ours = true;
+	PG_TRY();
+	{
+		planned = GetCachedPlan(source, params, CurrentResourceOwner, NULL);
+	}
+	PG_FINALLY();
+	{
+		plans_ours = false;
+	}
+	PG_END_TRY();
+	return planned;
 }

@@ -31,6 +31,8 @@ typedef struct IdvChecked
 	uint64		generation;		/* idv_code_generation(); 0: never */
 	Oid			role;			/* as whom */
 	List	   *queries;		/* what was looked at; NIL: never */
+	int			plans;			/* how often it had been planned then; a list can
+								 * lie where another one lay */
 	bool		has_parts;		/* some table has some, which have to be
 								 * locked */
 	bool		runs;			/* some table runs code that a temporary
@@ -38,6 +40,7 @@ typedef struct IdvChecked
 	bool		distributed;	/* the rows of some table are in shards */
 } IdvChecked;
 
+extern void idv_trusted_code_init(void);
 extern const IdvObjection *idv_code_objection(Oid relation, Oid role,
 											  bool with_parts, LOCKMODE lock);
 extern const IdvObjection *idv_code_objection_of_key(Oid relation, Oid role,
@@ -48,6 +51,8 @@ extern const char *idv_code_runs(Oid relation, Oid role, bool with_parts,
 extern void idv_check_plan(SPIPlanPtr plan);
 extern void idv_check_source(IdvChecked *checked, CachedPlanSource *source,
 							 bool lock_parts);
+extern CachedPlan *idv_checked_plan(CachedPlanSource *source,
+									ParamListInfo params);
 extern void idv_report_objection(Oid relation, const IdvObjection *objection)
 			__attribute__((noreturn));
 

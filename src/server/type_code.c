@@ -317,10 +317,14 @@ look_at_condition_function(const IdvCodePlace *place, Oid function)
 	if (place->code->objection != NULL)
 		return;
 
-	/* A trusted author did not choose these arguments. */
+	/*
+	 * A trusted author did not choose these arguments; and who may not call the
+	 * function, and so may not know what it returns, can still write it here.
+	 */
 	immutable = idv_function_form(function, &tuple)->provolatile == PROVOLATILE_IMMUTABLE;
 	ReleaseSysCache(tuple);
-	if (!immutable && idv_trigger_holder(place->code, place->trigger_on) != NULL)
+	if ((!immutable || !idv_function_is_open(place->code, function)) &&
+		idv_trigger_holder(place->code, place->trigger_on) != NULL)
 		idv_object_to_code(place, psprintf("the condition of trigger \"%s\" calls function %s",
 										   place->trigger, format_procedure_qualified(function)));
 }
