@@ -138,8 +138,8 @@ typedef struct Change
 typedef struct Watched
 {
 	List	   *queries;		/* see server/key_lures.c */
-	List	   *changes;		/* of Change pointers: what keys write, that is
-								 * still to be looked at, or was */
+	List	   *changes;		/* of Change pointers: what keys write, that
+								 * is still to be looked at, or was */
 } Watched;
 
 /*

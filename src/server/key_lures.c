@@ -177,7 +177,7 @@ static void
 avoid_lure(KeyQuery *query, KeyQuery *lured, const char *runs, Oid role)
 {
 	KeyQuery   *spared = query->trigger != NULL ? query :
-		lured != NULL && lured->trigger != NULL ? lured : NULL;
+	lured != NULL && lured->trigger != NULL ? lured : NULL;
 	IdvObjection objection;
 
 	if (spared != NULL)

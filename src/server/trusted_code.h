@@ -31,8 +31,8 @@ typedef struct IdvChecked
 	uint64		generation;		/* idv_code_generation(); 0: never */
 	Oid			role;			/* as whom */
 	List	   *queries;		/* what was looked at; NIL: never */
-	int			plans;			/* how often it had been planned then; a list can
-								 * lie where another one lay */
+	int			plans;			/* how often it had been planned then; a list
+								 * can lie where another one lay */
 	bool		has_parts;		/* some table has some, which have to be
 								 * locked */
 	bool		runs;			/* some table runs code that a temporary

@@ -318,8 +318,9 @@ look_at_condition_function(const IdvCodePlace *place, Oid function)
 		return;
 
 	/*
-	 * A trusted author did not choose these arguments; and who may not call the
-	 * function, and so may not know what it returns, can still write it here.
+	 * A trusted author did not choose these arguments; and who may not call
+	 * the function, and so may not know what it returns, can still write it
+	 * here.
 	 */
 	immutable = idv_function_form(function, &tuple)->provolatile == PROVOLATILE_IMMUTABLE;
 	ReleaseSysCache(tuple);
