@@ -364,15 +364,22 @@ RESET client_min_messages;
 SELECT clock_timestamp() AS before \gset
 SELECT verdict, finding, detail FROM idverify_explain('email', 'user_4711', 'jane@example.com', repeat('0', 64));
 SELECT set_config('regress.whole', (clock_timestamp() - timestamptz :'before')::text, false) IS NOT NULL AS measured;
-SET statement_timeout = '5ms';
-DO $$
+-- the machine may be busy: one of ten times will do
+CREATE PROCEDURE pg_temp.try_once() LANGUAGE plpgsql AS $$
 BEGIN
+	IF current_setting('regress.soon', true) = 'true' THEN
+		RETURN;
+	END IF;
 	PERFORM FROM idverify_explain('email', 'user_4711', 'jane@example.com', repeat('0', 64));
 EXCEPTION WHEN query_canceled THEN
-	RAISE NOTICE 'interrupted in less than half the time: %',
-		clock_timestamp() - statement_timestamp() < current_setting('regress.whole')::interval / 2;
+	PERFORM set_config('regress.soon',
+		(clock_timestamp() - statement_timestamp() < current_setting('regress.whole')::interval / 2)::text, false);
 END $$;
+SET statement_timeout = '5ms';
+SELECT 'CALL pg_temp.try_once()' FROM generate_series(1, 10)
+\gexec
 RESET statement_timeout;
+SELECT current_setting('regress.soon') AS "interrupted in less than half the time";
 SELECT pg_temp.findings('email', 'user_4711', 'jane@example.com', pg_temp.user_hash(E'a secret of the app "email"\n', 'jane@example.com')) AS afterwards;
 
 -- an app_key is quoted as what it is
