@@ -17,7 +17,7 @@ use Test::More;
 my $clients = 8;
 my $transactions = 100;
 
-my $node = new_server('rotation_load', conf => 'log_statement = none');
+my $node = new_server('rotation_load', conf => "log_statement = none\nclient_min_messages = warning");
 create_app($node, 'shop', grace => '1 hour');
 $node->safe_psql('postgres', q{
 	CREATE TABLE given (n int GENERATED ALWAYS AS IDENTITY, how text, user_hash text);
