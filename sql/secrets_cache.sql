@@ -135,7 +135,9 @@ SET ROLE regress_visitor;
 SET idverify.cache_size = '1GB';
 RESET ROLE;
 DROP ROLE regress_visitor;
-SET idverify.cache_size = '1MB';
+\set VERBOSITY sqlstate
+SET idverify.cache_size = '1MB';  -- fail
+\set VERBOSITY terse
 SHOW idverify.cache_size;
 RESET idverify.cache_size;
 SHOW idverify.cache_size;

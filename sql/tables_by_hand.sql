@@ -148,6 +148,54 @@ DROP SCHEMA other CASCADE;
 DROP TABLE tt;
 SELECT count(*) > 0 AS still_there FROM idverify.secrets;
 
+-- the journal of a fold, one of its columns altered in each way: unfold reads it
+CREATE TABLE people (id int PRIMARY KEY, name text);
+CREATE TABLE notes (id int PRIMARY KEY, person int REFERENCES people);
+CREATE TABLE loose (person int REFERENCES people, note text);
+INSERT INTO people VALUES (1, 'Ann'), (2, '');
+INSERT INTO notes VALUES (1, 1);
+INSERT INTO loose VALUES (1, 'a');
+SELECT min(fold_id) AS fold FROM idverify_fold(1, 2, 'people') \gset
+CREATE FUNCTION pg_temp.unfold_of(fold bigint, changed text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('UPDATE idverify.folds SET %s WHERE id = $1', changed) USING fold;
+	PERFORM idverify_unfold(fold);
+	RAISE 'undone' USING ERRCODE = 'P0002';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE || ' ' || SQLERRM;
+END $$;
+SELECT changed, regexp_replace(pg_temp.unfold_of(:fold, changed), 'fold \d+', 'fold N') AS outcome FROM unnest(ARRAY[
+	$$source_row = '[]'$$,
+	$$source_row = '{}'$$,
+	$$source_row = '{"id": 1}'$$,
+	$$filled = '1'$$,
+	$$filled = '{"name": 1}'$$,
+	$$filled = '{"name": []}'$$,
+	$$filled = '{"name": [null, null]}'$$,
+	$$steps = '{}'$$,
+	$$steps = '[1]'$$,
+	$$steps = '[{"step": 1}]'$$,
+	$$steps = '[{"step": 1, "relation": "public.notes"}]'$$,
+	$$steps = '[{"step": 1, "relation": "public.notes", "columns": [], "old_values": [], "new_values": [], "whole_row": false, "key_columns": ["id"], "moved_keys": ["1"], "moved": 1}]'$$,
+	$$steps = '[{"step": 1, "relation": "public.notes", "columns": [null], "old_values": ["1"], "new_values": ["2"], "whole_row": false, "key_columns": ["id"], "moved_keys": ["1"], "moved": 1}]'$$,
+	$$steps = '[{"step": 1, "relation": "public.notes", "columns": ["person"], "old_values": [], "new_values": ["2"], "whole_row": false, "key_columns": ["id"], "moved_keys": ["1"], "moved": 1}]'$$,
+	$$steps = '[{"step": 1, "relation": "public.notes", "columns": ["person"], "old_values": ["1"], "new_values": null, "whole_row": false, "key_columns": ["id"], "moved_keys": ["1"], "moved": 1}]'$$,
+	$$steps = '[{"step": 1, "relation": "public.notes", "columns": ["person"], "old_values": [["1"]], "new_values": ["2"], "whole_row": false, "key_columns": ["id"], "moved_keys": ["1"], "moved": 1}]'$$,
+	$$steps = '[{"step": 1, "relation": "public.notes", "columns": ["person"], "old_values": ["1"], "new_values": ["2"], "whole_row": null, "key_columns": ["id"], "moved_keys": ["1"], "moved": 1}]'$$,
+	$$steps = '[{"step": 1, "relation": "public.notes", "columns": ["person"], "old_values": ["1"], "new_values": ["2"], "whole_row": false, "key_columns": ["id"], "moved_keys": [null], "moved": 1}]'$$,
+	$$steps = '[{"step": 1, "relation": "public.notes", "columns": ["person"], "old_values": ["1"], "new_values": ["2"], "whole_row": false, "key_columns": [], "moved_keys": ["1"], "moved": 1}]'$$,
+	$$steps = '[{"step": 1, "relation": "public.notes", "columns": ["person"], "old_values": ["1"], "new_values": ["2"], "whole_row": false, "key_columns": ["id", "person"], "moved_keys": ["1"], "moved": 1}]'$$,
+	$$steps = '[{"step": 1, "relation": "public.notes", "columns": ["person"], "old_values": ["1"], "new_values": ["2"], "whole_row": false, "key_columns": ["id"], "moved_keys": ["1"]}]'$$,
+	$$steps = '[{"step": 1, "relation": "public.loose", "columns": ["person"], "old_values": ["1"], "new_values": ["2"], "whole_row": true, "key_columns": [], "moved_keys": [null], "moved": 1}]'$$,
+	$$steps = '[{"step": 1, "relation": "public.notes", "dropped_row": []}]'$$,
+	$$steps = '[{"step": 1, "relation": "public.notes", "dropped_row": {}}]'$$,
+	$$steps = '[{"step": 1, "relation": "pg_catalog.pg_authid", "dropped_row": {"oid": "5"}}]'$$,
+	$$steps = '[{"step": 1, "relation": "idverify.secrets", "dropped_row": {"app_id": "5"}}]'$$,
+	$$contacts = 'pg_catalog.pg_class'$$,
+	$$source_id = source_id$$]) WITH ORDINALITY c(changed, n) ORDER BY n;
+DROP TABLE notes, loose, people;
+DELETE FROM idverify.folds WHERE app_id = 0;
+
 --
 -- TRUNCATE of apps leaves the journal of folds that belong to no app
 --

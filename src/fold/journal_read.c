@@ -9,6 +9,7 @@
  */
 #include "fold/journal_read.h"
 
+#include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
@@ -21,9 +22,11 @@
 #include "utils/varlena.h"
 
 #include "references/description_cache.h"
+#include "server/as_installed.h"
 #include "server/canonical_text.h"
 #include "server/relation.h"
 #include "server/table_owner.h"
+#include "tables/our_tables.h"
 
 static IdvStatement read_app;
 static IdvStatement read_fold;
@@ -44,6 +47,20 @@ named_relation(const char *name)
 							NoLock, true);
 }
 
+/*
+ * idv_journal_report_altered
+ *		Raise the error that the journal of a fold is not as a fold writes it.
+ *		XX002.
+ *
+ * what		a column of idverify.folds or idverify.fold_rows
+ */
+void
+idv_journal_report_altered(const IdvJournaledFold *fold, const char *what)
+{
+	idv_report_not_as_installed("column \"%s\" of fold " INT64_FORMAT " in the journal was altered by hand",
+								what, fold->id);
+}
+
 /* A table by the name that the journal has for it.  55000 if it is none now. */
 static Oid
 journaled_relation(const IdvJournaledFold *fold, const char *name)
@@ -57,6 +74,12 @@ journaled_relation(const IdvJournaledFold *fold, const char *name)
 				 errmsg("relation \"%s\", which fold " INT64_FORMAT " wrote to, does not exist",
 						name, fold->id),
 				 errhint("If it was renamed or dropped, correct or remove its name in the fold's rows of idverify.folds and idverify.fold_rows.")));
+
+	/* No fold writes to these. */
+	if (relation < FirstNormalObjectId ||
+		(get_rel_namespace(relation) == get_namespace_oid("idverify", false) &&
+		 relation != idv_our_table("contacts")))
+		idv_journal_report_altered(fold, "relation");
 	kind = get_rel_relkind(relation);
 	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
@@ -154,6 +177,22 @@ idv_journal_value(const IdvJournaledFold *fold, const IdvTable *table,
 	return value;
 }
 
+/* See that what the journal has is a row, or what was filled: a JSON object. */
+static Datum
+object_of(const IdvJournaledFold *fold, const IdvResult *result, int column,
+		  const char *what, bool may_be_empty)
+{
+	Datum		value;
+
+	if (result->nulls[column])
+		idv_journal_report_altered(fold, what);
+	value = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[column]));
+	if (!JB_ROOT_IS_OBJECT(DatumGetJsonbP(value)) ||
+		(!may_be_empty && JB_ROOT_COUNT(DatumGetJsonbP(value)) == 0))
+		idv_journal_report_altered(fold, what);
+	return value;
+}
+
 /* See that a fold stands.  55000. */
 static void
 check_stands(const IdvJournaledFold *fold, bool undone)
@@ -226,8 +265,8 @@ idv_journal_open(IdvJournaledFold *fold, int64 id)
 														  TextDatumGetCString(result->values[0])));
 	fold->source_id = TextDatumGetCString(result->values[1]);
 	fold->target_id = TextDatumGetCString(result->values[2]);
-	fold->source_row = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[3]));
-	fold->filled = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[4]));
+	fold->source_row = object_of(fold, result, 3, "source_row", false);
+	fold->filled = object_of(fold, result, 4, "filled", true);
 	fold->first_steps = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[7]));
 	fold->folded_at = DatumGetTimestampTz(result->values[8]);
 	fold->visitor.isnull = result->nulls[5];
@@ -266,7 +305,7 @@ idv_journal_lock(IdvJournaledFold *fold)
 		elog(ERROR, "fold " INT64_FORMAT " vanished", fold->id);
 	check_stands(fold, DatumGetBool(result->values[1]));
 	MemoryContextSwitchTo(caller);
-	fold->filled = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[0]));
+	fold->filled = object_of(fold, result, 0, "filled", true);
 	idv_result_end(result);
 }
 
@@ -313,18 +352,77 @@ idv_journal_check_parts(const IdvJournaledFold *fold, const IdvStep *step)
 	}
 }
 
+/* How many elements a list of texts has, which has no NULL; -1: it is another. */
+static int
+count_of(Datum value, bool isnull)
+{
+	ArrayType  *array;
+
+	if (isnull)
+		return -1;
+	array = DatumGetArrayTypeP(value);
+	return ARR_NDIM(array) > 1 || array_contains_nulls(array) ? -1 :
+		ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+}
+
 static List *
-names_of(Datum array)
+names_of(const IdvJournaledFold *fold, const IdvResult *result, int column,
+		 const char *what)
 {
 	Datum	   *elements;
 	int			n;
 	List	   *names = NIL;
 
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
+	if (count_of(result->values[column], result->nulls[column]) < 0)
+		idv_journal_report_altered(fold, what);
+	deconstruct_array(DatumGetArrayTypeP(result->values[column]), TEXTOID, -1, false,
 					  TYPALIGN_INT, &elements, NULL, &n);
 	for (int i = 0; i < n; i++)
 		names = lappend(names, TextDatumGetCString(elements[i]));
 	return names;
+}
+
+/* The values of a step's columns: as many, of which some may be NULL. */
+static Datum
+values_of(const IdvJournaledFold *fold, const IdvStep *step, const IdvResult *result,
+		  int column, const char *what)
+{
+	ArrayType  *array;
+
+	if (result->nulls[column])
+		idv_journal_report_altered(fold, what);
+	array = DatumGetArrayTypePCopy(result->values[column]);
+	if (ARR_NDIM(array) > 1 ||
+		ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) != list_length(step->columns))
+		idv_journal_report_altered(fold, what);
+	return PointerGetDatum(array);
+}
+
+/* Rows that were moved, as the journal has them in one step. */
+static void
+read_moved(IdvStep *step, const IdvJournaledFold *fold, const IdvResult *result)
+{
+	int			nkeys;
+	int			count;
+
+	step->columns = names_of(fold, result, 2, "columns");
+	if (step->columns == NIL)
+		idv_journal_report_altered(fold, "columns");
+	step->old_values = values_of(fold, step, result, 3, "old_values");
+	step->new_values = values_of(fold, step, result, 4, "new_values");
+	step->condition = result->nulls[5] ? NULL : TextDatumGetCString(result->values[5]);
+	if (result->nulls[6])
+		idv_journal_report_altered(fold, "whole_row");
+	step->whole_row = DatumGetBool(result->values[6]);
+	step->key_columns = names_of(fold, result, 7, "key_columns");
+	nkeys = step->whole_row ? 1 : list_length(step->key_columns);
+	count = count_of(result->values[8], result->nulls[8]);
+	if (count < 0 || (nkeys == 0 ? count != 0 : count % nkeys != 0))
+		idv_journal_report_altered(fold, "moved_keys");
+	step->moved_keys = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[8]));
+	if (result->nulls[10])
+		idv_journal_report_altered(fold, "moved");
+	step->moved = DatumGetInt32(result->values[10]);
 }
 
 /*
@@ -373,24 +471,17 @@ idv_journal_previous(IdvStep *step, const IdvJournaledFold *fold)
 	if (found)
 	{
 		step->step = DatumGetInt32(result->values[0]);
+		if (result->nulls[1])
+			idv_journal_report_altered(fold, "relation");
 		step->table = idv_table(journaled_relation(fold,
 												   TextDatumGetCString(result->values[1])));
 		idv_table_check_code(step->table);
-		step->parts = result->nulls[11] ? NIL : names_of(result->values[11]);
+		step->parts = result->nulls[11] ? NIL : names_of(fold, result, 11, "parts");
 		step->dropped_row.isnull = result->nulls[9];
 		if (!result->nulls[9])
-			step->dropped_row.value = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[9]));
+			step->dropped_row.value = object_of(fold, result, 9, "dropped_row", false);
 		else
-		{
-			step->columns = names_of(result->values[2]);
-			step->old_values = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[3]));
-			step->new_values = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[4]));
-			step->condition = result->nulls[5] ? NULL : TextDatumGetCString(result->values[5]);
-			step->whole_row = DatumGetBool(result->values[6]);
-			step->moved = DatumGetInt32(result->values[10]);
-			step->key_columns = names_of(result->values[7]);
-			step->moved_keys = PointerGetDatum(PG_DETOAST_DATUM_COPY(result->values[8]));
-		}
+			read_moved(step, fold, result);
 	}
 	idv_result_end(result);
 	return found;

@@ -50,6 +50,8 @@ typedef struct IdvStep
 
 extern void idv_journal_open(IdvJournaledFold *fold, int64 id);
 extern void idv_journal_lock(IdvJournaledFold *fold);
+extern void idv_journal_report_altered(const IdvJournaledFold *fold,
+									   const char *what) __attribute__((noreturn));
 extern void idv_journal_check_parts(const IdvJournaledFold *fold,
 									const IdvStep *step);
 extern bool idv_journal_previous(IdvStep *step, const IdvJournaledFold *fold);

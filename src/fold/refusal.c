@@ -233,6 +233,9 @@ idv_rethrow_contact_refusal(const IdvTable *contacts, const char *source)
  * idv_rethrow_condition_failure
  *		In PG_CATCH(): where a reference's condition fails on a row, raise an
  *		error that names the reference, 55000.  Any other error as it is.
+ *
+ * What the server says may quote a value of a row that the caller may not read: so
+ * it goes to the log alone.
  */
 void
 idv_rethrow_condition_failure(const IdvReference *reference)
@@ -249,6 +252,6 @@ idv_rethrow_condition_failure(const IdvReference *reference)
 					reference->table->label, reference->condition_text) :
 			 errmsg("could not move rows of \"%s\" under a condition",
 					reference->table->label),
-			 errdetail("%s", error->message),
+			 errdetail_log("%s", error->message),
 			 errhint("Correct the condition in idverify.contact_references.")));
 }

@@ -223,9 +223,13 @@ idv_unfill(IdvStatement *once, const IdvJournaledFold *fold, Datum target_id,
 	{
 		char	   *name = TextDatumGetCString(result->values[0]);
 		AttrNumber	column = idv_journal_column(fold, table, name);
-		char	   *after = TextDatumGetCString(result->values[2]);
+		char	   *after = result->nulls[2] ? NULL :
+		TextDatumGetCString(result->values[2]);
 		char	   *before = result->nulls[1] ? NULL :
 		TextDatumGetCString(result->values[1]);
+
+		if (after == NULL)
+			idv_journal_report_altered(fold, "filled");
 
 		/* It has been signed since, and the flag would stand for nothing. */
 		if (!contacts->own && bms_is_member(column, contacts->identity) &&

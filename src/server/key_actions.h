@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "nodes/execnodes.h"
+#include "nodes/parsenodes.h"
 
 /* What becomes of those that point to a row by what an UPDATE changes. */
 typedef enum IdvPointers
