@@ -19,7 +19,7 @@ use Test::More;
 
 my ($old_key, $new_key) = map { "$_:" . new_key() . "\n" } 1, 2;
 my $ring = write_ring(PostgreSQL::Test::Utils::tempdir . '/ring', $old_key);
-my $node = new_server('cache', ring => $ring, conf => 'autovacuum = off');
+my $node = new_server('cache', ring => $ring, conf => "autovacuum = off\nclient_min_messages = warning");
 
 my $secret = '0123456789abcdef0123456789abcdef';
 my $hash = hmac_sha256_hex('alice', $secret);
