@@ -78,7 +78,7 @@ add_scientific(IdvForms *forms, const char *significant, int exponent)
 	for (size_t i = 0; i < LENGTHOF(letters); i++)
 		for (int width = 1; width <= 2; width++)
 		{
-			char		text[16];
+			char		text[16];	/* holds any exponent */
 
 			idv_forms_put(forms, significant, 1);
 			if (significant[1] != '\0')
@@ -86,7 +86,8 @@ add_scientific(IdvForms *forms, const char *significant, int exponent)
 				idv_forms_put_text(forms, ".");
 				idv_forms_put_text(forms, significant + 1);
 			}
-			(void) snprintf(text, sizeof(text), "%s%0*d", letters[i], width, exponent);
+			(void) snprintf(text, sizeof(text), width == 1 ? "%s%d" : "%s%02d",
+							letters[i], exponent);
 			idv_forms_put_text(forms, text);
 			idv_forms_finish(forms, IDV_FOUND_VALUE_NUMBER, "in scientific notation");
 		}
