@@ -158,6 +158,8 @@ INSERT INTO loose VALUES (1, 'a');
 SELECT min(fold_id) AS fold FROM idverify_fold(1, 2, 'people') \gset
 CREATE FUNCTION pg_temp.unfold_of(fold bigint, changed text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
+	-- steps that are not in its head are read first
+	DELETE FROM idverify.fold_rows WHERE fold_id = fold;
 	EXECUTE format('UPDATE idverify.folds SET %s WHERE id = $1', changed) USING fold;
 	PERFORM idverify_unfold(fold);
 	RAISE 'undone' USING ERRCODE = 'P0002';
