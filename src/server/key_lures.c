@@ -21,7 +21,6 @@
  */
 #include "server/key_lures.h"
 
-#include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
@@ -29,9 +28,9 @@
 #include "rewrite/prs2lock.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 
 #include "server/code_author.h"
+#include "server/relation.h"
 #include "server/table_owner.h"
 
 /* A query that a foreign key can run in a statement, on one table. */
@@ -43,19 +42,6 @@ typedef struct KeyQuery
 								 * lured, or NULL */
 	Trigger    *trigger;		/* of a key that need not look; else NULL */
 } KeyQuery;
-
-static Oid
-owner_of(Oid relation)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relation);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
 
 /* Object to what hangs on a table that a foreign key writes, as no role may have it. */
 static const IdvObjection *
@@ -111,7 +97,7 @@ idv_key_objection(Oid relation, LOCKMODE lock)
 	const IdvObjection *objection = idv_code_objection(relation, InvalidOid,
 													   with_parts, lock);
 
-	if (objection == NULL && owner_of(relation) != GetUserId())
+	if (objection == NULL && idv_relation_owner(relation) != GetUserId())
 		objection = idv_code_objection_of_key(relation, GetUserId(), with_parts, lock);
 	if (objection == NULL && lock >= RowExclusiveLock)
 		objection = written_objection(relation);
@@ -135,7 +121,7 @@ restrict_for(Oid relation)
 	GetUserIdAndSecContext(&user, &sec_context);
 	if ((sec_context & SECURITY_RESTRICTED_OPERATION) != 0)
 		return;
-	owner = owner_of(relation);
+	owner = idv_relation_owner(relation);
 	if (owner != user && idv_endangers_caller(owner))
 		SetUserIdAndSecContext(user, sec_context | SECURITY_RESTRICTED_OPERATION);
 }
@@ -161,7 +147,7 @@ idv_note_key_query(List *queries, Oid relation, LOCKMODE lock, Trigger *trigger)
 
 	restrict_for(relation);
 	query->relation = relation;
-	query->owner = owner_of(relation);
+	query->owner = idv_relation_owner(relation);
 	query->runs = idv_code_runs(relation, InvalidOid, with_parts, lock);
 	query->trigger = trigger;
 	return lappend(queries, query);

@@ -1,16 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * relation.c
- *	  What a relation is called, and what it is part of.
+ *	  What a relation is called, whose it is, and what it is part of.
  *
  *-------------------------------------------------------------------------
  */
 #include "server/relation.h"
 
+#include "access/htup_details.h"
 #include "catalog/partition.h"
+#include "catalog/pg_class.h"
 #include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 /*
  * idv_relation_name
@@ -56,4 +59,21 @@ idv_root_relation(Oid relation)
 		return relation;
 	ancestors = get_partition_ancestors(relation);
 	return ancestors == NIL ? relation : llast_oid(ancestors);
+}
+
+/*
+ * idv_relation_owner
+ *		The role that owns a relation, which exists.
+ */
+Oid
+idv_relation_owner(Oid relation)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relation);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
 }

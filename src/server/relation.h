@@ -12,6 +12,7 @@
 
 extern char *idv_relation_name(Oid relation);
 extern char *idv_relation_label(Oid relation);
+extern Oid	idv_relation_owner(Oid relation);
 extern Oid	idv_root_relation(Oid relation);
 
 #endif							/* IDV_RELATION_H */
