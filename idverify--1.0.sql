@@ -700,17 +700,19 @@ COMMENT ON FUNCTION @extschema@.idverify_fold(text, text, regclass, boolean, boo
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_fold(text, text, regclass, boolean, boolean) FROM PUBLIC;
 
-CREATE FUNCTION @extschema@.idverify_unfold(fold_id bigint)
-	RETURNS TABLE (relation regclass, moved bigint, restored bigint)
+CREATE FUNCTION @extschema@.idverify_unfold(
+	fold_id bigint,
+	force boolean DEFAULT false)
+	RETURNS TABLE (relation regclass, moved bigint, restored bigint, skipped bigint)
 	LANGUAGE C
 	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'idverify_unfold';
 
-COMMENT ON FUNCTION @extschema@.idverify_unfold(bigint)
-	IS 'take a fold back; of each table, how many rows were moved back and how many put back';
+COMMENT ON FUNCTION @extschema@.idverify_unfold(bigint, boolean)
+	IS 'take a fold back; of each table, how many rows were moved back, how many put back, and how many left alone that are gone or point elsewhere by now; force: also those of a table without a key that were changed';
 
-REVOKE ALL ON FUNCTION @extschema@.idverify_unfold(bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idverify_unfold(bigint, boolean) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.idverify_resolve(
 	id anyelement,

@@ -105,10 +105,12 @@ idverify_fold(PG_FUNCTION_ARGS)
 }
 
 /*
- * idverify_unfold(fold_id bigint)
- *		returns table (relation regclass, moved bigint, restored bigint)
+ * idverify_unfold(fold_id bigint, force boolean)
+ *		returns table (relation regclass, moved bigint, restored bigint,
+ *		skipped bigint)
  *
- * Of each table how many rows were moved back, and how many put back.
+ * Of each table how many rows were moved back, how many put back, and how many
+ * that the fold had moved were left alone.
  */
 Datum
 idverify_unfold(PG_FUNCTION_ARGS)
@@ -116,21 +118,25 @@ idverify_unfold(PG_FUNCTION_ARGS)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	int64		fold_id = DatumGetInt64(idv_argument(fcinfo->args[0], "fold_id",
 													 "Pass the fold_id that idverify_fold has returned, an id of idverify.folds."));
+	bool		force;
 	List	   *lines;
 	ListCell   *lc;
 
+	idv_expect_arguments(fcinfo, 2);
+	force = DatumGetBool(idv_argument(fcinfo->args[1], "force", FLAG_HINT));
 	InitMaterializedSRF(fcinfo, 0);
 	idv_our_tables_check();
-	idv_unfold(&lines, fold_id);
+	idv_unfold(&lines, fold_id, force);
 	foreach(lc, lines)
 	{
 		IdvFoldLine *line = lfirst(lc);
-		Datum		values[3];
-		bool		nulls[3] = {false};
+		Datum		values[4];
+		bool		nulls[4] = {false};
 
 		values[0] = ObjectIdGetDatum(line->relation);
 		values[1] = Int64GetDatum(line->moved);
 		values[2] = Int64GetDatum(line->dropped);
+		values[3] = Int64GetDatum(line->skipped);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;

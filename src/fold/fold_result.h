@@ -22,6 +22,7 @@ typedef struct IdvFoldLine
 	NameData	column_name;	/* that holds the id; empty of an unfold */
 	int64		moved;
 	int64		dropped;		/* or, of an unfold, put back */
+	int64		skipped;		/* of an unfold: moved once, and left alone */
 } IdvFoldLine;
 
 typedef struct IdvFoldResult

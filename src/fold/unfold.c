@@ -8,9 +8,9 @@
  * So whatever a row points to is there before the row.
  *
  * Only what still stands is taken back.  A row that has been pointed elsewhere
- * since, or was deleted, stays as it is; a value that has been overwritten
- * stays too.  Where a row cannot return because something is in its place,
- * nothing is undone at all.
+ * since, or was deleted, stays as it is, and is counted; a value that has been
+ * overwritten stays too.  Where a row cannot return because something is in its
+ * place, or cannot be told from others, nothing is undone at all.
  *
  *-------------------------------------------------------------------------
  */
@@ -42,6 +42,8 @@ typedef struct Unfold
 	IdvFoldResult result;
 	IdvUnmove	unmove;
 	IdvStatement once;			/* one that is run once, and then freed */
+	List	   *unfound;		/* numbers of the steps of rows without a key
+								 * of which some were not found again */
 } Unfold;
 
 static IdvStatement read_later_source;
@@ -275,6 +277,58 @@ put_back(Unfold *unfold, IdvTable *table, Datum row)
 	idv_fold_line(&unfold->result, table->relation, "")->dropped++;
 }
 
+/* Move the rows of a step back, and count those that are not there any more. */
+static void
+undo_move(Unfold *unfold, const IdvStep *step)
+{
+	IdvFoldLine *line = idv_fold_line(&unfold->result, step->table->relation, "");
+	MemoryContext caller;
+	int64		moved;
+
+	idv_later_check_kept(&unfold->fold, step);
+	moved = idv_unmove(&unfold->unmove, &unfold->fold, step);
+	line->moved += moved;
+	if (moved >= step->moved)
+		return;
+	idv_later_check_rows(&unfold->fold, step);
+	idv_journal_check_parts(&unfold->fold, step);
+	line->skipped += step->moved - moved;
+	if (!step->whole_row)
+		return;
+	caller = MemoryContextSwitchTo(unfold->result.context);
+	unfold->unfound = lappend_int(unfold->unfound, step->step);
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * Rows without a key are found by their text.  Where some were not, they were
+ * deleted, pointed elsewhere or changed.  See that no row is left that may be one
+ * which was changed: it would stay with the target.  55000.
+ *
+ * Asked when all steps are undone, as one holds some of a table's rows.
+ */
+static void
+check_unfound(Unfold *unfold)
+{
+	ListCell   *lc;
+
+	foreach(lc, unfold->unfound)
+	{
+		IdvStep		step = {.step = lfirst_int(lc) + 1};
+
+		CHECK_FOR_INTERRUPTS();
+		if (idv_journal_previous(&step, &unfold->fold) &&
+			idv_unmove_leaves_any(&unfold->once, &unfold->fold, &step))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("rows of \"%s\" that fold " INT64_FORMAT " moved cannot be told from others",
+							step.table->label, unfold->fold.id),
+					 errdetail("The table has no key. Rows that are not there any more as they were moved: " INT64_FORMAT ". Others that point where these were moved to may be some of them, changed.",
+							   idv_fold_line(&unfold->result, step.table->relation, "")->skipped),
+					 errhint("If they were deleted, or may stay, undo the fold with force => true. Rows that were changed can be moved back by hand after that.")));
+	}
+}
+
 /* Undo all that a fold did to the tables that point to contacts. */
 static void
 undo_steps(Unfold *unfold)
@@ -290,18 +344,7 @@ undo_steps(Unfold *unfold)
 	while (idv_journal_previous(&step, &unfold->fold))
 	{
 		if (step.dropped_row.isnull)
-		{
-			int64		moved;
-
-			idv_later_check_kept(&unfold->fold, &step);
-			moved = idv_unmove(&unfold->unmove, &unfold->fold, &step);
-			if (moved < step.moved)
-			{
-				idv_later_check_rows(&unfold->fold, &step);
-				idv_journal_check_parts(&unfold->fold, &step);
-			}
-			idv_fold_line(&unfold->result, step.table->relation, "")->moved += moved;
-		}
+			undo_move(unfold, &step);
 		else
 		{
 			idv_journal_check_parts(&unfold->fold, &step);
@@ -315,7 +358,7 @@ undo_steps(Unfold *unfold)
 
 /* Take a fold back, once it is open. */
 static void
-undo(Unfold *unfold)
+undo(Unfold *unfold, bool force)
 {
 	static const Oid types[] = {INT8OID, INT4OID, TIMESTAMPTZOID};
 	Datum		values[3];
@@ -327,6 +370,8 @@ undo(Unfold *unfold)
 	idv_unfill(&unfold->once, &unfold->fold, target_id, target);
 	put_back(unfold, unfold->fold.contacts->table, unfold->fold.source_row);
 	undo_steps(unfold);
+	if (!force)
+		check_unfound(unfold);
 
 	values[0] = Int64GetDatum(unfold->fold.id);
 	values[1] = Int32GetDatum(unfold->fold.app_id);
@@ -392,10 +437,13 @@ free_statements(Unfold *unfold)
  *		Take a fold back.
  *
  * lines		output: a list of IdvFoldLine, in the caller's context; of each
- *				table how many rows were moved back, and how many put back
+ *				table how many rows were moved back, put back, and left alone
+ * force		leave rows without a key where they are that have been changed
+ *
+ * 42704 for no such fold, 55000 for what is in the way.
  */
 void
-idv_unfold(List **lines, int64 fold_id)
+idv_unfold(List **lines, int64 fold_id, bool force)
 {
 	MemoryContext context = CurrentMemoryContext;
 	Unfold		unfold = {.result.context = context,.unmove.context = context};
@@ -407,7 +455,7 @@ idv_unfold(List **lines, int64 fold_id)
 	level = idv_canonical_reading_begin();
 	PG_TRY();
 	{
-		undo(&unfold);
+		undo(&unfold, force);
 	}
 	PG_CATCH();
 	{

@@ -12,6 +12,6 @@
 
 #include "nodes/pg_list.h"
 
-extern void idv_unfold(List **lines, int64 fold_id);
+extern void idv_unfold(List **lines, int64 fold_id, bool force);
 
 #endif							/* IDV_UNFOLD_H */

@@ -490,6 +490,72 @@ key_array(const IdvJournaledFold *fold, const IdvStep *step, int k,
 }
 
 /*
+ * The parameters of a step's columns: what they held before it, then what it has
+ * pointed them to.
+ */
+static void
+column_parameters(Oid *types, Datum *values, bool *nulls,
+				  const IdvJournaledFold *fold, const IdvStep *step)
+{
+	int			ncolumns = list_length(step->columns);
+
+	for (int side = 0; side < 2; side++)
+	{
+		Datum	   *elements;
+		bool	   *element_nulls;
+		int			n;
+
+		deconstruct_array(DatumGetArrayTypeP(side == 0 ? step->old_values :
+											 step->new_values),
+						  TEXTOID, -1, false, TYPALIGN_INT,
+						  &elements, &element_nulls, &n);
+		for (int i = 0; i < ncolumns; i++)
+		{
+			AttrNumber	column = idv_journal_column(fold, step->table,
+													list_nth(step->columns, i));
+			int			p = side * ncolumns + i;
+
+			types[p] = getBaseType(get_atttype(step->table->relation, column));
+			nulls[p] = element_nulls[i];
+			values[p] = idv_journal_value(fold, step->table, column,
+										  nulls[p] ? NULL :
+										  TextDatumGetCString(elements[i]));
+		}
+	}
+}
+
+/*
+ * idv_unmove_leaves_any
+ *		Is there any row that points where a step has pointed its rows?
+ *
+ * once		for a statement that is run once: freed here, and by the caller
+ *			after an error
+ */
+bool
+idv_unmove_leaves_any(IdvStatement *once, const IdvJournaledFold *fold,
+					  const IdvStep *step)
+{
+	int			nargs = 2 * list_length(step->columns);
+	Oid		   *types = palloc(sizeof(Oid) * nargs);
+	Datum	   *values = palloc(sizeof(Datum) * nargs);
+	bool	   *nulls = palloc(sizeof(bool) * nargs);
+	StringInfoData sql;
+	int			level = idv_canonical_sql_begin();
+	bool		found;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT 1 FROM %s x WHERE ", step->table->from);
+	append_still_pointing(&sql, fold, step, "x");
+	appendStringInfoString(&sql, " LIMIT 1");
+	idv_canonical_text_end(level);
+	column_parameters(types, values, nulls, fold, step);
+	idv_statement_prepare(once, step->table->owner, sql.data, nargs, types);
+	found = idv_statement_run(once, values, nulls) > 0;
+	idv_statement_free(once);
+	return found;
+}
+
+/*
  * idv_unmove
  *		Move the rows of a step back, those that still point to the target.
  *
@@ -511,25 +577,7 @@ idv_unmove(IdvUnmove *unmove, const IdvJournaledFold *fold, const IdvStep *step)
 	int64		moved;
 	int			n;
 
-	for (int side = 0; side < 2; side++)
-	{
-		deconstruct_array(DatumGetArrayTypeP(side == 0 ? step->old_values :
-											 step->new_values),
-						  TEXTOID, -1, false, TYPALIGN_INT,
-						  &elements, &element_nulls, &n);
-		for (int i = 0; i < ncolumns; i++)
-		{
-			AttrNumber	column = idv_journal_column(fold, step->table,
-													list_nth(step->columns, i));
-			int			p = side * ncolumns + i;
-
-			types[p] = getBaseType(get_atttype(step->table->relation, column));
-			nulls[p] = element_nulls[i];
-			values[p] = idv_journal_value(fold, step->table, column,
-										  nulls[p] ? NULL :
-										  TextDatumGetCString(elements[i]));
-		}
-	}
+	column_parameters(types, values, nulls, fold, step);
 
 	/* The keys are stored row by row, and wanted column by column. */
 	deconstruct_array(DatumGetArrayTypeP(step->moved_keys), TEXTOID, -1, false,

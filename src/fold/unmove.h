@@ -28,6 +28,9 @@ typedef struct IdvUnmove
 
 extern int64 idv_unmove(IdvUnmove *unmove, const IdvJournaledFold *fold,
 						const IdvStep *step);
+extern bool idv_unmove_leaves_any(IdvStatement *once,
+								  const IdvJournaledFold *fold,
+								  const IdvStep *step);
 extern void idv_unmove_end(IdvUnmove *unmove);
 
 #endif							/* IDV_UNMOVE_H */
