@@ -34,10 +34,15 @@ CREATE TYPE idverify.secret_state AS ENUM ('staged', 'current', 'previous');
 COMMENT ON TYPE idverify.secret_state
 	IS 'where a secret is in its life';
 
+CREATE TYPE idverify.signature AS ENUM ('hash', 'token');
+
+COMMENT ON TYPE idverify.signature
+	IS 'what a secret signs: hashes of values, or tokens; never both';
+
 -- In the order in which the questions are asked: src/verdict/verdict.c.
 CREATE TYPE idverify.verdict AS ENUM (
 	'unknown_app', 'anonymous', 'no_secret', 'unsigned', 'malformed',
-	'bad_identity', 'verified', 'expired', 'mismatch');
+	'bad_identity', 'verified', 'expired', 'outdated', 'mismatch');
 
 COMMENT ON TYPE idverify.verdict
 	IS 'what a claim of identity is worth';
@@ -57,6 +62,9 @@ CREATE TABLE idverify.apps (
 	on_unverified		idverify.claim_policy NOT NULL DEFAULT 'drop',
 	signed_field		idverify.signed_field NOT NULL DEFAULT 'either',
 	on_wrong_hash		idverify.claim_policy,
+	signs				idverify.signature NOT NULL DEFAULT 'hash',
+	token_lifetime		interval DEFAULT '24 hours'
+						CHECK (token_lifetime > '0' AND token_lifetime <= '10 years'),
 	grace				interval NOT NULL DEFAULT '24 hours'
 						CHECK (grace >= '0' AND grace <= '30 days'),
 	revealable			boolean NOT NULL DEFAULT false,
@@ -69,6 +77,8 @@ COMMENT ON COLUMN idverify.apps.app_key IS 'public name of the app, which its wi
 COMMENT ON COLUMN idverify.apps.on_unverified IS 'what becomes of a claim that does not verify';
 COMMENT ON COLUMN idverify.apps.on_wrong_hash IS 'the same where a user_hash was presented and is wrong; null: as on_unverified';
 COMMENT ON COLUMN idverify.apps.signed_field IS 'which field the app''s servers sign';
+COMMENT ON COLUMN idverify.apps.signs IS 'what a new secret of the app signs';
+COMMENT ON COLUMN idverify.apps.token_lifetime IS 'the latest exp that a token may have, from now on; null: exp is not asked for';
 COMMENT ON COLUMN idverify.apps.grace IS 'how long a replaced secret keeps verifying, at most 30 days';
 COMMENT ON COLUMN idverify.apps.revealable IS 'may idverify_reveal show the secret again';
 COMMENT ON COLUMN idverify.apps.confirm_rotation IS 'must idverify_rotate be told confirm => ''ROTATE''';
@@ -88,6 +98,8 @@ CREATE TABLE idverify.secrets (
 	generation	integer NOT NULL CHECK (generation > 0),
 	signer		text COLLATE "C" NOT NULL DEFAULT 'main'
 				CHECK (signer <> '' AND char_length(signer) <= 64),
+	signs		idverify.signature NOT NULL DEFAULT 'hash',
+	encoding	text NOT NULL DEFAULT 'text' CHECK (encoding IN ('text', 'hex', 'base64')),
 	state		idverify.secret_state NOT NULL,
 	sealed		bytea NOT NULL,
 	key_id		integer NOT NULL,
@@ -107,7 +119,9 @@ CREATE UNIQUE INDEX secrets_one_staged ON idverify.secrets (app_id, signer)
 COMMENT ON TABLE idverify.secrets IS 'identity secrets, sealed under a master key that is not in the database';
 COMMENT ON COLUMN idverify.secrets.generation IS '1, 2, 3 ... for each app';
 COMMENT ON COLUMN idverify.secrets.signer IS 'who signs with it: a site, an app for telephones, a server; a claim is right if any of them signed it';
-COMMENT ON COLUMN idverify.secrets.sealed IS 'the secret, by AES-256-GCM, bound to its app and generation';
+COMMENT ON COLUMN idverify.secrets.signs IS 'what it signs and verifies';
+COMMENT ON COLUMN idverify.secrets.encoding IS 'how it was written where it was imported, and is shown; the key are the bytes that it stands for';
+COMMENT ON COLUMN idverify.secrets.sealed IS 'the secret, by AES-256-GCM, bound to its app, generation, signs and encoding';
 COMMENT ON COLUMN idverify.secrets.key_id IS 'id of the master key that sealed it';
 COMMENT ON COLUMN idverify.secrets.hint IS 'its last four characters';
 COMMENT ON COLUMN idverify.secrets.rotated_at IS 'when it became current in place of another; null for a signer''s first';
@@ -493,6 +507,9 @@ CREATE FUNCTION @extschema@.idverify_create_app(
 	revealable boolean DEFAULT false,
 	confirm_rotation boolean DEFAULT false,
 	on_wrong_hash idverify.claim_policy DEFAULT NULL,
+	signs idverify.signature DEFAULT 'hash',
+	token_lifetime interval DEFAULT '24 hours',
+	encoding text DEFAULT 'text',
 	OUT identity_secret text)
 	RETURNS record
 	LANGUAGE C
@@ -500,10 +517,10 @@ CREATE FUNCTION @extschema@.idverify_create_app(
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'idverify_create_app';
 
-COMMENT ON FUNCTION @extschema@.idverify_create_app(text, text, text, idverify.claim_policy, idverify.signed_field, interval, boolean, boolean, idverify.claim_policy)
+COMMENT ON FUNCTION @extschema@.idverify_create_app(text, text, text, idverify.claim_policy, idverify.signed_field, interval, boolean, boolean, idverify.claim_policy, idverify.signature, interval, text)
 	IS 'make an app and its first secret, which is shown this once; or import the secret of another product';
 
-REVOKE ALL ON FUNCTION @extschema@.idverify_create_app(text, text, text, idverify.claim_policy, idverify.signed_field, interval, boolean, boolean, idverify.claim_policy) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idverify_create_app(text, text, text, idverify.claim_policy, idverify.signed_field, interval, boolean, boolean, idverify.claim_policy, idverify.signature, interval, text) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.idverify_rotate(
 	app_key text DEFAULT NULL,
@@ -521,17 +538,21 @@ COMMENT ON FUNCTION @extschema@.idverify_rotate(text, text, interval, text)
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_rotate(text, text, interval, text) FROM PUBLIC;
 
-CREATE FUNCTION @extschema@.idverify_stage(app_key text, signer text DEFAULT NULL)
+CREATE FUNCTION @extschema@.idverify_stage(
+	app_key text,
+	secret text DEFAULT NULL,
+	encoding text DEFAULT 'text',
+	signer text DEFAULT NULL)
 	RETURNS text
 	LANGUAGE C
 	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'idverify_stage';
 
-COMMENT ON FUNCTION @extschema@.idverify_stage(text, text)
-	IS 'mint the next secret, shown this once; it verifies beside the current one';
+COMMENT ON FUNCTION @extschema@.idverify_stage(text, text, text, text)
+	IS 'mint the next secret, shown this once, or import it; it verifies beside the current one';
 
-REVOKE ALL ON FUNCTION @extschema@.idverify_stage(text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idverify_stage(text, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.idverify_promote(
 	app_key text,
@@ -563,17 +584,18 @@ REVOKE ALL ON FUNCTION @extschema@.idverify_revoke(text, text) FROM PUBLIC;
 CREATE FUNCTION @extschema@.idverify_add_signer(
 	app_key text,
 	signer text,
-	secret text DEFAULT NULL)
+	secret text DEFAULT NULL,
+	encoding text DEFAULT 'text')
 	RETURNS text
 	LANGUAGE C
 	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'idverify_add_signer';
 
-COMMENT ON FUNCTION @extschema@.idverify_add_signer(text, text, text)
+COMMENT ON FUNCTION @extschema@.idverify_add_signer(text, text, text, text)
 	IS 'one more signer of the app, with a secret of its own, which is shown this once; or with the secret of another product';
 
-REVOKE ALL ON FUNCTION @extschema@.idverify_add_signer(text, text, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idverify_add_signer(text, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.idverify_drop_signer(app_key text, signer text)
 	RETURNS integer
@@ -809,7 +831,7 @@ CREATE VIEW idverify.app_status AS
 		p.previous_valid_until, p.previous_secrets,
 		EXISTS (SELECT FROM idverify.secrets s
 				WHERE s.app_id = a.id AND s.signer = n.signer AND s.state = 'staged') AS staged,
-		c.key_id, n.signer
+		c.key_id, n.signer, c.signs
 	FROM idverify.apps a
 		LEFT JOIN LATERAL (
 			SELECT DISTINCT s.signer
@@ -828,6 +850,7 @@ COMMENT ON VIEW idverify.app_status IS 'each app, its policy, its signers and th
 COMMENT ON COLUMN idverify.app_status.last_rotated_at IS 'when the current secret replaced another';
 COMMENT ON COLUMN idverify.app_status.previous_secrets IS 'how many previous secrets still verify';
 COMMENT ON COLUMN idverify.app_status.previous_valid_until IS 'when the last of them stops';
+COMMENT ON COLUMN idverify.app_status.signs IS 'what the current secret signs';
 
 REVOKE ALL ON TABLE idverify.app_status FROM PUBLIC;
 

@@ -70,7 +70,7 @@ INSERT INTO known (app_key, label, secret)
 CREATE TEMPORARY TABLE calls (n integer GENERATED ALWAYS AS IDENTITY, call text);
 INSERT INTO calls (call) VALUES
 	('idverify_sign(%L, ''alice'', %L)'), ('idverify_reveal(%L, %L)'), ('length(idverify_mask(%L, %L))'),
-	('idverify_stage(%L, %L)'), ('idverify_promote(%L, NULL, %L)'), ('idverify_rotate(%L, NULL, NULL, %L)'),
+	('idverify_stage(%L, signer => %L)'), ('idverify_promote(%L, NULL, %L)'), ('idverify_rotate(%L, NULL, NULL, %L)'),
 	('idverify_revoke(%L, %L)');
 SELECT call, pg_temp.outcome(format(call, 'one', NULL)) AS "one, NULL",
 	   pg_temp.outcome(format(call, 'one', 'main')) AS "one, main",
@@ -122,15 +122,15 @@ SELECT pg_temp.live('web'), pg_temp.states('web');
 --
 SELECT idverify_purge() AS purged;
 INSERT INTO known (app_key, label, secret) SELECT 'web', 'main 2', idverify_rotate('web', signer => 'main');
-INSERT INTO known (app_key, label, secret) SELECT 'web', 'ios 2', idverify_stage('web', 'ios');
+INSERT INTO known (app_key, label, secret) SELECT 'web', 'ios 2', idverify_stage('web', signer => 'ios');
 INSERT INTO known (app_key, label, secret) SELECT 'web', 'android 2', idverify_stage('web', signer => 'android');
 SELECT pg_temp.live('web'), pg_temp.states('web');
 
 -- a secret staged for one is in nobody else's way
 SELECT pg_temp.outcome('idverify_rotate(''web'', signer => ''main'')') AS main,
-	   pg_temp.outcome('idverify_stage(''web'', ''main'')') AS stage,
+	   pg_temp.outcome('idverify_stage(''web'', signer => ''main'')') AS stage,
 	   pg_temp.outcome('idverify_rotate(''web'', signer => ''ios'')') AS ios,
-	   pg_temp.outcome('idverify_stage(''web'', ''ios'')') AS again;
+	   pg_temp.outcome('idverify_stage(''web'', signer => ''ios'')') AS again;
 SELECT idverify_promote('web', signer => 'ios');
 SELECT pg_temp.outcome('idverify_promote(''web'', signer => ''ios'')') AS again;
 SELECT pg_temp.live('web'), pg_temp.states('web');
@@ -147,10 +147,10 @@ SELECT length(idverify_rotate('web', grace => '0', signer => 'android')) AS rota
 SELECT pg_temp.live('web'), pg_temp.states('web');
 
 -- revoke: of one signer, or of all
-INSERT INTO known (app_key, label, secret) SELECT 'web', 'android 3', idverify_stage('web', 'android');
+INSERT INTO known (app_key, label, secret) SELECT 'web', 'android 3', idverify_stage('web', signer => 'android');
 SELECT idverify_revoke('web', 'android') AS stopped;
 SELECT pg_temp.live('web');
-INSERT INTO known (app_key, label, secret) SELECT 'web', 'ios 3', idverify_stage('web', 'ios');
+INSERT INTO known (app_key, label, secret) SELECT 'web', 'ios 3', idverify_stage('web', signer => 'ios');
 SELECT pg_temp.live('web'), idverify_revoke('web') AS stopped;
 SELECT pg_temp.live('web'), idverify_revoke('web') AS again;
 SELECT pg_temp.outcome('idverify_revoke(''web'', ''windows'')');
@@ -167,7 +167,7 @@ SELECT signer, generation, masked_secret = idverify_mask('web', signer) AS maske
 	   last_rotated_at = (SELECT rotated_at FROM idverify.secrets s WHERE s.signer = a.signer AND state = 'current') AS at,
 	   previous_secrets, staged
   FROM idverify.app_status a ORDER BY signer;
-SELECT length(idverify_stage('web', 'new')) AS staged;
+SELECT length(idverify_stage('web', signer => 'new')) AS staged;
 SELECT length(idverify_rotate('web', signer => 'ios')) AS rotated;
 SELECT signer, generation, last_rotated_at IS NOT NULL AS rotated, previous_secrets, previous_valid_until IS NOT NULL AS until, staged
   FROM idverify.app_status ORDER BY signer;
@@ -182,7 +182,7 @@ SELECT idverify_revoke('web') AS revoked, idverify_purge() AS purged;
 INSERT INTO known (app_key, label, secret)
 	SELECT 'web', signer, idverify_reveal('web', signer) FROM unnest('{main,ios,android,new}'::text[]) AS signer;
 INSERT INTO known (app_key, label, secret) SELECT 'web', 'new, rotated', idverify_rotate('web', signer => 'new');
-INSERT INTO known (app_key, label, secret) SELECT 'web', 'new, staged', idverify_stage('web', 'new');
+INSERT INTO known (app_key, label, secret) SELECT 'web', 'new, staged', idverify_stage('web', signer => 'new');
 SELECT pg_temp.live('web');
 SELECT generation AS newest, sealed FROM idverify.secrets ORDER BY generation DESC LIMIT 1 \gset
 SELECT idverify_drop_signer('web', 'new') AS dropped;
@@ -260,7 +260,7 @@ SELECT count(*) AS verify FROM known WHERE app_key = 'many' AND idverify_check('
 SELECT idverify_add_signer('many', 'server 65');  -- fail
 \set VERBOSITY terse
 SELECT pg_temp.outcome('idverify_rotate(''many'', signer => ''main'')') AS rotate,
-	   pg_temp.outcome('idverify_stage(''many'', ''main'')') AS stage,
+	   pg_temp.outcome('idverify_stage(''many'', signer => ''main'')') AS stage,
 	   pg_temp.outcome('idverify_rotate(''many'', grace => ''0'', signer => ''main'')') AS leaked;
 SELECT idverify_drop_signer('many', 'server 64') AS dropped;
 SELECT pg_temp.outcome('idverify_rotate(''many'', signer => ''main'')') AS rotate;

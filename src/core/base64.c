@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * base64.c
- *	  Read base64 as leniently as careless code writes it.
+ *	  Read base64 as leniently as careless code writes it; write it strictly.
  *
  *-------------------------------------------------------------------------
  */
@@ -73,4 +73,17 @@ idv_base64_decode(uint8_t *dst, size_t *dst_len,
 	}
 	OPENSSL_cleanse(text, sizeof(text));
 	return valid;
+}
+
+/*
+ * idv_base64_encode
+ *		Write src in base64 (RFC 4648, section 4), padded, to dst, which has room
+ *		for IDV_BASE64_ENCODED(src_len) characters.
+ *
+ * Returns how many were written; a zero follows them, which is not counted.
+ */
+size_t
+idv_base64_encode(char *dst, const uint8_t *src, size_t src_len)
+{
+	return (size_t) EVP_EncodeBlock((unsigned char *) dst, src, (int) src_len);
 }

@@ -20,7 +20,7 @@
 #define CHECK_OFFSET	5
 #define NONCE_OFFSET	(CHECK_OFFSET + IDV_SEAL_CHECK_LEN)
 
-#define ASSOCIATED_LEN	13		/* format, key id, app, generation */
+#define ASSOCIATED_LEN	15		/* format, key id, and the label */
 
 /* Write value as four bytes, big-endian. */
 static void
@@ -39,6 +39,8 @@ associate(uint8_t data[ASSOCIATED_LEN], uint32_t key_id,
 	put_uint32(data + 1, key_id);
 	put_uint32(data + 5, label->app_id);
 	put_uint32(data + 9, label->generation);
+	data[13] = label->signs;
+	data[14] = label->encoding;
 }
 
 /*

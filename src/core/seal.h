@@ -15,9 +15,10 @@
  *		25 + n		16	tag over ciphertext and associated data
  *
  * The cipher is AES-256-GCM (NIST SP 800-38D).  The associated data are the
- * format, the id of the master key, and the app and generation that the
- * secret belongs to, all by value.  The last two are not stored here: a sealed
- * secret that is copied to another row does not open.
+ * format, the id of the master key, the app and generation that the secret
+ * belongs to, what it signs and how it is shown, all by value.  The last four
+ * are not stored here: a sealed secret that is copied to another row does not
+ * open, nor does one whose row says that it signs something else.
  *
  * The check value tells a wrong master key from altered bytes.  It is the
  * start of an HMAC under the master key, from which the key cannot be learned.
@@ -59,6 +60,8 @@ typedef struct IdvSealLabel
 {
 	uint32_t	app_id;
 	uint32_t	generation;
+	uint8_t		signs;			/* a number for each kind of signature */
+	uint8_t		encoding;		/* a number for each way to show it */
 } IdvSealLabel;
 
 typedef enum IdvSealStatus

@@ -49,7 +49,7 @@
 /* How often an app is read again, where it keeps changing meanwhile. */
 #define READ_TRIES			10
 
-/* How many expired secrets of an app are still recognized. */
+/* How many expired secrets of an app are still recognized, of either kind. */
 #define EXPIRED_TRIED		3
 
 /* Bytes in the longest app key that can exist. */
@@ -60,6 +60,7 @@ typedef struct CachedSecret
 {
 	IdvHmac    *ready;			/* NULL unless opening is IDV_OPENED */
 	IdvOpening	opening;
+	IdvSignature signs;
 	IdvSecretState state;
 	IdvText		signer;			/* its bytes follow those of the app key */
 	TimestampTz expires_at;		/* DT_NOEND unless state is previous */
@@ -288,6 +289,7 @@ open_secret(CachedSecret *secret, int32 app_id, const IdvSecretRow *row)
 	uint8		plain[IDV_SECRET_MAX];
 	size_t		plain_len;
 
+	secret->signs = row->signs;
 	secret->state = row->state;
 	secret->signer = row->signer;
 	secret->generation = row->generation;
@@ -332,14 +334,14 @@ without_untried(List *rows)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	int			live = 0;
-	int			expired = 0;
+	int			expired[IDV_SIGNATURES] = {0};
 	ListCell   *cell;
 
 	foreach(cell, rows)
 	{
 		IdvSecretRow *row = lfirst(cell);
 
-		if (row->expires_at <= now ? ++expired > EXPIRED_TRIED :
+		if (row->expires_at <= now ? ++expired[row->signs] > EXPIRED_TRIED :
 			++live > IDV_LIVE_MAX)
 			rows = foreach_delete_current(rows, cell);
 	}
@@ -483,7 +485,7 @@ idv_app_is_known(const IdvApp *app)
 
 /*
  * idv_app_has_secrets
- *		Does the app have any secret that a user_hash is compared with?
+ *		Does the app have any secret, of either kind?
  */
 bool
 idv_app_has_secrets(const IdvApp *app)
@@ -501,38 +503,52 @@ idv_app_row(const IdvApp *app)
 	return &app->row;
 }
 
-/* Is user_hash the HMAC of value under this key? */
+/* Is hmac the HMAC of message under this key? */
 static bool
-made_with(const IdvHmac *key, IdvText value, const uint8 *user_hash)
+made_with(const IdvHmac *key, IdvText message, const uint8 *hmac)
 {
 	uint8		genuine[IDV_HMAC_LEN];
 	bool		equal;
 
-	if (!idv_hmac_make(genuine, key, (const uint8 *) value.bytes, value.len))
+	if (!idv_hmac_make(genuine, key, (const uint8 *) message.bytes, message.len))
 		ereport(ERROR,
 				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
 				 errmsg("could not compute HMAC-SHA-256"),
 				 errhidestmt(true), errhidecontext(true)));
 
-	equal = idv_hmac_equal(genuine, user_hash);
+	equal = idv_hmac_equal(genuine, hmac);
 	OPENSSL_cleanse(genuine, sizeof(genuine));
 	return equal;
 }
 
 /*
- * idv_app_match
- *		Did one of the app's secrets make user_hash out of value?
+ * Is this a secret that signs hashes, or tokens?
  *
- * value		in UTF-8
+ * One that was altered may have been of either kind: what a row says that it
+ * signs is sealed with it.
+ */
+static inline bool
+may_sign(const CachedSecret *secret, IdvSignature signs)
+{
+	return secret->signs == signs || secret->opening == IDV_SHUT_ALTERED;
+}
+
+/*
+ * idv_app_match
+ *		Did one of the app's secrets that sign this kind make hmac out of message?
+ *
+ * signs		only secrets of this kind are tried: those of the other sign what
+ *				visitors may choose
+ * message		a value in UTF-8, or what is signed of a token
  * try_expired	also try the newest secrets whose grace is over
  *
  * Raises the error of a live secret that does not open only if no other live
- * secret made user_hash.  One key is always tried, so that neither an unknown
- * app nor one without secrets answers sooner than a wrong user_hash.
+ * secret made hmac.  One key is always tried, so that neither an unknown app
+ * nor one without such secrets answers sooner than a wrong user_hash.
  */
 IdvMatch
-idv_app_match(const IdvApp *app, IdvText value,
-			  const uint8 user_hash[IDV_HMAC_LEN], bool try_expired)
+idv_app_match(const IdvApp *app, IdvSignature signs, IdvText message,
+			  const uint8 hmac[IDV_HMAC_LEN], bool try_expired)
 {
 	const CachedSecret *shut = NULL;
 	TimestampTz now = 0;
@@ -543,12 +559,12 @@ idv_app_match(const IdvApp *app, IdvText value,
 	{
 		const CachedSecret *secret = &app->secrets[i];
 
-		if (!is_live(secret, &now))
+		if (!may_sign(secret, signs) || !is_live(secret, &now))
 			continue;
 		live++;
 		if (secret->ready == NULL)
 			shut = shut ? shut : secret;
-		else if (made_with(secret->ready, value, user_hash))
+		else if (made_with(secret->ready, message, hmac))
 			return IDV_MATCH_LIVE;
 	}
 
@@ -556,18 +572,18 @@ idv_app_match(const IdvApp *app, IdvText value,
 		idv_sealed_report(shut->opening, app->row.id,
 						  shut->generation, shut->key_id);
 	if (live == 0)
-		(void) made_with(&nobodys_key, value, user_hash);
+		(void) made_with(&nobodys_key, message, hmac);
 
 	for (int i = 0; try_expired && i < app->nsecrets; i++)
 	{
 		const CachedSecret *secret = &app->secrets[i];
 
-		if (is_live(secret, &now))
+		if (secret->signs != signs || is_live(secret, &now))
 			continue;
 		if (++expired > EXPIRED_TRIED)
 			break;
 		if (secret->ready != NULL &&
-			made_with(secret->ready, value, user_hash))
+			made_with(secret->ready, message, hmac))
 			return IDV_MATCH_EXPIRED;
 	}
 
@@ -576,17 +592,18 @@ idv_app_match(const IdvApp *app, IdvText value,
 
 /*
  * idv_app_sign
- *		Make the user_hash of value with a signer's current secret.
+ *		Make the HMAC of message with a signer's current secret.
  *
- * value		in UTF-8
+ * signs		a secret of the other kind does not
+ * message		a value in UTF-8, or what is signed of a token
  * signer		NULL for the only one there is
  *
- * Returns false if the signer has no current secret; raises its error if it does
- * not open.  Other errors: see idv_signer_choose().
+ * Raises the error of a secret that does not open.  Other errors: see
+ * idv_signer_choose().
  */
-bool
-idv_app_sign(uint8 user_hash[IDV_HMAC_LEN], const IdvApp *app, IdvText value,
-			 NullableDatum signer)
+IdvSigning
+idv_app_sign(uint8 hmac[IDV_HMAC_LEN], const IdvApp *app, IdvSignature signs,
+			 IdvText message, NullableDatum signer)
 {
 	const CachedSecret *current = NULL;
 	List	   *signers = NIL;
@@ -600,15 +617,17 @@ idv_app_sign(uint8 user_hash[IDV_HMAC_LEN], const IdvApp *app, IdvText value,
 			idv_text_is_same(app->secrets[i].signer, chosen))
 			current = &app->secrets[i];
 	if (current == NULL)
-		return false;
+		return IDV_SIGNING_NO_SECRET;
+	if (current->signs != signs)
+		return IDV_SIGNING_OTHER_KIND;
 
 	if (current->ready == NULL)
 		idv_sealed_report(current->opening, app->row.id,
 						  current->generation, current->key_id);
-	if (!idv_hmac_make(user_hash, current->ready,
-					   (const uint8 *) value.bytes, value.len))
+	if (!idv_hmac_make(hmac, current->ready,
+					   (const uint8 *) message.bytes, message.len))
 		ereport(ERROR,
 				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
 				 errmsg("could not compute HMAC-SHA-256")));
-	return true;
+	return IDV_SIGNING_DONE;
 }

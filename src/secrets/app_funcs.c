@@ -30,10 +30,13 @@
 #include "secrets/app_cache.h"
 #include "secrets/new_secret.h"
 #include "secrets/sealed_secret.h"
+#include "secrets/secret_text.h"
 #include "secrets/signer.h"
+#include "server/duration.h"
 #include "server/query.h"
 #include "server/sqlfunc.h"
 #include "tables/apps.h"
+#include "tables/our_tables.h"
 
 #define APP_KEY_BYTES		16	/* of randomness in an app key of ours */
 #define APP_KEY_PREFIX		"app_"
@@ -60,37 +63,54 @@ generate_app_key(void)
 	return PointerGetDatum(cstring_to_text_with_len(key, sizeof(key)));
 }
 
+/* Refuse a lifetime of tokens that no app can have.  22023. */
+static void
+check_token_lifetime(const Interval *lifetime)
+{
+	int64		usecs;
+
+	if (!idv_duration(&usecs, lifetime) || usecs <= 0 || usecs > IDV_TOKEN_LIFETIME_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("token_lifetime is out of range"),
+				 errhint("It can be more than 0, up to 10 years; or NULL for tokens that need no exp.")));
+}
+
 /*
  * idverify_create_app(name text, INOUT app_key text, secret text,
  *		on_unverified idverify.claim_policy, signed_field idverify.signed_field,
  *		grace interval, revealable boolean, confirm_rotation boolean,
- *		on_wrong_hash idverify.claim_policy, OUT identity_secret text)
+ *		on_wrong_hash idverify.claim_policy, signs idverify.signature,
+ *		token_lifetime interval, encoding text, OUT identity_secret text)
  *
  * Makes an app and its first secret, which is returned this once; null where
- * the secret was imported.  on_wrong_hash may be null, for the same as
- * on_unverified.  22004 for another null but that of app_key or secret, 22023 for a bad
- * app_key, grace or secret, 23505 for an app_key that is taken, F0000 without
- * a key ring.
+ * the secret was imported, of that encoding.  on_wrong_hash may be null, for the
+ * same as on_unverified, and token_lifetime, for tokens without exp.  22004 for
+ * another null but that of app_key or secret, 22023 for a bad app_key, grace,
+ * token_lifetime, encoding or secret, 23505 for an app_key that is taken, F0000
+ * without a key ring.
  */
 Datum
 idverify_create_app(PG_FUNCTION_ARGS)
 {
 	static const char *const names[] = {
 		"name", "app_key", "secret", "on_unverified", "signed_field",
-		"grace", "revealable", "confirm_rotation"
+		"grace", "revealable", "confirm_rotation", NULL, "signs"
 	};
 	Oid			types[] = {TEXTOID, TEXTOID, InvalidOid, InvalidOid,
-	INTERVALOID, BOOLOID, BOOLOID, InvalidOid};
+	INTERVALOID, BOOLOID, BOOLOID, InvalidOid, InvalidOid, INTERVALOID};
+	char		absent[lengthof(types) + 1];
 	Datum		values[lengthof(types)];
 	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
 	bool		imports = !PG_ARGISNULL(2);
 	TupleDesc	desc;
 	Datum		result[2];
 	bool		nulls[2] = {false, imports};
+	IdvEncoding encoding;
 	IdvSecretPlace place = {.signer = {IDV_MAIN_SIGNER, strlen(IDV_MAIN_SIGNER)},.state = "current"};
 	IdvNewSecret minted;
 
-	idv_expect_arguments(fcinfo, 9);
+	idv_expect_arguments(fcinfo, 12);
 	if (imports)
 		error_context_stack = &hide;
 
@@ -99,30 +119,40 @@ idverify_create_app(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 
 	for (int i = 0; i < (int) lengthof(names); i++)
-		if (i != 1 && i != 2)
+		if (i != 1 && i != 2 && names[i] != NULL)
 			(void) idv_argument(fcinfo->args[i], names[i], i == 0 ?
 								"Say what the app is called." :
 								"Leave it out to have the default.");
 	(void) idv_grace_argument(PG_GETARG_INTERVAL_P(5));
+	place.signs = idv_our_label(PG_GETARG_DATUM(9), "signature", idv_signature_labels);
+	if (!PG_ARGISNULL(10))
+		check_token_lifetime(PG_GETARG_INTERVAL_P(10));
+	encoding = idv_encoding_argument(fcinfo->args[11]);
 
 	values[0] = PG_GETARG_DATUM(0);
 	if (!PG_ARGISNULL(1))
 		idv_check_name("app_key", idv_text(PG_GETARG_DATUM(1)), IDV_APP_KEY_MAX);
 	values[1] = PG_ARGISNULL(1) ? generate_app_key() : PG_GETARG_DATUM(1);
+	/* Those behind the secret; the types of ours are known from the call. */
+	memset(absent, ' ', lengthof(types));
+	absent[lengthof(types)] = '\0';
 	for (int i = 2; i < (int) lengthof(values); i++)
+	{
 		values[i] = PG_GETARG_DATUM(i + 1);
-	types[2] = get_fn_expr_argtype(fcinfo->flinfo, 3);
-	types[3] = get_fn_expr_argtype(fcinfo->flinfo, 4);
-	types[7] = get_fn_expr_argtype(fcinfo->flinfo, 8);
+		if (PG_ARGISNULL(i + 1))
+			absent[i] = 'n';
+		if (!OidIsValid(types[i]))
+			types[i] = get_fn_expr_argtype(fcinfo->flinfo, i + 1);
+	}
 	result[0] = values[1];
 
 	SPI_connect();
 	if (idv_query("INSERT INTO idverify.apps (name, app_key, on_unverified,"
-				  " signed_field, grace, revealable, confirm_rotation, on_wrong_hash)"
-				  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+				  " signed_field, grace, revealable, confirm_rotation, on_wrong_hash,"
+				  " signs, token_lifetime)"
+				  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 				  " ON CONFLICT (app_key) DO NOTHING RETURNING id",
-				  lengthof(types), types, values,
-				  PG_ARGISNULL(8) ? "       n" : NULL) == 0)
+				  lengthof(types), types, values, absent) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("app \"%s\" already exists",
@@ -132,7 +162,7 @@ idverify_create_app(PG_FUNCTION_ARGS)
 	place.now = GetCurrentTimestamp();
 
 	if (imports)
-		idv_secret_import(&place, PG_GETARG_DATUM(2));
+		idv_secret_import(&place, PG_GETARG_DATUM(2), encoding);
 	else
 		idv_secret_mint(&minted, &place);
 	SPI_finish();
@@ -227,11 +257,23 @@ idverify_sign(PG_FUNCTION_ARGS)
 	app = idv_app_get(app_key);
 	if (!idv_app_is_known(app))
 		idv_report_unknown_app(app_key);
-	if (!idv_app_sign(user_hash, app, value, fcinfo->args[2]))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the app has no secret to sign with"),
-				 errhint("Make one with idverify_rotate.")));
+	switch (idv_app_sign(user_hash, app, IDV_SIGNS_HASH, value, fcinfo->args[2]))
+	{
+		case IDV_SIGNING_DONE:
+			break;
+		case IDV_SIGNING_NO_SECRET:
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("the app has no secret to sign with"),
+					 errhint("Make one with idverify_rotate.")));
+			break;
+		case IDV_SIGNING_OTHER_KIND:
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("the current secret signs tokens, not hashes"),
+					 errhint("Sign a token with idverify_sign_token.")));
+			break;
+	}
 
 	idv_hex_encode(digits, user_hash, IDV_HMAC_LEN);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(digits, sizeof(digits)));
@@ -294,7 +336,7 @@ idverify_reveal(PG_FUNCTION_ARGS)
 		idv_sealed_report(opening, app.id, current->generation,
 						  current->key_id);
 
-	result = idv_text_from_utf8((char *) secret, secret_len);
+	result = idv_secret_write(secret, secret_len, current->encoding);
 	OPENSSL_cleanse(secret, sizeof(secret));
 	if (result == NULL)
 		ereport(ERROR,

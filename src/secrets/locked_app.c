@@ -17,7 +17,6 @@
 #include "secrets/new_secret.h"
 #include "server/as_installed.h"
 #include "server/query.h"
-#include "tables/apps.h"
 
 /*
  * idv_app_locked
@@ -34,7 +33,7 @@ idv_app_locked(NullableDatum app_key)
 	Datum		id;
 	IdvLockedApp app = {.key = idv_app_key_argument(app_key)};
 
-	if (idv_query("SELECT id, grace, confirm_rotation FROM idverify.apps"
+	if (idv_query("SELECT id, grace, confirm_rotation, signs::text FROM idverify.apps"
 				  " WHERE app_key = $1 FOR NO KEY UPDATE",
 				  1, key_types, &app_key.value, NULL) == 0)
 		idv_report_unknown_app(app.key);
@@ -44,6 +43,7 @@ idv_app_locked(NullableDatum app_key)
 	if (!idv_grace_read(&app.grace, DatumGetIntervalP(idv_query_value(SPI_tuptable, 0, 2, INTERVALOID))))
 		idv_report_not_as_installed("grace of app %d in idverify.apps is out of range", app.id);
 	app.confirm_rotation = DatumGetBool(idv_query_value(SPI_tuptable, 0, 3, BOOLOID));
+	app.signs = idv_signature_read(idv_text(idv_query_value(SPI_tuptable, 0, 4, TEXTOID)));
 	app.now = GetCurrentTimestamp();
 
 	idv_query("SELECT DISTINCT signer FROM idverify.secrets WHERE app_id = $1",

@@ -14,6 +14,7 @@
 #include "nodes/pg_list.h"
 
 #include "server/text.h"
+#include "tables/apps.h"
 
 /* An app whose row we have locked. */
 typedef struct IdvLockedApp
@@ -23,6 +24,7 @@ typedef struct IdvLockedApp
 	TimestampTz now;			/* read after the lock was had */
 	int64		grace;			/* microseconds */
 	bool		confirm_rotation;
+	IdvSignature signs;			/* what a new secret does */
 	List	   *signers;		/* IdvText of each that has a secret */
 } IdvLockedApp;
 

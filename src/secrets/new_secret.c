@@ -14,12 +14,14 @@
 #include <openssl/crypto.h>
 
 #include "catalog/pg_type.h"
-#include "common/int.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "core/hex.h"
+#include "core/hmac.h"
 #include "secrets/sealed_secret.h"
+#include "secrets/secret_text.h"
+#include "server/duration.h"
 #include "server/query.h"
 
 #define GRACE_MAX			(30 * USECS_PER_DAY)
@@ -27,19 +29,11 @@
 /*
  * idv_grace_read
  *		The length of a grace window in microseconds; false if it is out of range.
- *
- * Days have 24 hours and months 30 days here, as they have when intervals are
- * compared: a grace window is a length of time, whatever the session's time
- * zone does meanwhile.
  */
 bool
 idv_grace_read(int64 *usecs, const Interval *grace)
 {
-	int64		days = (int64) grace->month * DAYS_PER_MONTH + grace->day;
-
-	return !pg_mul_s64_overflow(days, USECS_PER_DAY, usecs) &&
-		!pg_add_s64_overflow(*usecs, grace->time, usecs) &&
-		*usecs >= 0 && *usecs <= GRACE_MAX;
+	return idv_duration(usecs, grace) && *usecs >= 0 && *usecs <= GRACE_MAX;
 }
 
 /*
@@ -113,33 +107,37 @@ next_generation(int32 app_id)
  * has as many secrets that verify as it may have.
  */
 static void
-add_secret(const IdvSecretPlace *place, IdvText secret, const text *hint)
+add_secret(const IdvSecretPlace *place, IdvEncoding encoding,
+		   const uint8 *secret, size_t secret_len, const text *hint)
 {
-	Oid			types[] = {INT4OID, INT4OID, TEXTOID, TEXTOID, BYTEAOID,
-	INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Oid			types[] = {INT4OID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+	BYTEAOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
 	Datum		values[lengthof(types)];
+	IdvSealLabel label = {(uint32) place->app_id, 0, (uint8) place->signs, (uint8) encoding};
 	int32		generation;
 	int32		key_id;
 
 	check_number(place->app_id, place->now);
 	generation = next_generation(place->app_id);
+	label.generation = (uint32) generation;
 
 	values[0] = Int32GetDatum(place->app_id);
 	values[1] = Int32GetDatum(generation);
 	values[2] = idv_text_datum(place->signer);
-	values[3] = CStringGetTextDatum(place->state);
-	values[4] = PointerGetDatum(idv_sealed_make(place->app_id, generation,
-												(const uint8 *) secret.bytes,
-												secret.len, &key_id));
-	values[5] = Int32GetDatum(key_id);
-	values[6] = PointerGetDatum(hint);
-	values[7] = TimestampTzGetDatum(place->now);
-	values[8] = values[7];
-	idv_query("INSERT INTO idverify.secrets"
-			  " (app_id, generation, signer, state, sealed, key_id, hint, created_at, rotated_at)"
-			  " VALUES ($1, $2, $3, $4::idverify.secret_state, $5, $6, $7, $8, $9)",
+	values[3] = CStringGetTextDatum(idv_signature_labels[place->signs]);
+	values[4] = CStringGetTextDatum(idv_encoding_labels[encoding]);
+	values[5] = CStringGetTextDatum(place->state);
+	values[6] = PointerGetDatum(idv_sealed_make(&label, secret, secret_len, &key_id));
+	values[7] = Int32GetDatum(key_id);
+	values[8] = PointerGetDatum(hint);
+	values[9] = TimestampTzGetDatum(place->now);
+	values[10] = values[9];
+	idv_query("INSERT INTO idverify.secrets (app_id, generation, signer, signs,"
+			  " encoding, state, sealed, key_id, hint, created_at, rotated_at)"
+			  " VALUES ($1, $2, $3, $4::idverify.signature, $5,"
+			  " $6::idverify.secret_state, $7, $8, $9, $10, $11)",
 			  lengthof(types), types, values,
-			  place->rotated ? NULL : "        n");
+			  place->rotated ? NULL : "          n");
 }
 
 /*
@@ -149,7 +147,7 @@ add_secret(const IdvSecretPlace *place, IdvText secret, const text *hint)
  * is read whole, and by a form that is pasted into, and then no user_hash is right.
  */
 static void
-warn_of_end(IdvText secret)
+warn_of_end(uint8 last)
 {
 	static const struct
 	{
@@ -161,41 +159,95 @@ warn_of_end(IdvText secret)
 	};
 
 	for (int i = 0; i < (int) lengthof(ends); i++)
-		if (secret.bytes[secret.len - 1] == ends[i].byte)
+		if (last == ends[i].byte)
 			ereport(WARNING,
 					(errmsg("the secret ends in %s", ends[i].name),
 					 errdetail("It is used with that byte."),
 					 errhint("If the other product signs without it, no user_hash will verify: import the secret again, without what was added to it.")));
 }
 
+/* Are these one key?  Raises no error. */
+static bool
+is_same_key(const uint8 *a, size_t a_len, const uint8 *b, size_t b_len)
+{
+	IdvHmac		left;
+	IdvHmac		right;
+	bool		same;
+
+	same = idv_hmac_init(&left, a, a_len) && idv_hmac_init(&right, b, b_len) &&
+		CRYPTO_memcmp(&left, &right, sizeof(IdvHmac)) == 0;
+	idv_hmac_wipe(&left);
+	idv_hmac_wipe(&right);
+	return same;
+}
+
+/*
+ * Is there a secret of the app that is the same key and signs the other kind?
+ *
+ * Not the bytes are compared but what HMAC makes of them: zeros at the end of a
+ * key of less than 64 bytes make no other, and one of more than 64 bytes is the
+ * same key as its SHA-256.
+ *
+ * F0000 or XX001 if a secret does not open: it may be the same.  Then the new
+ * one is wiped.
+ */
+static bool
+signs_the_other_kind(const IdvSecretPlace *place, uint8 *secret, size_t secret_len)
+{
+	bool		found = false;
+	ListCell   *cell;
+
+	foreach(cell, idv_secrets_read(place->app_id))
+	{
+		const IdvSecretRow *row = lfirst(cell);
+		uint8		other[IDV_SECRET_MAX];
+		size_t		other_len;
+		IdvOpening	opening;
+
+		if (row->signs == place->signs)
+			continue;
+		opening = idv_sealed_open(other, &other_len, place->app_id, row);
+		if (opening != IDV_OPENED)
+		{
+			OPENSSL_cleanse(secret, secret_len);
+			idv_sealed_report(opening, place->app_id, row->generation, row->key_id);
+		}
+		found = found || is_same_key(secret, secret_len, other, other_len);
+		OPENSSL_cleanse(other, sizeof(other));
+	}
+	return found;
+}
+
 /*
  * idv_secret_import
- *		Add a secret that another product made: the bytes it is, in UTF-8.
+ *		Add a secret that another product made, written in an encoding.
  *
- * A WARNING names a blank, a tab or the end of a line at its end.  22023 for one
- * that cannot be.  Other errors: see add_secret().
+ * A WARNING names a blank, a tab or the end of a line at the end of one that is
+ * text.  22023 for one that cannot be, and for one that signs the other kind in
+ * this app already; F0000 or XX001 if that cannot be seen.  Other errors: see
+ * add_secret().
  */
 void
-idv_secret_import(const IdvSecretPlace *place, Datum secret)
+idv_secret_import(const IdvSecretPlace *place, Datum written, IdvEncoding encoding)
 {
-	IdvText		bytes;
-	IdvTextStatus status = idv_text_utf8(&bytes, secret, IDV_SECRET_MAX);
+	uint8		secret[IDV_SECRET_MAX];
+	size_t		len = idv_secret_read(secret, encoding, written);
 
-	if (status == IDV_TEXT_NOT_UTF8)
+	if (signs_the_other_kind(place, secret, len))
+	{
+		OPENSSL_cleanse(secret, sizeof(secret));
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the secret has no equivalent in UTF-8"),
-				 errhint("Leave it out to have one generated.")));
-	if (status == IDV_TEXT_TOO_LONG || bytes.len < IDV_SECRET_MIN)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the secret is too %s",
-						status == IDV_TEXT_TOO_LONG ? "long" : "short"),
-				 errdetail("A secret has %d to %d bytes in UTF-8.",
-						   IDV_SECRET_MIN, IDV_SECRET_MAX),
-				 errhint("Pass it as the other product shows it, or leave it out to have one generated.")));
-	warn_of_end(bytes);
-	add_secret(place, bytes, idv_text_hint(DatumGetTextPP(secret)));
+				 errmsg(place->signs == IDV_SIGNS_TOKEN ?
+						"this secret signs hashes for the app, so it cannot sign tokens" :
+						"this secret signs tokens for the app, so it cannot sign hashes"),
+				 errdetail("A hash of a value that a visitor chose could pass for the signature of a token."),
+				 errhint("Import another secret, or leave it out to have one generated.")));
+	}
+	if (encoding == IDV_ENCODING_TEXT)
+		warn_of_end(secret[len - 1]);
+	add_secret(place, encoding, secret, len, idv_text_hint(DatumGetTextPP(written)));
+	OPENSSL_cleanse(secret, sizeof(secret));
 }
 
 /*
@@ -205,7 +257,6 @@ idv_secret_import(const IdvSecretPlace *place, Datum secret)
 void
 idv_secret_mint(IdvNewSecret *minted, const IdvSecretPlace *place)
 {
-	IdvText		secret = {minted->digits, IDV_MINTED_LEN};
 	uint8		random[IDV_MINTED_BYTES];
 	text	   *digits;
 
@@ -217,7 +268,8 @@ idv_secret_mint(IdvNewSecret *minted, const IdvSecretPlace *place)
 	OPENSSL_cleanse(random, sizeof(random));
 
 	digits = cstring_to_text_with_len(minted->digits, IDV_MINTED_LEN);
-	add_secret(place, secret, idv_text_hint(digits));
+	add_secret(place, IDV_ENCODING_TEXT, (const uint8 *) minted->digits,
+			   IDV_MINTED_LEN, idv_text_hint(digits));
 	OPENSSL_cleanse(VARDATA(digits), IDV_MINTED_LEN);
 }
 

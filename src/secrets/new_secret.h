@@ -13,6 +13,7 @@
 #include "datatype/timestamp.h"
 
 #include "server/text.h"
+#include "tables/apps.h"
 
 #define IDV_MINTED_BYTES	32	/* of randomness in a secret of ours */
 #define IDV_MINTED_LEN		(2 * IDV_MINTED_BYTES)
@@ -22,6 +23,7 @@ typedef struct IdvSecretPlace
 {
 	int32		app_id;
 	IdvText		signer;
+	IdvSignature signs;
 	const char *state;
 	bool		rotated;		/* it is current in place of another */
 	TimestampTz now;
@@ -35,7 +37,8 @@ typedef struct IdvNewSecret
 
 extern bool idv_grace_read(int64 *usecs, const Interval *grace);
 extern int64 idv_grace_argument(const Interval *grace);
-extern void idv_secret_import(const IdvSecretPlace *place, Datum secret);
+extern void idv_secret_import(const IdvSecretPlace *place, Datum written,
+							  IdvEncoding encoding);
 extern void idv_secret_mint(IdvNewSecret *minted, const IdvSecretPlace *place);
 extern Datum idv_secret_hand_out(IdvNewSecret *minted);
 

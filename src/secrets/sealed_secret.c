@@ -19,25 +19,26 @@
  * idv_sealed_make
  *		Seal a secret for its row, under the ring's first key.
  *
- * It is bound to the app and the generation, not to the signer: whoever may
- * write to the row can say anyhow, by the state, which secret is replaced by
- * which rotation, and a signer can be renamed.
+ * It is bound to what cannot change: its app, its generation, what it signs and
+ * how it is written.  Were it not bound to what it signs, an UPDATE could make
+ * tokens of the hashes of values that visitors chose.  It is not bound to the
+ * signer: whoever may write to the row can say anyhow, by the state, which secret
+ * is replaced by which rotation, and a signer can be renamed.
  *
  * Raises F0000 if there is no ring.
  */
 bytea *
-idv_sealed_make(int32 app_id, int32 generation,
-				const uint8 *secret, size_t secret_len, int32 *key_id)
+idv_sealed_make(const IdvSealLabel *label, const uint8 *secret,
+				size_t secret_len, int32 *key_id)
 {
 	const IdvMasterKey *key = &idv_keyring_needed()->keys[0];
-	IdvSealLabel label = {(uint32) app_id, (uint32) generation};
 	size_t		size = VARHDRSZ + IDV_SEALED_LEN(secret_len);
 	bytea	   *sealed = palloc(size);
 	uint8		nonce[IDV_SEAL_NONCE_LEN];
 
 	SET_VARSIZE(sealed, size);
 	if (!pg_strong_random(nonce, sizeof(nonce)) ||
-		!idv_seal((uint8 *) VARDATA(sealed), key, &label, nonce,
+		!idv_seal((uint8 *) VARDATA(sealed), key, label, nonce,
 				  secret, secret_len))
 		ereport(ERROR,
 				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
@@ -60,7 +61,8 @@ idv_sealed_open(uint8 secret[IDV_SECRET_MAX], size_t *secret_len,
 {
 	const uint8 *bytes = (const uint8 *) VARDATA_ANY(row->sealed);
 	size_t		len = VARSIZE_ANY_EXHDR(row->sealed);
-	IdvSealLabel label = {(uint32) app_id, (uint32) row->generation};
+	IdvSealLabel label = {(uint32) app_id, (uint32) row->generation,
+	(uint8) row->signs, (uint8) row->encoding};
 	const IdvMasterKey *key;
 	uint32		key_id;
 

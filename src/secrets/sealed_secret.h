@@ -24,7 +24,7 @@ typedef enum IdvOpening
 	IDV_SHUT_LIBRARY			/* libcrypto refused */
 } IdvOpening;
 
-extern bytea *idv_sealed_make(int32 app_id, int32 generation,
+extern bytea *idv_sealed_make(const IdvSealLabel *label,
 							  const uint8 *secret, size_t secret_len,
 							  int32 *key_id);
 extern IdvOpening idv_sealed_open(uint8 secret[IDV_SECRET_MAX],

@@ -33,6 +33,7 @@
 #include "secrets/locked_app.h"
 #include "secrets/new_secret.h"
 #include "secrets/sealed_secret.h"
+#include "secrets/secret_text.h"
 #include "secrets/signer.h"
 #include "server/query.h"
 #include "server/sqlfunc.h"
@@ -234,7 +235,7 @@ idverify_rotate(PG_FUNCTION_ARGS)
 	replace_current(&app, signer, grace);
 	place = (IdvSecretPlace)
 	{
-		.app_id = app.id,.signer = signer,.state = "current",
+		.app_id = app.id,.signer = signer,.signs = app.signs,.state = "current",
 			.rotated = true,.now = app.now
 	};
 	idv_secret_mint(&minted, &place);
@@ -244,27 +245,37 @@ idverify_rotate(PG_FUNCTION_ARGS)
 }
 
 /*
- * idverify_stage(app_key text, signer text) returns text
+ * idverify_stage(app_key text, secret text, encoding text, signer text)
+ *		returns text
  *
- * Mints the next secret and returns it, this once.  It verifies from now on,
- * beside the current one.  42704 for an unknown app or signer, 22004 for a null
- * app_key, 22023 for a null signer where there are several, 55000 if one is
- * staged already.
+ * Mints the next secret and returns it, this once; or imports it, and returns
+ * null.  It verifies from now on, beside the current one.  42704 for an unknown
+ * app or signer, 22004 for a null app_key or encoding, 22023 for a bad secret or
+ * encoding and for a null signer where there are several, 55000 if one is staged
+ * already.
  */
 Datum
 idverify_stage(PG_FUNCTION_ARGS)
 {
+	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
+	IdvEncoding encoding;
 	IdvLockedApp app;
 	IdvText		signer;
 	IdvSecretPlace place;
 	IdvNewSecret minted;
+	bool		imports;
 
-	idv_expect_arguments(fcinfo, 2);
+	idv_expect_arguments(fcinfo, 4);
+	imports = !PG_ARGISNULL(1);
+	if (imports)
+		error_context_stack = &hide;
+
 	PreventCommandIfReadOnly("idverify_stage()");
+	encoding = idv_encoding_argument(fcinfo->args[2]);
 	SPI_connect();
 
 	app = idv_app_locked(fcinfo->args[0]);
-	signer = idv_signer_choose(app.signers, fcinfo->args[1]);
+	signer = idv_signer_choose(app.signers, fcinfo->args[3]);
 	if (has_staged(&app, signer))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -273,11 +284,17 @@ idverify_stage(PG_FUNCTION_ARGS)
 				 errhint("Make it the current one with idverify_promote, or give it up with idverify_revoke.")));
 	place = (IdvSecretPlace)
 	{
-		.app_id = app.id,.signer = signer,.state = "staged",.now = app.now
+		.app_id = app.id,.signer = signer,.signs = app.signs,.state = "staged",.now = app.now
 	};
-	idv_secret_mint(&minted, &place);
-
+	if (imports)
+		idv_secret_import(&place, PG_GETARG_DATUM(1), encoding);
+	else
+		idv_secret_mint(&minted, &place);
 	SPI_finish();
+
+	error_context_stack = hide.previous;
+	if (imports)
+		PG_RETURN_NULL();
 	PG_RETURN_DATUM(idv_secret_hand_out(&minted));
 }
 
@@ -394,13 +411,14 @@ idverify_purge(PG_FUNCTION_ARGS)
 static void
 reseal(SPITupleTable *rows, uint64 row)
 {
-	Oid			types[] = {INT4OID, INT4OID, BYTEAOID, INT4OID};
+	Oid			types[] = {INT4OID, INT4OID, BYTEAOID, INT4OID, TEXTOID, TEXTOID};
 	Datum		values[lengthof(types)];
 	uint8		secret[IDV_SECRET_MAX];
 	size_t		secret_len;
 	int32		app_id;
 	int32		key_id;
 	IdvSecretRow sealed = {0};
+	IdvSealLabel label;
 	IdvOpening	opening;
 
 	for (int i = 0; i < (int) lengthof(types); i++)
@@ -409,18 +427,24 @@ reseal(SPITupleTable *rows, uint64 row)
 	sealed.generation = DatumGetInt32(values[1]);
 	sealed.sealed = DatumGetByteaPP(values[2]);
 	sealed.key_id = DatumGetInt32(values[3]);
+	sealed.signs = idv_signature_read(idv_text(values[4]));
+	sealed.encoding = idv_encoding_read(idv_text(values[5]));
 
 	opening = idv_sealed_open(secret, &secret_len, app_id, &sealed);
 	if (opening != IDV_OPENED)
 		idv_sealed_report(opening, app_id, sealed.generation, sealed.key_id);
-	values[2] = PointerGetDatum(idv_sealed_make(app_id, sealed.generation,
-												secret, secret_len, &key_id));
+	label = (IdvSealLabel)
+	{
+		(uint32) app_id, (uint32) sealed.generation,
+			(uint8) sealed.signs, (uint8) sealed.encoding
+	};
+	values[2] = PointerGetDatum(idv_sealed_make(&label, secret, secret_len, &key_id));
 	OPENSSL_cleanse(secret, sizeof(secret));
 	values[3] = Int32GetDatum(key_id);
 
 	if (idv_query("UPDATE idverify.secrets SET sealed = $3, key_id = $4"
 				  " WHERE app_id = $1 AND generation = $2",
-				  lengthof(types), types, values, NULL) != 1)
+				  4, types, values, NULL) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("secret %d of app %d was not updated", sealed.generation, app_id),
@@ -450,7 +474,7 @@ idverify_rekey(PG_FUNCTION_ARGS)
 	SPI_connect();
 
 	/* Each batch goes on after the last row of the one before. */
-	while (idv_query("SELECT app_id, generation, sealed, key_id"
+	while (idv_query("SELECT app_id, generation, sealed, key_id, signs::text, encoding"
 					 " FROM idverify.secrets WHERE key_id <> $1"
 					 " AND (app_id, generation) > ($2, $3)"
 					 " ORDER BY app_id, generation"

@@ -20,6 +20,7 @@
 
 #include "secrets/locked_app.h"
 #include "secrets/new_secret.h"
+#include "secrets/secret_text.h"
 #include "secrets/signer.h"
 #include "server/query.h"
 #include "server/sqlfunc.h"
@@ -37,12 +38,13 @@ signer_argument(NullableDatum signer)
 }
 
 /*
- * idverify_add_signer(app_key text, signer text, secret text) returns text
+ * idverify_add_signer(app_key text, signer text, secret text, encoding text)
+ *		returns text
  *
  * Gives an app one more signer, with a secret of its own, which is returned
  * this once; null where it was imported.  42704 for an unknown app, 22004 for
- * another null than that of secret, 22023 for a bad name or secret, 23505 for a
- * signer that is there, 54000 if the app has as many secrets that verify as it
+ * another null than that of secret, 22023 for a bad name, secret or encoding,
+ * 23505 for a signer that is there, 54000 if the app has as many secrets that verify as it
  * may have, F0000 without a key ring.
  */
 Datum
@@ -50,12 +52,13 @@ idverify_add_signer(PG_FUNCTION_ARGS)
 {
 	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
 	IdvText		signer;
+	IdvEncoding encoding;
 	IdvLockedApp app;
 	IdvSecretPlace place;
 	IdvNewSecret minted;
 	bool		imports;
 
-	idv_expect_arguments(fcinfo, 3);
+	idv_expect_arguments(fcinfo, 4);
 	imports = !PG_ARGISNULL(2);
 	if (imports)
 		error_context_stack = &hide;
@@ -63,6 +66,7 @@ idverify_add_signer(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("idverify_add_signer()");
 	signer = signer_argument(fcinfo->args[1]);
 	idv_check_name("signer", signer, IDV_SIGNER_MAX);
+	encoding = idv_encoding_argument(fcinfo->args[3]);
 	SPI_connect();
 
 	app = idv_app_locked(fcinfo->args[0]);
@@ -75,10 +79,10 @@ idverify_add_signer(PG_FUNCTION_ARGS)
 
 	place = (IdvSecretPlace)
 	{
-		.app_id = app.id,.signer = signer,.state = "current",.now = app.now
+		.app_id = app.id,.signer = signer,.signs = app.signs,.state = "current",.now = app.now
 	};
 	if (imports)
-		idv_secret_import(&place, PG_GETARG_DATUM(2));
+		idv_secret_import(&place, PG_GETARG_DATUM(2), encoding);
 	else
 		idv_secret_mint(&minted, &place);
 	SPI_finish();

@@ -33,6 +33,7 @@
 
 #include "server/as_installed.h"
 #include "server/distribution.h"
+#include "server/duration.h"
 #include "server/sqlfunc.h"
 #include "tables/changes.h"
 #include "tables/our_tables.h"
@@ -44,6 +45,8 @@ enum
 	APPS_ON_UNVERIFIED,
 	APPS_ON_WRONG_HASH,
 	APPS_SIGNED_FIELD,
+	APPS_SIGNS,
+	APPS_TOKEN_LIFETIME,
 	APPS_REVEALABLE,
 	APPS_READ
 };
@@ -53,6 +56,8 @@ static const IdvOurColumn apps_columns[APPS_READ] = {
 	[APPS_ON_UNVERIFIED] = IDV_ENUM_COLUMN("on_unverified", "claim_policy"),
 	[APPS_ON_WRONG_HASH] = IDV_NULLABLE_ENUM_COLUMN("on_wrong_hash", "claim_policy"),
 	[APPS_SIGNED_FIELD] = IDV_ENUM_COLUMN("signed_field", "signed_field"),
+	[APPS_SIGNS] = IDV_ENUM_COLUMN("signs", "signature"),
+	[APPS_TOKEN_LIFETIME] = IDV_NULLABLE_COLUMN("token_lifetime", INTERVALOID),
 	[APPS_REVEALABLE] = IDV_COLUMN("revealable", BOOLOID),
 };
 
@@ -61,6 +66,8 @@ enum
 {
 	SECRETS_GENERATION,
 	SECRETS_SIGNER,
+	SECRETS_SIGNS,
+	SECRETS_ENCODING,
 	SECRETS_STATE,
 	SECRETS_SEALED,
 	SECRETS_KEY_ID,
@@ -72,6 +79,8 @@ enum
 static const IdvOurColumn secrets_columns[SECRETS_READ] = {
 	[SECRETS_GENERATION] = IDV_COLUMN("generation", INT4OID),
 	[SECRETS_SIGNER] = IDV_COLUMN("signer", TEXTOID),
+	[SECRETS_SIGNS] = IDV_ENUM_COLUMN("signs", "signature"),
+	[SECRETS_ENCODING] = IDV_COLUMN("encoding", TEXTOID),
 	[SECRETS_STATE] = IDV_ENUM_COLUMN("state", "secret_state"),
 	[SECRETS_SEALED] = IDV_COLUMN("sealed", BYTEAOID),
 	[SECRETS_KEY_ID] = IDV_COLUMN("key_id", INT4OID),
@@ -86,6 +95,9 @@ static const IdvOurColumn secrets_key = IDV_COLUMN("app_id", INT4OID);
 static const char *const policy_labels[] = {"accept", "drop", "reject", NULL};
 static const char *const field_labels[] = {"either", "external_id", "email", NULL};
 static const char *const state_labels[] = {"staged", "current", "previous", NULL};
+
+const char *const idv_signature_labels[] = {"hash", "token", NULL};
+const char *const idv_encoding_labels[] = {"text", "hex", "base64", NULL};
 
 /*
  * Does the index hold all rows of the table, ordered by this column first?
@@ -171,7 +183,72 @@ read_app(IdvAppRow *app, Relation table, HeapTuple tuple)
 										   "claim_policy", policy_labels);
 	app->signed_field = idv_our_label(values[APPS_SIGNED_FIELD],
 									  "signed_field", field_labels);
+	app->signs = idv_our_label(values[APPS_SIGNS],
+							   "signature", idv_signature_labels);
+	app->token_lifetime = 0;
+	if (!nulls[APPS_TOKEN_LIFETIME] &&
+		(!idv_duration(&app->token_lifetime,
+					   DatumGetIntervalP(values[APPS_TOKEN_LIFETIME])) ||
+		 app->token_lifetime <= 0 ||
+		 app->token_lifetime > IDV_TOKEN_LIFETIME_MAX))
+		idv_report_not_as_installed("token_lifetime of app %d in idverify.apps is out of range",
+									app->id);
 	app->revealable = DatumGetBool(values[APPS_REVEALABLE]);
+}
+
+/* Which of the labels, of which NULL is the last, is it?  -1 if none. */
+static int
+find_label(IdvText text, const char *const *labels)
+{
+	for (int i = 0; labels[i] != NULL; i++)
+		if (text.len == strlen(labels[i]) &&
+			memcmp(text.bytes, labels[i], text.len) == 0)
+			return i;
+	return -1;
+}
+
+/*
+ * idv_signature_read
+ *		What a label of idverify.signature stands for, as a query returned it.
+ *		XX002 if this library does not know it.
+ */
+IdvSignature
+idv_signature_read(IdvText label)
+{
+	int			found = find_label(label, idv_signature_labels);
+
+	if (found < 0)
+		idv_report_not_as_installed("this release of idverify does not know a value of type idverify.signature");
+	return (IdvSignature) found;
+}
+
+/*
+ * idv_encoding_find
+ *		What the name of an encoding of secrets stands for; false if there is no
+ *		such encoding.
+ */
+bool
+idv_encoding_find(IdvEncoding *encoding, IdvText label)
+{
+	int			found = find_label(label, idv_encoding_labels);
+
+	if (found >= 0)
+		*encoding = (IdvEncoding) found;
+	return found >= 0;
+}
+
+/*
+ * idv_encoding_read
+ *		The same, as it stands in a row.  XX002 if this library does not know it.
+ */
+IdvEncoding
+idv_encoding_read(IdvText label)
+{
+	IdvEncoding encoding;
+
+	if (!idv_encoding_find(&encoding, label))
+		idv_report_not_as_installed("this release of idverify does not know the encoding of a secret in idverify.secrets");
+	return encoding;
 }
 
 /* Take a row of idverify.secrets apart, copying what it points to. */
@@ -185,6 +262,9 @@ read_secret(Relation table, HeapTuple tuple)
 	idv_our_row(table, tuple, secrets_columns, SECRETS_READ, values, nulls);
 	secret->generation = DatumGetInt32(values[SECRETS_GENERATION]);
 	secret->signer = idv_text(PointerGetDatum(DatumGetTextPCopy(values[SECRETS_SIGNER])));
+	secret->signs = idv_our_label(values[SECRETS_SIGNS],
+								  "signature", idv_signature_labels);
+	secret->encoding = idv_encoding_read(idv_text(values[SECRETS_ENCODING]));
 	secret->state = idv_our_label(values[SECRETS_STATE],
 								  "secret_state", state_labels);
 	secret->sealed = DatumGetByteaPCopy(values[SECRETS_SEALED]);

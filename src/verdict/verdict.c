@@ -25,6 +25,7 @@ const char *const idv_verdict_labels[IDV_VERDICTS] = {
 	[IDV_BAD_IDENTITY] = "bad_identity",
 	[IDV_VERIFIED] = "verified",
 	[IDV_EXPIRED] = "expired",
+	[IDV_OUTDATED] = "outdated",
 	[IDV_MISMATCH] = "mismatch",
 };
 
@@ -62,6 +63,7 @@ idv_policy(const IdvAppRow *app, IdvVerdict verdict)
 		case IDV_MALFORMED:
 		case IDV_BAD_IDENTITY:
 		case IDV_EXPIRED:
+		case IDV_OUTDATED:
 		case IDV_MISMATCH:
 			return app->on_wrong_hash;
 		case IDV_UNKNOWN_APP:
@@ -135,8 +137,8 @@ idv_check(NullableDatum app_key, NullableDatum value, NullableDatum user_hash)
 		!read_identity(&signed_value, value))
 		return false;
 
-	return idv_app_match(get_app(app_key), signed_value, presented,
-						 false) == IDV_MATCH_LIVE;
+	return idv_app_match(get_app(app_key), IDV_SIGNS_HASH, signed_value,
+						 presented, false) == IDV_MATCH_LIVE;
 }
 
 /*
@@ -201,7 +203,7 @@ idv_judge(const IdvApp *app, const IdvClaim *claim)
 	if (idv_identity_is_bad(signed_value.bytes, signed_value.len))
 		return IDV_BAD_IDENTITY;
 
-	switch (idv_app_match(app, signed_value, presented, true))
+	switch (idv_app_match(app, IDV_SIGNS_HASH, signed_value, presented, true))
 	{
 		case IDV_MATCH_LIVE:
 			return IDV_VERIFIED;

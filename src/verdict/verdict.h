@@ -23,6 +23,7 @@ typedef enum IdvVerdict
 	IDV_BAD_IDENTITY,
 	IDV_VERIFIED,
 	IDV_EXPIRED,
+	IDV_OUTDATED,
 	IDV_MISMATCH
 } IdvVerdict;
 

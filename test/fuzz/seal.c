@@ -19,7 +19,7 @@
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const IdvSealLabel label = {1, 1};
+static const IdvSealLabel label = {1, 1, 0, 0};
 
 static void
 make_key(IdvMasterKey *key, uint8_t filler)

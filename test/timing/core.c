@@ -67,7 +67,7 @@ check(bool holds, const char *what)
 	exit(2);
 }
 
-static const IdvSealLabel label = {1, 1};
+static const IdvSealLabel label = {1, 1, 0, 0};
 static const uint8_t nonce[IDV_SEAL_NONCE_LEN];
 
 /* A master key of which nothing is known but its id. */

@@ -27,7 +27,7 @@
 static const size_t lengths[] = {IDV_SECRET_MIN, 64, IDV_SECRET_MAX};
 static const size_t nlengths = sizeof(lengths) / sizeof(lengths[0]);
 
-static const IdvSealLabel label = {0x0A0B0C0D, 0x11121314};
+static const IdvSealLabel label = {0x0A0B0C0D, 0x11121314, 1, 2};
 static const uint8_t nonce[IDV_SEAL_NONCE_LEN] = {
 	0xA0, 0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7, 0xA8, 0xA9, 0xAA, 0xAB
 };
@@ -63,7 +63,9 @@ seal_by_hand(uint8_t *bytes, size_t secret_len)
 		1,						/* format */
 		0x01, 0x02, 0x03, 0x04, /* KEY_ID */
 		0x0A, 0x0B, 0x0C, 0x0D, /* label.app_id */
-		0x11, 0x12, 0x13, 0x14	/* label.generation */
+		0x11, 0x12, 0x13, 0x14, /* label.generation */
+		1,						/* label.signs */
+		2						/* label.encoding */
 	};
 	EVP_CIPHER *aes = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
@@ -72,7 +74,7 @@ seal_by_hand(uint8_t *bytes, size_t secret_len)
 	bool		done;
 
 	done = EVP_EncryptInit_ex2(cipher, aes, key.key, nonce, NULL) == 1 &&
-		EVP_EncryptUpdate(cipher, NULL, &n, associated, 13) == 1 &&
+		EVP_EncryptUpdate(cipher, NULL, &n, associated, 15) == 1 &&
 		EVP_EncryptUpdate(cipher, bytes + 25, &n,
 						  secret, (int) secret_len) == 1 &&
 		EVP_EncryptFinal_ex(cipher, bytes + 25 + secret_len, &n) == 1 &&
@@ -145,7 +147,7 @@ test_opens_what_another_library_sealed(void)
 {
 	static const char hex[] =
 	"0101020304f99cb6683dbf63bca0a1a2a3a4a5a6a7a8a9aaab"
-	"d6294e1e71fe34885a5ce6b1641ea5b8de8bd7af3ad98c1ede1e5f4f26ec74bb";
+	"d6294e1e71fe34885a5ce6b1641ea5b8f072381ef50c3d7791293c74d3629da5";
 	uint8_t		bytes[IDV_SEALED_LEN(16)];
 	size_t		len;
 
@@ -290,7 +292,7 @@ test_stays_shut_where_no_secret_is_that_long(void)
 static void
 test_stays_shut_for_other_rows(void)
 {
-	static const IdvSealLabel swapped = {0x11121314, 0x0A0B0C0D};
+	static const IdvSealLabel swapped = {0x11121314, 0x0A0B0C0D, 1, 2};
 
 	seal(64);
 	CHECK(stay_shut(IDV_SEAL_ALTERED, &key, &swapped,
@@ -305,6 +307,25 @@ test_stays_shut_for_other_rows(void)
 		CHECK(stay_shut(IDV_SEAL_ALTERED, &key, &other_app,
 						sealed, IDV_SEALED_LEN(64)));
 		CHECK(stay_shut(IDV_SEAL_ALTERED, &key, &other_generation,
+						sealed, IDV_SEALED_LEN(64)));
+	}
+}
+
+/* What signs hashes does not open as what signs tokens, nor the other way. */
+static void
+test_stays_shut_as_what_it_is_not(void)
+{
+	seal(64);
+	for (int bit = 0; bit < 8; bit++)
+	{
+		IdvSealLabel other_kind = label;
+		IdvSealLabel other_encoding = label;
+
+		other_kind.signs ^= (uint8_t) (1 << bit);
+		other_encoding.encoding ^= (uint8_t) (1 << bit);
+		CHECK(stay_shut(IDV_SEAL_ALTERED, &key, &other_kind,
+						sealed, IDV_SEALED_LEN(64)));
+		CHECK(stay_shut(IDV_SEAL_ALTERED, &key, &other_encoding,
 						sealed, IDV_SEALED_LEN(64)));
 	}
 }
@@ -400,6 +421,7 @@ main(void)
 	RUN(test_notices_what_was_cut_off_or_added);
 	RUN(test_stays_shut_where_no_secret_is_that_long);
 	RUN(test_stays_shut_for_other_rows);
+	RUN(test_stays_shut_as_what_it_is_not);
 	RUN(test_knows_a_wrong_key_from_altered_bytes);
 	RUN(test_stays_shut_under_another_id);
 	RUN(test_tells_which_key_sealed);
