@@ -26,6 +26,7 @@
 
 #include "core/hex.h"
 #include "core/hmac.h"
+#include "core/jws.h"
 #include "core/seal.h"
 
 #define SECRET(memory)	VALGRIND_MAKE_MEM_UNDEFINED(memory, sizeof(memory))
@@ -96,6 +97,37 @@ verify(void)
 	check(!idv_hmac_equal(genuine, presented), "a wrong user_hash");
 	memcpy(presented, genuine, sizeof(presented));
 	check(idv_hmac_equal(genuine, presented), "the right user_hash");
+	idv_hmac_wipe(&ready);
+}
+
+/* A token: it is known, and so is what it says; only the key is not. */
+static void
+verify_token(void)
+{
+	static const char signed_text[] = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiJ9";
+	char		token[sizeof(signed_text) + IDV_BASE64URL_ENCODED(IDV_HMAC_LEN)];
+	uint8_t		secret[64];
+	uint8_t		genuine[IDV_HMAC_LEN];
+	IdvHmac		ready;
+	IdvJws		jws;
+
+	memset(secret, 'a', sizeof(secret));
+	SECRET(secret);
+	check(idv_hmac_init(&ready, secret, sizeof(secret)), "a key");
+	check(idv_hmac_make(genuine, &ready, (const uint8_t *) signed_text,
+						sizeof(signed_text) - 1), "a signature");
+
+	/* What is signed here is for whoever asked. */
+	memcpy(token, signed_text, sizeof(signed_text) - 1);
+	token[sizeof(signed_text) - 1] = '.';
+	idv_base64url_encode(token + sizeof(signed_text), genuine, sizeof(genuine));
+	KNOWN(token);
+
+	/* What a stranger presents */
+	check(idv_jws_split(&jws, token, sizeof(token)), "a token");
+	check(idv_hmac_equal(genuine, jws.signature), "the right signature");
+	jws.bytes[jws.signature - jws.bytes] ^= 1;
+	check(!idv_hmac_equal(genuine, jws.signature), "a wrong signature");
 	idv_hmac_wipe(&ready);
 }
 
@@ -204,6 +236,7 @@ main(int argc, char **argv)
 	}
 
 	verify();
+	verify_token();
 	decode();
 	encode();
 	seal_and_open(IDV_SECRET_MIN);
