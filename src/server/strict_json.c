@@ -1,0 +1,184 @@
+/*-------------------------------------------------------------------------
+ *
+ * strict_json.c
+ *	  Read a JSON object that has one meaning only.
+ *
+ * JSON allows an object to have a member twice, and readers differ in which one
+ * they take.  What is signed must not mean one thing to its author and another
+ * here, so such objects are refused.  jsonb would have dropped all but one: this
+ * is PostgreSQL's parser without it.
+ *
+ * Nothing raises an error, but for memory: what is read was sent by somebody's
+ * browser.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "server/strict_json.h"
+
+#include "mb/pg_wchar.h"
+
+#include "core/json_text.h"
+
+/* Names that there is room for at first. */
+#define FIRST_NAMES		32
+
+/* jsonb takes any number of a token whose exponent has no more digits. */
+#define EXPONENT_MAX	999
+
+/* Actions tell from 16 on whether to go on. */
+#if PG_VERSION_NUM >= 160000
+#define ACTION		static JsonParseErrorType
+#define GO_ON		return JSON_SUCCESS
+#else
+#define ACTION		static void
+#define GO_ON		return
+#endif
+
+typedef struct Reader
+{
+	IdvJsonMember member;
+	void	   *state;
+	const char *name;			/* of the member that is being read */
+	bool		refused;
+	int			depth;
+	int			starts[IDV_JSON_DEPTH_MAX + 1]; /* where a level's names are */
+	const char **names;			/* of all objects that are not over yet */
+	int			count;
+	int			room;
+} Reader;
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+/* Begin an object or an array. */
+static void
+begin(Reader *reader, JsonTokenType kind)
+{
+	/* The text had no more levels when they were counted. */
+	if (reader->depth == IDV_JSON_DEPTH_MAX)
+	{
+		reader->refused = true;
+		return;
+	}
+	if (reader->depth == 1)
+		reader->member(reader->state, reader->name, NULL, kind);
+	reader->starts[++reader->depth] = reader->count;
+}
+
+ACTION
+begin_object(void *state)
+{
+	begin(state, JSON_TOKEN_OBJECT_START);
+	GO_ON;
+}
+
+ACTION
+begin_array(void *state)
+{
+	Reader	   *reader = state;
+
+	reader->refused |= reader->depth == 0;
+	begin(reader, JSON_TOKEN_ARRAY_START);
+	GO_ON;
+}
+
+/* End an object or an array: see that it has no name twice. */
+ACTION
+end(void *state)
+{
+	Reader	   *reader = state;
+	const char **names = reader->names + reader->starts[reader->depth];
+	int			count = reader->count - reader->starts[reader->depth];
+
+	qsort(names, count, sizeof(const char *), compare_names);
+	for (int i = 1; i < count; i++)
+		if (strcmp(names[i - 1], names[i]) == 0)
+			reader->refused = true;
+	reader->count -= count;
+	reader->depth--;
+	GO_ON;
+}
+
+ACTION
+read_name(void *state, char *name, bool isnull pg_attribute_unused())
+{
+	Reader	   *reader = state;
+
+	if (reader->count == reader->room)
+	{
+		reader->room *= 2;
+		reader->names = repalloc(reader->names,
+								 reader->room * sizeof(const char *));
+	}
+	reader->names[reader->count++] = name;
+	if (reader->depth == 1)
+		reader->name = name;
+	GO_ON;
+}
+
+ACTION
+read_scalar(void *state, char *value, JsonTokenType kind)
+{
+	Reader	   *reader = state;
+
+	if (kind == JSON_TOKEN_NUMBER)
+	{
+		const char *exponent = strpbrk(value, "eE");
+
+		if (exponent != NULL && labs(strtol(exponent + 1, NULL, 10)) > EXPONENT_MAX)
+			reader->refused = true;
+	}
+	if (reader->depth == 0)
+		reader->refused = true;
+	else if (reader->depth == 1)
+		reader->member(reader->state, reader->name, value, kind);
+	GO_ON;
+}
+
+/*
+ * idv_strict_json_read
+ *		Read an object, member by member.
+ *
+ * text		out: the object as jsonb_in() takes it, once it is converted from UTF-8;
+ *			a zero follows.  No escape is left but those of ASCII.
+ *
+ * Returns false for anything but one object in UTF-8 that has, in itself and in
+ * what is in it, no member twice and no U+0000, and that is not nested deeper
+ * than IDV_JSON_DEPTH_MAX.  Members may have been handed over until then.
+ */
+bool
+idv_strict_json_read(IdvText *text, const uint8 *utf8, size_t len,
+					 IdvJsonMember member, void *state)
+{
+	Reader		reader = {.member = member,.state = state,.room = FIRST_NAMES};
+	JsonSemAction actions = {
+		.semstate = &reader,
+		.object_start = begin_object,
+		.object_end = end,
+		.array_start = begin_array,
+		.array_end = end,
+		.object_field_start = read_name,
+		.scalar = read_scalar,
+	};
+	char	   *json;
+	JsonLexContext *lex;
+
+	if (!pg_verify_mbstr(PG_UTF8, (const char *) utf8, (int) len, true))
+		return false;
+	json = palloc(len + 1);
+	if (!idv_json_text(json, &text->len, utf8, len))
+		return false;
+	json[text->len] = '\0';
+	text	  ->bytes = json;
+
+#if PG_VERSION_NUM >= 170000
+	lex = makeJsonLexContextCstringLen(NULL, json, text->len, PG_UTF8, true);
+#else
+	lex = makeJsonLexContextCstringLen(json, (int) text->len, PG_UTF8, true);
+#endif
+	reader.names = palloc(reader.room * sizeof(const char *));
+	return pg_parse_json(lex, &actions) == JSON_SUCCESS && !reader.refused;
+}

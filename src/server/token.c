@@ -1,0 +1,236 @@
+/*-------------------------------------------------------------------------
+ *
+ * token.c
+ *	  What a token says (RFC 7519).
+ *
+ * Read only once its signature is known to be right: by then it is the word of
+ * somebody who has the secret.  It is read strictly all the same.  A token whose
+ * signer meant something else than what is understood here is somebody else's
+ * key to a contact.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "server/token.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "core/bad_identity.h"
+#include "server/strict_json.h"
+
+/* Bytes of the longest header that is remembered. */
+#define KNOWN_HEADER_MAX	128
+
+/* A header, while it is read. */
+typedef struct Header
+{
+	bool		hs256;
+	bool		refused;
+} Header;
+
+/* A payload, while it is read. */
+typedef struct Payload
+{
+	IdvToken   *token;
+	bool		email_unverified;
+	bool		refused;
+} Payload;
+
+static void
+read_header_member(void *state, const char *name, const char *value,
+				   JsonTokenType kind)
+{
+	Header	   *header = state;
+
+	if (strcmp(name, "alg") == 0)
+		header->hs256 = kind == JSON_TOKEN_STRING && strcmp(value, "HS256") == 0;
+	else if (strcmp(name, "typ") == 0)
+	{
+		if (kind != JSON_TOKEN_STRING || pg_strcasecmp(value, "JWT") != 0)
+			header->refused = true;
+	}
+	/* What is critical has to be understood, and none of it is. */
+	else if (strcmp(name, "crit") == 0)
+		header->refused = true;
+}
+
+/*
+ * Read a token's header (RFC 7515, section 4; RFC 8725, section 3.1).
+ *
+ * A signer writes the same header into all of its tokens, so the last one that
+ * was right is remembered.  It says nothing of any visitor.
+ */
+static IdvTokenFlaw
+read_header(const uint8 *json, size_t len)
+{
+	static uint8 known[KNOWN_HEADER_MAX];
+	static size_t known_len = 0;
+	Header		header = {.hs256 = false};
+	IdvText text;
+
+	if (len == known_len && memcmp(json, known, len) == 0)
+		return IDV_TOKEN_RIGHT;
+	if (!idv_strict_json_read(&text, json, len, read_header_member, &header))
+		return IDV_TOKEN_MALFORMED;
+	if (!header.hs256)
+		return IDV_TOKEN_ALGORITHM;
+	if (header.refused)
+		return IDV_TOKEN_MALFORMED;
+	if (len <= KNOWN_HEADER_MAX)
+	{
+		memcpy(known, json, len);
+		known_len = len;
+	}
+	return IDV_TOKEN_RIGHT;
+}
+
+/*
+ * Read text that may stand there once, or several times the same.  Null and the
+ * empty string count as absent.
+ */
+static void
+read_text(Payload *payload, IdvText *text, const char *value, JsonTokenType kind)
+{
+	IdvText		sent = {value, value == NULL ? 0 : strlen(value)};
+
+	if (kind == JSON_TOKEN_NULL || (kind == JSON_TOKEN_STRING && sent.len == 0))
+		return;
+	if ((kind != JSON_TOKEN_STRING && kind != JSON_TOKEN_NUMBER) ||
+		sent.len > IDV_IDENTITY_MAX ||
+		(text->len > 0 && !idv_text_is_same(*text, sent)))
+		payload->refused = true;
+	*text = sent;
+}
+
+/* Read a time, a number of seconds, which may have a fraction. */
+static void
+read_time(Payload *payload, bool *has, double *seconds, const char *value,
+		  JsonTokenType kind)
+{
+	if (kind != JSON_TOKEN_NUMBER)
+	{
+		payload->refused = true;
+		return;
+	}
+	*has = true;
+	*seconds = strtod(value, NULL);
+}
+
+/* Is a number an integer, written as one? */
+static bool
+is_integer(const char *number)
+{
+	return number[strspn(number, "-0123456789")] == '\0';
+}
+
+static bool
+names_id(const char *name)
+{
+	static const char *const ids[] = {"external_id", "user_id", "userId", "sub", "id"};
+
+	for (size_t i = 0; i < lengthof(ids); i++)
+		if (strcmp(name, ids[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+read_payload_member(void *state, const char *name, const char *value,
+					JsonTokenType kind)
+{
+	Payload    *payload = state;
+	IdvToken   *token = payload->token;
+	IdvTokenTimes *times = &token->times;
+
+	if (names_id(name))
+	{
+		read_text(payload, &token->id, value, kind);
+		if (kind == JSON_TOKEN_NUMBER && !is_integer(value))
+			payload->refused = true;
+	}
+	else if (strcmp(name, "email") == 0)
+	{
+		read_text(payload, &token->email, value, kind);
+		if (kind == JSON_TOKEN_NUMBER)
+			payload->refused = true;
+	}
+	else if (strcmp(name, "email_verified") == 0)
+		payload->email_unverified = kind != JSON_TOKEN_TRUE &&
+			(kind != JSON_TOKEN_STRING || strcmp(value, "true") != 0);
+	else if (strcmp(name, "exp") == 0)
+		read_time(payload, &times->has_exp, &times->exp, value, kind);
+	else if (strcmp(name, "nbf") == 0)
+		read_time(payload, &times->has_nbf, &times->nbf, value, kind);
+	else if (strcmp(name, "iat") == 0)
+		read_time(payload, &times->has_iat, &times->iat, value, kind);
+}
+
+/*
+ * idv_token_read_payload
+ *		Read what a token says, of JSON in UTF-8.
+ *
+ * token is unspecified if there is a flaw.
+ */
+IdvTokenFlaw
+idv_token_read_payload(IdvToken *token, const uint8 *payload, size_t len)
+{
+	Payload		reading = {.token = token};
+
+	memset(token, 0, sizeof(*token));
+	if (!idv_strict_json_read(&token->payload, payload, len,
+							  read_payload_member, &reading) ||
+		reading.refused)
+		return IDV_TOKEN_MALFORMED;
+	token->email_signed = token->email.len > 0 && !reading.email_unverified;
+	return token->id.len > 0 || token->email_signed ?
+		IDV_TOKEN_RIGHT : IDV_TOKEN_NOBODY;
+}
+
+/*
+ * idv_token_read
+ *		Read what a token says.
+ *
+ * token is unspecified if there is a flaw.
+ */
+IdvTokenFlaw
+idv_token_read(IdvToken *token, const IdvJws *jws)
+{
+	IdvTokenFlaw flaw = read_header(jws->header, jws->header_len);
+
+	if (flaw == IDV_TOKEN_RIGHT)
+		flaw = idv_token_read_payload(token, jws->payload, jws->payload_len);
+	return flaw;
+}
+
+/*
+ * idv_token_when
+ *		Does a token count at this time?
+ *
+ * lifetime		the most microseconds from now that it may; 0: for ever
+ */
+IdvTokenTime
+idv_token_when(const IdvToken *token, TimestampTz now, int64 lifetime)
+{
+	double		since_1970 = (double) now / USECS_PER_SEC +
+	(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (double) SECS_PER_DAY;
+	double		longest = (double) lifetime / USECS_PER_SEC;
+
+	return idv_token_time(&token->times, since_1970,
+						  lifetime == 0 ? NULL : &longest);
+}
+
+/*
+ * idv_token_jsonb
+ *		What a token says, as jsonb.
+ *
+ * 22P05 if the server encoding lacks one of its characters.
+ */
+Datum
+idv_token_jsonb(const IdvToken *token)
+{
+	char	   *json = pg_any_to_server(token->payload.bytes,
+										(int) token->payload.len, PG_UTF8);
+
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
+}
