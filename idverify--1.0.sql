@@ -69,7 +69,8 @@ CREATE TABLE idverify.apps (
 						CHECK (grace >= '0' AND grace <= '30 days'),
 	revealable			boolean NOT NULL DEFAULT false,
 	confirm_rotation	boolean NOT NULL DEFAULT false,
-	last_generation		integer NOT NULL DEFAULT 0
+	last_generation		integer NOT NULL DEFAULT 0,
+	created_at			timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 COMMENT ON TABLE idverify.apps IS 'widgets whose visitors are verified, and their policy';
@@ -83,6 +84,7 @@ COMMENT ON COLUMN idverify.apps.grace IS 'how long a replaced secret keeps verif
 COMMENT ON COLUMN idverify.apps.revealable IS 'may idverify_reveal show the secret again';
 COMMENT ON COLUMN idverify.apps.confirm_rotation IS 'must idverify_rotate be told confirm => ''ROTATE''';
 COMMENT ON COLUMN idverify.apps.last_generation IS 'number of the newest secret that it ever had: none is numbered twice';
+COMMENT ON COLUMN idverify.apps.created_at IS 'when it was made: claims are counted by id and this, so that another app of the same id has statistics of its own';
 
 REVOKE ALL ON TABLE idverify.apps FROM PUBLIC;
 
@@ -814,6 +816,120 @@ REVOKE ALL ON FUNCTION @extschema@.idverify_guard() FROM PUBLIC;
 
 
 --
+-- Statistics
+--
+
+-- What is counted is in shared memory.  The views that follow join it to apps and
+-- secrets.
+CREATE FUNCTION idverify.counting_since()
+	RETURNS timestamptz
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'idverify_counting_since';
+
+COMMENT ON FUNCTION idverify.counting_since()
+	IS 'since when claims are counted on this server; null where they are not';
+
+REVOKE ALL ON FUNCTION idverify.counting_since() FROM PUBLIC;
+
+CREATE FUNCTION idverify.claim_counts()
+	RETURNS TABLE (app_id integer, app_created_at timestamptz, day date, verdict idverify.verdict, claims bigint, last_at timestamptz)
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'idverify_claim_counts';
+
+COMMENT ON FUNCTION idverify.claim_counts()
+	IS 'claims by app, day and verdict, for the view idverify.stat_claims';
+
+REVOKE ALL ON FUNCTION idverify.claim_counts() FROM PUBLIC;
+
+CREATE FUNCTION idverify.secret_counts()
+	RETURNS TABLE (app_id integer, app_created_at timestamptz, generation integer, claims bigint, first_at timestamptz, last_at timestamptz)
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'idverify_secret_counts';
+
+COMMENT ON FUNCTION idverify.secret_counts()
+	IS 'claims by the secret that they were signed with, for the views idverify.stat_secrets and idverify.app_status';
+
+REVOKE ALL ON FUNCTION idverify.secret_counts() FROM PUBLIC;
+
+CREATE FUNCTION idverify.refused_claims()
+	RETURNS TABLE (at timestamptz, app_id integer, app_created_at timestamptz, verdict idverify.verdict, field text, identity text, way text)
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'idverify_refused_claims';
+
+COMMENT ON FUNCTION idverify.refused_claims()
+	IS 'the last claims that did not verify, for the view idverify.stat_refused';
+
+REVOKE ALL ON FUNCTION idverify.refused_claims() FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.idverify_coverage(app_key text DEFAULT NULL, days integer DEFAULT 7)
+	RETURNS TABLE (app_key text, claims bigint, verified bigint, share numeric, would_refuse bigint, since timestamptz)
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'idverify_coverage';
+
+COMMENT ON FUNCTION @extschema@.idverify_coverage(text, integer)
+	IS 'how many of the claims of an identity verified, today and so many days before, and how many would have been refused if all had to';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_coverage(text, integer) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.idverify_stat_reset(app_key text DEFAULT NULL)
+	RETURNS void
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'idverify_stat_reset';
+
+COMMENT ON FUNCTION @extschema@.idverify_stat_reset(text)
+	IS 'forget, at once, what was counted of an app, or of all apps';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_stat_reset(text) FROM PUBLIC;
+
+CREATE VIEW idverify.stat_claims AS
+	SELECT a.app_key, c.day, c.verdict, c.claims, c.last_at
+	FROM idverify.claim_counts() c
+		JOIN idverify.apps a ON a.id = c.app_id AND a.created_at = c.app_created_at;
+
+COMMENT ON VIEW idverify.stat_claims IS 'claims by app, day and verdict: today and the 31 days before';
+COMMENT ON COLUMN idverify.stat_claims.day IS 'in UTC';
+COMMENT ON COLUMN idverify.stat_claims.last_at IS 'when the last of them was judged';
+
+REVOKE ALL ON TABLE idverify.stat_claims FROM PUBLIC;
+
+CREATE VIEW idverify.stat_secrets AS
+	SELECT a.app_key, s.signer, s.generation, s.state, s.signs, s.expires_at,
+		CASE WHEN n.since IS NOT NULL THEN coalesce(c.claims, 0) END AS claims,
+		c.first_at, c.last_at
+	FROM idverify.secrets s
+		JOIN idverify.apps a ON a.id = s.app_id
+		CROSS JOIN idverify.counting_since() n(since)
+		LEFT JOIN idverify.secret_counts() c
+			ON c.app_id = a.id AND c.app_created_at = a.created_at
+				AND c.generation = s.generation;
+
+COMMENT ON VIEW idverify.stat_secrets IS 'each secret, and the claims that were signed with it';
+COMMENT ON COLUMN idverify.stat_secrets.claims IS 'whether or not they verified; null where claims are not counted';
+COMMENT ON COLUMN idverify.stat_secrets.first_at IS 'when it was used first, as far as claims were counted';
+COMMENT ON COLUMN idverify.stat_secrets.last_at IS 'when it was last used';
+
+REVOKE ALL ON TABLE idverify.stat_secrets FROM PUBLIC;
+
+CREATE VIEW idverify.stat_refused AS
+	SELECT r.at, a.app_key, r.verdict, r.field, r.identity, r.way
+	FROM idverify.refused_claims() r
+		JOIN idverify.apps a ON a.id = r.app_id AND a.created_at = r.app_created_at;
+
+COMMENT ON VIEW idverify.stat_refused IS 'the last 1,024 claims that did not verify, since the server started';
+COMMENT ON COLUMN idverify.stat_refused.field IS 'what the identity was claimed as; value, by idverify_check';
+COMMENT ON COLUMN idverify.stat_refused.identity IS 'masked as in the server''s log';
+COMMENT ON COLUMN idverify.stat_refused.way IS 'who was asked: check, verdict, identify or guard';
+
+REVOKE ALL ON TABLE idverify.stat_refused FROM PUBLIC;
+
+
+--
 -- What a settings page shows
 --
 
@@ -828,7 +944,7 @@ CREATE VIEW idverify.app_status AS
 			ELSE '**** **** '
 		END || c.hint AS masked_secret,
 		c.generation, c.rotated_at AS last_rotated_at,
-		p.previous_valid_until, p.previous_secrets,
+		p.previous_valid_until, p.previous_secrets, u.previous_last_used_at,
 		EXISTS (SELECT FROM idverify.secrets s
 				WHERE s.app_id = a.id AND s.signer = n.signer AND s.state = 'staged') AS staged,
 		c.key_id, n.signer, c.signs
@@ -844,13 +960,24 @@ CREATE VIEW idverify.app_status AS
 				count(*)::integer AS previous_secrets
 			FROM idverify.secrets s
 			WHERE s.app_id = a.id AND s.signer = n.signer AND s.state = 'previous'
-				AND s.expires_at > clock_timestamp()) p;
+				AND s.expires_at > clock_timestamp()) p
+		LEFT JOIN (
+			SELECT s.app_id, u.app_created_at, s.signer,
+				max(u.last_at) AS previous_last_used_at
+			FROM idverify.secrets s
+				JOIN idverify.secret_counts() u
+					ON u.app_id = s.app_id AND u.generation = s.generation
+			WHERE s.state = 'previous' AND s.expires_at > clock_timestamp()
+			GROUP BY s.app_id, u.app_created_at, s.signer) u
+			ON u.app_id = a.id AND u.app_created_at = a.created_at
+				AND u.signer = n.signer;
 
 COMMENT ON VIEW idverify.app_status IS 'each app, its policy, its signers and the state of their secrets, for a settings page';
 COMMENT ON COLUMN idverify.app_status.last_rotated_at IS 'when the current secret replaced another';
 COMMENT ON COLUMN idverify.app_status.previous_secrets IS 'how many previous secrets still verify';
 COMMENT ON COLUMN idverify.app_status.previous_valid_until IS 'when the last of them stops';
 COMMENT ON COLUMN idverify.app_status.signs IS 'what the current secret signs';
+COMMENT ON COLUMN idverify.app_status.previous_last_used_at IS 'when one of them was last used; null if none was, and where claims are not counted';
 
 REVOKE ALL ON TABLE idverify.app_status FROM PUBLIC;
 

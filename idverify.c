@@ -38,6 +38,7 @@
 #include "secrets/app_cache.h"
 #include "secrets/keyring.h"
 #include "server/code_cache.h"
+#include "server/counters.h"
 #include "server/exec_triggers.h"
 #include "server/hide_statement.h"
 #include "server/trusted_code.h"
@@ -61,6 +62,7 @@ void
 _PG_init(void)
 {
 	idv_hide_statement_init();
+	idv_counters_init();
 	idv_exec_triggers_init();
 	idv_keyring_init();
 	idv_app_cache_init();

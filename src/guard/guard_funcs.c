@@ -126,7 +126,7 @@ guard(FunctionCallInfo fcinfo)
 
 		idv_columns_read(&old, columns, trigger->tg_trigslot);
 		switch (proposed == NULL ?
-				idv_guard_update(columns, &wanted, &old) :
+				idv_guard_update(columns, &wanted, &old, false) :
 				idv_guard_conflict(columns, trigger, proposed, &wanted, &old))
 		{
 			case IDV_OUTCOME_STORE:

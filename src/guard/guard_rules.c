@@ -16,6 +16,7 @@
 #include "utils/rel.h"
 
 #include "secrets/app_cache.h"
+#include "verdict/claim_count.h"
 #include "verdict/unverified_log.h"
 #include "verdict/verdict.h"
 
@@ -65,21 +66,49 @@ settings_of(const IdvApp *app)
 	return idv_app_is_known(app) ? *idv_app_row(app) : none;
 }
 
+/* What a row claims. */
+static IdvClaim
+claim_of(const IdvColumns *columns, const IdvGuardedRow *row)
+{
+	return (IdvClaim)
+	{
+		.external_id = idv_columns_text(columns, IDV_ROLE_EXTERNAL_ID, row),
+			.email = idv_columns_text(columns, IDV_ROLE_EMAIL, row),
+			.user_hash = idv_columns_text(columns, IDV_ROLE_USER_HASH, row),
+	};
+}
+
 /* Judge what a row claims. */
 static IdvJudgement
 judge(const IdvColumns *columns, const IdvGuardedRow *row)
 {
-	IdvClaim	claim = {
-		.external_id = idv_columns_text(columns, IDV_ROLE_EXTERNAL_ID, row),
-		.email = idv_columns_text(columns, IDV_ROLE_EMAIL, row),
-		.user_hash = idv_columns_text(columns, IDV_ROLE_USER_HASH, row),
-	};
+	IdvClaim	claim = claim_of(columns, row);
 	const IdvApp *app = idv_app_get(app_key_of(columns, row));
-	IdvJudgement judgement;
+	IdvJudgement judgement = {.counted = false};
 
-	judgement.verdict = idv_judge(app, &claim);
+	judgement.verdict = idv_judge(app, &claim, &judgement.generation);
 	judgement.app = settings_of(app);
 	return judgement;
+}
+
+/*
+ * Count the claim of a row, once: the two rows of an upsert are one claim.
+ *
+ * Not whenever a row is judged: whoever only takes an identity away, or edits
+ * what needs no signature, claims nothing.
+ */
+static void
+count_claim(const IdvColumns *columns, const IdvGuardedRow *row,
+			IdvJudgement *judgement)
+{
+	if (!judgement->counted)
+	{
+		IdvClaim	claim = claim_of(columns, row);
+
+		idv_count_claim(idv_app_get(app_key_of(columns, row)), IDV_WAY_GUARD,
+						judgement->verdict, judgement->generation, &claim);
+	}
+	judgement->counted = true;
 }
 
 /* The settings of the app that a row belongs to. */
@@ -113,16 +142,17 @@ report_rejected(const IdvColumns *columns, const IdvGuardedRow *row,
 }
 
 /*
- * Write a line to the server's log about the claim of a row.  0A000 where no claim
- * can be judged, on a node that has no apps.
+ * Count the claim of a row that fails, and write a line to the server's log.
+ * 0A000 where no claim can be judged, on a node that has no apps.
  */
 static void
 note_unverified(const IdvColumns *columns, const IdvGuardedRow *row,
-				IdvVerdict verdict)
+				IdvJudgement *judgement)
 {
-	if (verdict == IDV_UNKNOWN_APP)
+	if (judgement->verdict == IDV_UNKNOWN_APP)
 		idv_apps_check_node();
-	idv_log_unverified(app_key_of(columns, row), verdict,
+	count_claim(columns, row, judgement);
+	idv_log_unverified(app_key_of(columns, row), judgement->verdict,
 					   idv_columns_text(columns, IDV_ROLE_EXTERNAL_ID, row),
 					   idv_columns_text(columns, IDV_ROLE_EMAIL, row));
 }
@@ -172,6 +202,8 @@ idv_guard_insert(IdvColumns *columns, const TriggerData *trigger,
 	set_verified(row, false);
 	if (!idv_columns_claim_nothing(columns, row))
 		judgement = judge(columns, row);
+	if (judgement.verdict == IDV_VERIFIED)
+		count_claim(columns, row, &judgement);
 	idv_proposed_row_set(columns, trigger, &judgement, row);
 
 	if (judgement.verdict == IDV_ANONYMOUS)
@@ -194,7 +226,8 @@ idv_guard_insert(IdvColumns *columns, const TriggerData *trigger,
 		idv_proposed_row_exists(columns, trigger))
 		return;
 
-	note_unverified(columns, row, judgement.verdict);
+	note_unverified(columns, row, &judgement);
+	idv_proposed_row_counted(columns);
 	switch (policy_of(&judgement))
 	{
 		case IDV_POLICY_ACCEPT:
@@ -233,7 +266,7 @@ is_changed(const IdvColumns *columns, IdvRole role,
  * choose the app that is laxer.
  */
 static IdvOutcome
-apply_policy(const IdvColumns *columns, const IdvJudgement *judgement,
+apply_policy(const IdvColumns *columns, IdvJudgement *judgement,
 			 IdvGuardedRow *row, const IdvGuardedRow *old, IdvOutcome verified)
 {
 	bool		was_verified = is_verified(old);
@@ -241,7 +274,7 @@ apply_policy(const IdvColumns *columns, const IdvJudgement *judgement,
 	settings_over(columns, old) : judgement->app;
 	IdvPolicy	policy = idv_policy(&app, judgement->verdict);
 
-	note_unverified(columns, row, judgement->verdict);
+	note_unverified(columns, row, judgement);
 	if (policy == IDV_POLICY_REJECT)
 		report_rejected(columns, was_verified ? old : row, judgement->verdict);
 	if (was_verified && verified != IDV_OUTCOME_STORE)
@@ -281,12 +314,13 @@ changes_identity(const IdvColumns *columns, IdvSignedField field,
  *		Decide what is stored of a row that is about to be updated.
  *
  * row		in: what was given; out: what is stored
+ * counted	the claim was counted already
  *
  * 28000 if the app rejects its claim.
  */
 IdvOutcome
 idv_guard_update(const IdvColumns *columns, IdvGuardedRow *row,
-				 const IdvGuardedRow *old)
+				 const IdvGuardedRow *old, bool counted)
 {
 	bool		app = is_changed(columns, IDV_ROLE_APP_KEY, row, old);
 	bool		external_id = is_changed(columns, IDV_ROLE_EXTERNAL_ID, row, old);
@@ -302,8 +336,10 @@ idv_guard_update(const IdvColumns *columns, IdvGuardedRow *row,
 		return IDV_OUTCOME_STORE;
 
 	judgement = judge(columns, row);
+	judgement.counted = counted;
 	if (judgement.verdict == IDV_VERIFIED)
 	{
+		count_claim(columns, row, &judgement);
 		if (judgement.app.signed_field == IDV_SIGNED_EMAIL)
 			keep_external_id(columns, row,
 							 is_verified(old) && !app && !email ? old : NULL);
@@ -391,12 +427,13 @@ put_back_cleared(IdvGuardedRow *row, const IdvGuardedRow *old)
  */
 static IdvOutcome
 update_unnamed(const IdvColumns *columns, IdvGuardedRow *row,
-			   const IdvGuardedRow *old)
+			   const IdvGuardedRow *old, bool counted)
 {
 	if (is_verified(old))
 	{
 		IdvJudgement judgement = judge(columns, row);
 
+		judgement.counted = counted;
 		if (changes_identity(columns, judgement.app.signed_field, row, old))
 		{
 			judgement.verdict = row->of[IDV_ROLE_USER_HASH].isnull ?
@@ -404,7 +441,7 @@ update_unnamed(const IdvColumns *columns, IdvGuardedRow *row,
 			return apply_policy(columns, &judgement, row, old, IDV_OUTCOME_SKIP);
 		}
 	}
-	return idv_guard_update(columns, row, old);
+	return idv_guard_update(columns, row, old, counted);
 }
 
 /*
@@ -433,9 +470,9 @@ idv_guard_conflict(IdvColumns *columns, const TriggerData *trigger,
 		put_back_cleared(row, old);
 	if ((!proposed->signed_at_all || judgement.verdict == IDV_ANONYMOUS) &&
 		idv_proposed_row_names(proposed, columns, trigger))
-		return idv_guard_update(columns, row, old);
+		return idv_guard_update(columns, row, old, judgement.counted);
 	if (judgement.verdict == IDV_ANONYMOUS)
-		return update_unnamed(columns, row, old);
+		return update_unnamed(columns, row, old, judgement.counted);
 
 	row->of[IDV_ROLE_IS_VERIFIED] = old->of[IDV_ROLE_IS_VERIFIED];
 	if (judgement.verdict == IDV_VERIFIED)
@@ -444,6 +481,7 @@ idv_guard_conflict(IdvColumns *columns, const TriggerData *trigger,
 		claimed.of[IDV_ROLE_USER_HASH].value = PointerGetDatum(proposed->user_hash);
 		claimed.of[IDV_ROLE_USER_HASH].isnull = false;
 		judgement = judge(columns, &claimed);
+		judgement.counted = proposed->judgement.counted;
 	}
 	if (judgement.verdict == IDV_VERIFIED)
 	{

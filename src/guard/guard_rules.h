@@ -26,7 +26,7 @@ extern void idv_guard_insert(IdvColumns *columns, const TriggerData *trigger,
 							 IdvGuardedRow *row);
 extern IdvOutcome idv_guard_update(const IdvColumns *columns,
 								   IdvGuardedRow *row,
-								   const IdvGuardedRow *old);
+								   const IdvGuardedRow *old, bool counted);
 extern IdvOutcome idv_guard_conflict(IdvColumns *columns,
 									 const TriggerData *trigger,
 									 const IdvProposedRow *proposed,

@@ -128,6 +128,16 @@ idv_proposed_row_cleared(IdvColumns *columns)
 }
 
 /*
+ * idv_proposed_row_counted
+ *		Remember that the claim of the row was counted.
+ */
+void
+idv_proposed_row_counted(IdvColumns *columns)
+{
+	columns->proposed->judgement.counted = true;
+}
+
+/*
  * idv_proposed_row_forget
  *		What is inserted now is no proposal.
  */

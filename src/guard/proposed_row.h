@@ -18,6 +18,10 @@ typedef struct IdvJudgement
 {
 	IdvVerdict	verdict;
 	IdvAppRow	app;			/* the defaults if there is no such app */
+	int32		generation;		/* of the secret that it was signed with; 0 for
+								 * none */
+	bool		counted;		/* the claim was counted, perhaps as that of the
+								 * row that conflicts with this one */
 } IdvJudgement;
 
 /* The row that the guard judged last as an INSERT. */
@@ -39,6 +43,7 @@ extern void idv_proposed_row_set(IdvColumns *columns,
 								 const IdvJudgement *judgement,
 								 const IdvGuardedRow *row);
 extern void idv_proposed_row_cleared(IdvColumns *columns);
+extern void idv_proposed_row_counted(IdvColumns *columns);
 extern void idv_proposed_row_forget(IdvColumns *columns);
 extern const IdvProposedRow *idv_proposed_row_take(IdvColumns *columns,
 												   const TriggerData *trigger);

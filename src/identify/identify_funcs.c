@@ -36,6 +36,7 @@
 #include "server/sqlfunc.h"
 #include "fold/resolve.h"
 #include "identify/login.h"
+#include "verdict/claim_count.h"
 #include "verdict/unverified_log.h"
 #include "identify/profile.h"
 #include "secrets/app_cache.h"
@@ -342,12 +343,14 @@ judge(IdvIdentification *call, NullableDatum app_key)
 	IdvClaim	claim = {field[IDV_CONTACT_EXTERNAL_ID], field[IDV_CONTACT_EMAIL],
 	field[IDV_FIELD_USER_HASH]};
 	const IdvApp *app = idv_app_get(call->app_key);
+	int32		generation;
 
 	if (!idv_app_is_known(app))
 		idv_report_unknown_app(call->app_key);
 	call->app = *idv_app_row(app);
 
-	call->verdict = idv_judge(app, &claim);
+	call->verdict = idv_judge(app, &claim, &generation);
+	idv_count_claim(app, IDV_WAY_IDENTIFY, call->verdict, generation, &claim);
 	call->by_email = call->app.signed_field == IDV_SIGNED_EMAIL ||
 		(call->app.signed_field == IDV_SIGNED_EITHER &&
 		 (field[IDV_CONTACT_EXTERNAL_ID].isnull ||

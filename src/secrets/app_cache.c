@@ -541,6 +541,7 @@ may_sign(const CachedSecret *secret, IdvSignature signs)
  *				visitors may choose
  * message		a value in UTF-8, or what is signed of a token
  * try_expired	also try the newest secrets whose grace is over
+ * generation	output: of the secret that did; 0 if none did
  *
  * Raises the error of a live secret that does not open only if no other live
  * secret made hmac.  One key is always tried, so that neither an unknown app
@@ -548,13 +549,15 @@ may_sign(const CachedSecret *secret, IdvSignature signs)
  */
 IdvMatch
 idv_app_match(const IdvApp *app, IdvSignature signs, IdvText message,
-			  const uint8 hmac[IDV_HMAC_LEN], bool try_expired)
+			  const uint8 hmac[IDV_HMAC_LEN], bool try_expired,
+			  int32 *generation)
 {
 	const CachedSecret *shut = NULL;
 	TimestampTz now = 0;
 	int			live = 0;
 	int			expired = 0;
 
+	*generation = 0;
 	for (int i = 0; i < app->nsecrets; i++)
 	{
 		const CachedSecret *secret = &app->secrets[i];
@@ -565,7 +568,10 @@ idv_app_match(const IdvApp *app, IdvSignature signs, IdvText message,
 		if (secret->ready == NULL)
 			shut = shut ? shut : secret;
 		else if (made_with(secret->ready, message, hmac))
+		{
+			*generation = secret->generation;
 			return IDV_MATCH_LIVE;
+		}
 	}
 
 	if (shut != NULL)
@@ -584,7 +590,10 @@ idv_app_match(const IdvApp *app, IdvSignature signs, IdvText message,
 			break;
 		if (secret->ready != NULL &&
 			made_with(secret->ready, message, hmac))
+		{
+			*generation = secret->generation;
 			return IDV_MATCH_EXPIRED;
+		}
 	}
 
 	return IDV_MATCH_NONE;

@@ -41,7 +41,7 @@ extern const IdvAppRow *idv_app_row(const IdvApp *app);
 extern IdvMatch idv_app_match(const IdvApp *app, IdvSignature signs,
 							  IdvText message,
 							  const uint8 hmac[IDV_HMAC_LEN],
-							  bool try_expired);
+							  bool try_expired, int32 *generation);
 extern IdvSigning idv_app_sign(uint8 hmac[IDV_HMAC_LEN], const IdvApp *app,
 							   IdvSignature signs, IdvText message,
 							   NullableDatum signer);

@@ -24,6 +24,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -48,6 +49,7 @@ enum
 	APPS_SIGNS,
 	APPS_TOKEN_LIFETIME,
 	APPS_REVEALABLE,
+	APPS_CREATED_AT,
 	APPS_READ
 };
 
@@ -59,6 +61,7 @@ static const IdvOurColumn apps_columns[APPS_READ] = {
 	[APPS_SIGNS] = IDV_ENUM_COLUMN("signs", "signature"),
 	[APPS_TOKEN_LIFETIME] = IDV_NULLABLE_COLUMN("token_lifetime", INTERVALOID),
 	[APPS_REVEALABLE] = IDV_COLUMN("revealable", BOOLOID),
+	[APPS_CREATED_AT] = IDV_COLUMN("created_at", TIMESTAMPTZOID),
 };
 
 /* What is read of idverify.secrets. */
@@ -166,6 +169,17 @@ open_table(IdvOurTable which)
 	return idv_our_table_open(which);
 }
 
+/* What the claims to an app are counted by. */
+static IdvCounterKey
+counter_key(Relation table, int32 app_id, Datum created_at)
+{
+	return (IdvCounterKey)
+	{
+		.database = MyDatabaseId,.table = RelationGetRelid(table),
+			.app_id = app_id,.created_at = DatumGetTimestampTz(created_at)
+	};
+}
+
 /* Take a row of idverify.apps apart. */
 static void
 read_app(IdvAppRow *app, Relation table, HeapTuple tuple)
@@ -194,6 +208,7 @@ read_app(IdvAppRow *app, Relation table, HeapTuple tuple)
 		idv_report_not_as_installed("token_lifetime of app %d in idverify.apps is out of range",
 									app->id);
 	app->revealable = DatumGetBool(values[APPS_REVEALABLE]);
+	app->counter_key = counter_key(table, app->id, values[APPS_CREATED_AT]);
 }
 
 /* Which of the labels, of which NULL is the last, is it?  -1 if none. */
@@ -385,7 +400,8 @@ idv_apps_check_node(void)
 List *
 idv_apps_list(void)
 {
-	static const IdvOurColumn columns[] = {IDV_COLUMN("id", INT4OID), IDV_COLUMN("app_key", TEXTOID)};
+	static const IdvOurColumn columns[] = {IDV_COLUMN("id", INT4OID), IDV_COLUMN("app_key", TEXTOID),
+	IDV_COLUMN("created_at", TIMESTAMPTZOID)};
 	Relation	table = open_table(IDV_APPS);
 	List	   *apps = NIL;
 	SysScanDesc rows = systable_beginscan(table, InvalidOid, false, NULL, 0, NULL);
@@ -400,6 +416,7 @@ idv_apps_list(void)
 		idv_our_row(table, tuple, columns, lengthof(columns), values, nulls);
 		app->id = DatumGetInt32(values[0]);
 		app->app_key = idv_text(PointerGetDatum(DatumGetTextPCopy(values[1])));
+		app->counter_key = counter_key(table, app->id, values[2]);
 		apps = lappend(apps, app);
 	}
 	systable_endscan(rows);

@@ -14,6 +14,7 @@
 #include "nodes/pg_list.h"
 #include "storage/lockdefs.h"
 
+#include "server/claim_counts.h"
 #include "server/text.h"
 
 #define IDV_APP_KEY_MAX		128 /* characters in the longest app key */
@@ -75,6 +76,7 @@ typedef struct IdvAppRow
 	IdvSignature signs;			/* what a new secret of it does */
 	int64		token_lifetime; /* microseconds; 0: exp is not asked for */
 	bool		revealable;
+	IdvCounterKey counter_key;	/* what its claims are counted by */
 } IdvAppRow;
 
 /* An app, by name. */
@@ -82,6 +84,7 @@ typedef struct IdvAppName
 {
 	int32		id;
 	IdvText		app_key;
+	IdvCounterKey counter_key;
 } IdvAppName;
 
 /* A row of idverify.secrets. */

@@ -11,21 +11,14 @@
  */
 #include "verdict/unverified_log.h"
 
-#include "access/detoast.h"
 #include "mb/pg_wchar.h"
 #include "utils/timestamp.h"
 
-#include "core/bad_identity.h"
 #include "tables/apps.h"
+#include "verdict/masked_identity.h"
 
 /* How many lines a session may write a minute. */
 #define LINES_PER_MINUTE	10
-
-/* At both ends of an identity, how many characters are shown. */
-#define SHOWN_CHARACTERS	2
-
-/* Shorter identities are not shown at all: little would be left to hide. */
-#define SHORT_IDENTITY		(4 * SHOWN_CHARACTERS)
 
 /* Since when lines are counted, how many there were, and how many were not. */
 static TimestampTz minute_began = 0;
@@ -52,34 +45,6 @@ may_write(void)
 	return true;
 }
 
-/* Append an identity, but for its middle.  One too long is not even read. */
-static void
-append_masked(StringInfo line, Datum identity)
-{
-	IdvText		shown = {"", 0};
-	int			characters = 0;
-
-	if (toast_raw_datum_size(identity) - VARHDRSZ <= IDV_IDENTITY_MAX)
-	{
-		shown = idv_text(identity);
-		characters = pg_mbstrlen_with_len(shown.bytes, (int) shown.len);
-	}
-
-	if (characters < SHORT_IDENTITY)
-		appendStringInfoString(line, "***");
-	else
-	{
-		int			head = pg_mbcharcliplen(shown.bytes, (int) shown.len,
-											SHOWN_CHARACTERS);
-		int			tail = pg_mbcharcliplen(shown.bytes, (int) shown.len,
-											characters - SHOWN_CHARACTERS);
-
-		idv_append_escaped(line, shown.bytes, head);
-		appendStringInfoString(line, "***");
-		idv_append_escaped(line, shown.bytes + tail, shown.len - tail);
-	}
-}
-
 /* Append a field that was claimed, if it was; joined to one before it. */
 static void
 append_field(StringInfo line, const char *name, NullableDatum value)
@@ -87,7 +52,7 @@ append_field(StringInfo line, const char *name, NullableDatum value)
 	if (idv_is_absent(value))
 		return;
 	appendStringInfo(line, "%s%s \"", line->len > 0 ? " and " : "", name);
-	append_masked(line, value.value);
+	idv_append_masked(line, value.value);
 	appendStringInfoChar(line, '"');
 }
 

@@ -86,9 +86,12 @@ idv_is_absent(NullableDatum value)
 	return value.isnull || toast_raw_datum_size(value.value) <= VARHDRSZ;
 }
 
-/* The app of that key.  NULL finds none, as no app has an empty key. */
-static const IdvApp *
-get_app(NullableDatum app_key)
+/*
+ * idv_app_claimed
+ *		The app of that key, which may be NULL: no app has an empty one.
+ */
+const IdvApp *
+idv_app_claimed(NullableDatum app_key)
 {
 	IdvText		none = {"", 0};
 
@@ -124,34 +127,40 @@ read_identity(IdvText *identity, NullableDatum value)
  *		Is user_hash the HMAC of value under a secret of the app that verifies
  *		now?
  *
+ * generation	output: of that secret; 0 if there is none
+ *
  * False for anything else that can be passed, NULL included.
  */
 bool
-idv_check(NullableDatum app_key, NullableDatum value, NullableDatum user_hash)
+idv_check(const IdvApp *app, NullableDatum value, NullableDatum user_hash,
+		  int32 *generation)
 {
 	uint8		presented[IDV_HMAC_LEN];
 	IdvText		signed_value;
 
-	if (app_key.isnull || idv_is_absent(value) || user_hash.isnull ||
+	*generation = 0;
+	if (idv_is_absent(value) || user_hash.isnull ||
 		!read_user_hash(presented, user_hash) ||
 		!read_identity(&signed_value, value))
 		return false;
 
-	return idv_app_match(get_app(app_key), IDV_SIGNS_HASH, signed_value,
-						 presented, false) == IDV_MATCH_LIVE;
+	return idv_app_match(app, IDV_SIGNS_HASH, signed_value,
+						 presented, false, generation) == IDV_MATCH_LIVE;
 }
 
 /*
  * idv_check_identity
- *		Like idv_check(), but never of a value that is nobody's.
+ *		Like idv_check(), but never of a value that is nobody's; by app_key.
  */
 bool
 idv_check_identity(NullableDatum app_key, NullableDatum value,
 				   NullableDatum user_hash)
 {
 	IdvText		utf8;
+	int32		generation;
 
-	return idv_check(app_key, value, user_hash) &&
+	return !app_key.isnull && !idv_is_absent(value) && !user_hash.isnull &&
+		idv_check(idv_app_claimed(app_key), value, user_hash, &generation) &&
 		read_identity(&utf8, value) &&
 		!idv_identity_is_bad(utf8.bytes, utf8.len);
 }
@@ -160,17 +169,21 @@ idv_check_identity(NullableDatum app_key, NullableDatum value,
  * idv_judge
  *		Judge a claim made to an app.
  *
+ * generation	output: of the secret that it was signed with, whether or not that
+ *				verifies; 0 if it is none that is known
+ *
  * The questions are asked in the order of IdvVerdict, and the first one that
  * is answered with yes is the verdict.
  */
 IdvVerdict
-idv_judge(const IdvApp *app, const IdvClaim *claim)
+idv_judge(const IdvApp *app, const IdvClaim *claim, int32 *generation)
 {
 	uint8		presented[IDV_HMAC_LEN];
 	IdvText		external_id;
 	IdvText		email;
 	IdvText		signed_value = {NULL, 0};
 
+	*generation = 0;
 	if (!idv_app_is_known(app))
 		return IDV_UNKNOWN_APP;
 	if (idv_is_absent(claim->external_id) && idv_is_absent(claim->email))
@@ -203,7 +216,8 @@ idv_judge(const IdvApp *app, const IdvClaim *claim)
 	if (idv_identity_is_bad(signed_value.bytes, signed_value.len))
 		return IDV_BAD_IDENTITY;
 
-	switch (idv_app_match(app, IDV_SIGNS_HASH, signed_value, presented, true))
+	switch (idv_app_match(app, IDV_SIGNS_HASH, signed_value, presented, true,
+						  generation))
 	{
 		case IDV_MATCH_LIVE:
 			return IDV_VERIFIED;
@@ -217,10 +231,12 @@ idv_judge(const IdvApp *app, const IdvClaim *claim)
 
 /*
  * idv_verdict
- *		Judge a claim made to the app of that key.
+ *		Judge a claim made to the app of that key.  It is not counted.
  */
 IdvVerdict
 idv_verdict(NullableDatum app_key, const IdvClaim *claim)
 {
-	return idv_judge(get_app(app_key), claim);
+	int32		generation;
+
+	return idv_judge(idv_app_claimed(app_key), claim, &generation);
 }

@@ -42,10 +42,12 @@ extern const char *const idv_verdict_labels[IDV_VERDICTS];
 extern Oid	idv_verdict_value(Oid verdict_type, IdvVerdict verdict);
 extern IdvPolicy idv_policy(const IdvAppRow *app, IdvVerdict verdict);
 extern bool idv_is_absent(NullableDatum value);
-extern IdvVerdict idv_judge(const IdvApp *app, const IdvClaim *claim);
+extern const IdvApp *idv_app_claimed(NullableDatum app_key);
+extern IdvVerdict idv_judge(const IdvApp *app, const IdvClaim *claim,
+							int32 *generation);
 extern IdvVerdict idv_verdict(NullableDatum app_key, const IdvClaim *claim);
-extern bool idv_check(NullableDatum app_key, NullableDatum value,
-					  NullableDatum user_hash);
+extern bool idv_check(const IdvApp *app, NullableDatum value,
+					  NullableDatum user_hash, int32 *generation);
 extern bool idv_check_identity(NullableDatum app_key, NullableDatum value,
 							   NullableDatum user_hash);
 

@@ -14,6 +14,7 @@
 #include "utils/lsyscache.h"
 
 #include "server/sqlfunc.h"
+#include "verdict/claim_count.h"
 #include "verdict/verdict.h"
 
 IDV_ENTRY(idverify_check);
@@ -32,11 +33,19 @@ Datum
 idverify_check(PG_FUNCTION_ARGS)
 {
 	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
-	bool		right;
+	bool		right = false;
 
 	idv_expect_arguments(fcinfo, 3);
 	error_context_stack = &hide;
-	right = idv_check(fcinfo->args[0], fcinfo->args[1], fcinfo->args[2]);
+	if (!fcinfo->args[0].isnull && !idv_is_absent(fcinfo->args[1]) &&
+		!idv_is_absent(fcinfo->args[2]))
+	{
+		const IdvApp *app = idv_app_claimed(fcinfo->args[0]);
+		int32		generation;
+
+		right = idv_check(app, fcinfo->args[1], fcinfo->args[2], &generation);
+		idv_count_check(app, right, generation, fcinfo->args[1]);
+	}
 	error_context_stack = hide.previous;
 	PG_RETURN_BOOL(right);
 }
@@ -78,10 +87,16 @@ idverify_verdict(PG_FUNCTION_ARGS)
 
 	idv_expect_arguments(fcinfo, 4);
 	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
+	const IdvApp *app;
+	int32		generation;
+	IdvVerdict	verdict;
 	Oid			value;
 
 	error_context_stack = &hide;
-	value = verdict_value(fcinfo->flinfo, idv_verdict(fcinfo->args[0], &claim));
+	app = idv_app_claimed(fcinfo->args[0]);
+	verdict = idv_judge(app, &claim, &generation);
+	idv_count_claim(app, IDV_WAY_VERDICT, verdict, generation, &claim);
+	value = verdict_value(fcinfo->flinfo, verdict);
 	error_context_stack = hide.previous;
 	PG_RETURN_OID(value);
 }
