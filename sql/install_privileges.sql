@@ -18,7 +18,8 @@ GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(te
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
 	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_explain, idverify_add_signer, idverify_drop_signer,
 	idverify_purge, idverify_rekey, idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass),
-	idverify_add_reference, idverify_set_contacts
+	idverify_add_reference, idverify_set_contacts, idverify_coverage, idverify_stat_reset,
+	idverify.counting_since, idverify.claim_counts, idverify.secret_counts, idverify.refused_claims
 	TO regress_idverify_admin;
 
 SELECT identity_secret AS secret FROM idverify_create_app('Web', 'web', revealable => true) \gset
@@ -58,7 +59,16 @@ INSERT INTO regress_idverify.calls VALUES
 	(27, 'idverify_set_contacts(''idverify.contacts'')'),
 	(28, 'idverify_add_signer(''web'', ''ios'')'),
 	(29, 'idverify_drop_signer(''web'', ''ios'')'),
-	(30, 'count(*) FROM idverify_explain(''web'', ''alice'', NULL, repeat(''0'', 64))');
+	(30, 'count(*) FROM idverify_explain(''web'', ''alice'', NULL, repeat(''0'', 64))',
+	(31, 'count(*) FROM idverify_coverage()'),
+	(32, 'idverify_stat_reset()'),
+	(33, 'idverify.counting_since()'),
+	(34, 'count(*) FROM idverify.claim_counts()'),
+	(35, 'count(*) FROM idverify.secret_counts()'),
+	(36, 'count(*) FROM idverify.refused_claims()'),
+	(37, 'count(*) FROM idverify.stat_claims'),
+	(38, 'count(*) FROM idverify.stat_secrets'),
+	(39, 'count(*) FROM idverify.stat_refused');
 GRANT SELECT ON regress_idverify.calls TO PUBLIC;
 SELECT p.proname AS not_called
   FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid JOIN pg_proc p ON p.oid = d.objid

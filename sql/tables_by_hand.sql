@@ -66,7 +66,7 @@ SELECT * FROM pg_temp.altered('ALTER TABLE idverify.contact_options DROP CONSTRA
 
 -- another type
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets ALTER sealed TYPE bigint USING 12345');
-SELECT * FROM pg_temp.altered('ALTER EXTENSION idverify DROP VIEW idverify.app_status; DROP VIEW idverify.app_status; ALTER TABLE idverify.secrets ALTER app_id TYPE bigint');
+SELECT * FROM pg_temp.altered('ALTER EXTENSION idverify DROP VIEW idverify.app_status; ALTER EXTENSION idverify DROP VIEW idverify.stat_secrets; DROP VIEW idverify.app_status, idverify.stat_secrets; ALTER TABLE idverify.secrets ALTER app_id TYPE bigint');
 SELECT * FROM pg_temp.altered('ALTER EXTENSION idverify DROP VIEW idverify.app_status; DROP VIEW idverify.app_status; ALTER TABLE idverify.secrets DROP CONSTRAINT secrets_hint_check; ALTER TABLE idverify.secrets ALTER hint TYPE bigint USING 12345');
 SELECT * FROM pg_temp.altered('ALTER EXTENSION idverify DROP VIEW idverify.app_status; DROP VIEW idverify.app_status; ALTER TABLE idverify.apps DROP CONSTRAINT apps_grace_check, ALTER grace DROP DEFAULT; ALTER TABLE idverify.apps ALTER grace TYPE text');
 SELECT * FROM pg_temp.altered('ALTER EXTENSION idverify DROP VIEW idverify.app_status; DROP VIEW idverify.app_status; ALTER TABLE idverify.apps ALTER revealable DROP DEFAULT, ALTER revealable TYPE text');
