@@ -59,7 +59,7 @@ INSERT INTO regress_idverify.calls VALUES
 	(27, 'idverify_set_contacts(''idverify.contacts'')'),
 	(28, 'idverify_add_signer(''web'', ''ios'')'),
 	(29, 'idverify_drop_signer(''web'', ''ios'')'),
-	(30, 'count(*) FROM idverify_explain(''web'', ''alice'', NULL, repeat(''0'', 64))',
+	(30, 'count(*) FROM idverify_explain(''web'', ''alice'', NULL, repeat(''0'', 64))'),
 	(31, 'count(*) FROM idverify_coverage()'),
 	(32, 'idverify_stat_reset()'),
 	(33, 'idverify.counting_since()'),
