@@ -28,22 +28,32 @@
  * is fired by our statement, and is run from there; only whether it is deferred
  * is decided by the query's copy of the triggers.  So a hook gets at that one.
  *
+ * What a trigger of theirs writes can fire a deferred trigger, too.  Since
+ * PostgreSQL 18 that would run at the commit with the rights of whom our statement
+ * runs as, and with the caller's settings and temporary tables.  So the hook lets
+ * nothing be deferred that statements inside of ours fire.
+ *
  *-------------------------------------------------------------------------
  */
 #include "server/exec_triggers.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
-#include "server/key_actions.h"
 #include "server/code_author.h"
+#include "server/key_actions.h"
+#include "server/key_lures.h"
 
 /* The statement of ours that is running, and makes foreign keys write. */
 typedef struct Following
@@ -53,6 +63,9 @@ typedef struct Following
 } Following;
 
 static Following following = {NULL, 0};
+
+/* Does a statement of ours run? */
+static bool watching = false;
 static ExecutorStart_hook_type previous_start = NULL;
 
 /* Is a constraint this one, or that of a partition, which is part of it? */
@@ -203,6 +216,59 @@ defer_no_follower(EState *estate)
 	}
 }
 
+/* Has a statement opened this table, to write to it? */
+static bool
+is_opened(EState *estate, Oid relation)
+{
+	ListCell   *lc;
+
+	foreach(lc, estate->es_opened_result_relations)
+	{
+		if (RelationGetRelid(((ResultRelInfo *) lfirst(lc))->ri_RelationDesc) == relation)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Let no trigger be deferred that would run at the commit as somebody whom the
+ * caller may not be.
+ *
+ * estate		of a statement that was started, and has not run yet
+ *
+ * Parts of a table that are opened when a row goes there are out of our reach:
+ * 42501 where one has a trigger that can be deferred.
+ */
+static void
+defer_no_lure(EState *estate)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	defer_nothing(estate, false);
+	foreach(lc, estate->es_opened_result_relations)
+	{
+		Relation	table = ((ResultRelInfo *) lfirst(lc))->ri_RelationDesc;
+
+		if (table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+			continue;
+		foreach(lc2, find_all_inheritors(RelationGetRelid(table), RowExclusiveLock, NULL))
+		{
+			Oid			part = lfirst_oid(lc2);
+			Relation	opened;
+			const IdvObjection *objection;
+
+			if (is_opened(estate, part) || get_rel_relkind(part) == RELKIND_PARTITIONED_TABLE)
+				continue;
+			opened = table_open(part, NoLock);
+			objection = idv_deferred_objection(opened->trigdesc, GetUserId());
+			table_close(opened, NoLock);
+			if (objection != NULL)
+				idv_report_objection(part, objection);
+		}
+	}
+}
+
 /*
  * ExecutorStart_hook: is it a query of a foreign key, which our statement fires?
  *
@@ -225,6 +291,8 @@ start_execution(QueryDesc *query, int eflags)
 		if (InSecurityRestrictedOperation())
 			defer_nothing(query->estate, true);
 	}
+	if (unlikely(watching) && would_lure_deferred())
+		defer_no_lure(query->estate);
 }
 
 /*
@@ -248,6 +316,22 @@ idv_trigger_depth(void)
 	return DatumGetInt32(OidFunctionCall0(F_PG_TRIGGER_DEPTH));
 }
 
+/*
+ * idv_watch_deferred
+ *		Begin or end to let nothing be deferred that would run at the commit as a
+ *		role that the caller may not be, of all that is executed meanwhile.
+ *
+ * Returns what it was before, for which an error has to put it back, too.
+ */
+bool
+idv_watch_deferred(bool watch)
+{
+	bool		before = watching;
+
+	watching = watch;
+	return before;
+}
+
 /* Run the executor to its end. */
 static void
 run_to_end(QueryDesc *query)
@@ -260,21 +344,30 @@ run_to_end(QueryDesc *query)
 	ExecutorFinish(query);
 }
 
-/* The same, of a statement that makes foreign keys write. */
+/*
+ * The same, while the hook looks at what runs inside of it.
+ *
+ * followed		it makes foreign keys write
+ */
 static void
-run_followed(QueryDesc *query)
+run_watched(QueryDesc *query, bool followed)
 {
 	Following	outer = following;
+	bool		outer_watching = idv_watch_deferred(true);
 
 	PG_TRY();
 	{
-		following.estate = query->estate;
-		following.depth = idv_trigger_depth();
+		if (followed)
+		{
+			following.estate = query->estate;
+			following.depth = idv_trigger_depth();
+		}
 		run_to_end(query);
 	}
 	PG_FINALLY();
 	{
 		following = outer;
+		(void) idv_watch_deferred(outer_watching);
 	}
 	PG_END_TRY();
 }
@@ -307,9 +400,10 @@ idv_execute(PlannedStmt *planned, DestReceiver *receiver, ParamListInfo params,
 	if (InSecurityRestrictedOperation())
 		defer_nothing(query->estate, true);
 	else if (would_lure_deferred())
-		defer_nothing(query->estate, false);
-	if (followed && pointers == IDV_POINTERS_FOLLOW)
-		run_followed(query);
+		defer_no_lure(query->estate);
+	followed = followed && pointers == IDV_POINTERS_FOLLOW;
+	if (followed || would_lure_deferred())
+		run_watched(query, followed);
 	else
 		run_to_end(query);
 	processed = query->estate->es_processed;

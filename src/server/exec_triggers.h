@@ -15,6 +15,7 @@
 #include "server/key_actions.h"
 
 extern void idv_exec_triggers_init(void);
+extern bool idv_watch_deferred(bool watch);
 extern int	idv_trigger_depth(void);
 extern uint64 idv_execute(PlannedStmt *planned, DestReceiver *receiver,
 						  ParamListInfo params, Oid skipped_key,

@@ -149,10 +149,14 @@ typedef struct Watched
  * updated		the columns that change, or NULL: any of them may
  * inserts		rows may be inserted, too: each key has one trigger for that, and
  *				one for updates
+ * rarely		it need not be that any key looks: then the role that writes is not
+ *				asked whether it trusts what the other table's owner has there, as
+ *				long as that runs as the owner, in a security-restricted operation
+ *				where he could want to be who has called
  */
 static void
 check_lookups(const TriggerDesc *triggers, const Bitmapset *updated, bool inserts,
-			  Watched *watched)
+			  bool rarely, Watched *watched)
 {
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
@@ -165,7 +169,11 @@ check_lookups(const TriggerDesc *triggers, const Bitmapset *updated, bool insert
 			(updated != NULL &&
 			 !bms_overlap(updated, read_key(trigger->tgconstraint).pointing)))
 			continue;
-		objection = idv_key_objection(trigger->tgconstrrelid, RowShareLock);
+		objection = rarely ?
+			idv_code_objection(trigger->tgconstrrelid, InvalidOid,
+							   get_rel_relkind(trigger->tgconstrrelid) == RELKIND_PARTITIONED_TABLE,
+							   RowShareLock) :
+			idv_key_objection(trigger->tgconstrrelid, RowShareLock);
 		if (objection != NULL)
 			idv_report_objection(trigger->tgconstrrelid, objection);
 		watched->queries = idv_note_key_query(watched->queries, trigger->tgconstrrelid,
@@ -190,14 +198,14 @@ triggers_of(Oid relation)
 
 /* The same of all partitions of a table, to which rows may go. */
 static void
-check_lookups_of_parts(Relation table, Watched *watched)
+check_lookups_of_parts(Relation table, bool rarely, Watched *watched)
 {
 	ListCell   *lc;
 
 	if (table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE || table->rd_rel->relispartition)
 		return;
 	foreach(lc, find_all_inheritors(RelationGetRelid(table), RowExclusiveLock, NULL))
-		check_lookups(triggers_of(lfirst_oid(lc)), NULL, true, watched);
+		check_lookups(triggers_of(lfirst_oid(lc)), NULL, true, rarely, watched);
 }
 
 /* The columns of a part of a table that have the names of columns of the whole. */
@@ -421,14 +429,13 @@ check_all_actions(EState *estate, TriggerDesc *triggers, const Bitmapset *update
 			triggers = triggers_of(change->relation);
 
 		if (change->updated != NULL)
-			check_lookups(triggers, change->updated, false, watched);
+			check_lookups(triggers, change->updated, false, false, watched);
 		check_actions(triggers, change->updated, false, then, watched);
 	}
 }
 
 /*
- * Check look-ups of foreign keys whose columns a statement does not change, too,
- * where any code that it runs could be lured.
+ * Check look-ups of foreign keys whose columns a statement does not change, too.
  *
  * A key looks where the row was inserted by the same transaction, where it goes to
  * another partition, and where a BEFORE trigger changes a column of the key.
@@ -444,8 +451,8 @@ check_other_lookups(EState *estate, CmdType operation, Watched *watched)
 
 		if (operation != CMD_UPDATE)
 			break;
-		check_lookups(result->ri_TrigDesc, NULL, false, watched);
-		check_lookups_of_parts(result->ri_RelationDesc, watched);
+		check_lookups(result->ri_TrigDesc, NULL, false, true, watched);
+		check_lookups_of_parts(result->ri_RelationDesc, true, watched);
 	}
 	foreach(lc, watched->changes)
 	{
@@ -453,7 +460,7 @@ check_other_lookups(EState *estate, CmdType operation, Watched *watched)
 
 		if (change->updated != NULL)
 			check_lookups(triggers_of(change->relation), NULL,
-						  get_rel_relispartition(change->relation), watched);
+						  get_rel_relispartition(change->relation), true, watched);
 	}
 }
 
@@ -509,18 +516,18 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 
 		/* Its partitions are opened no sooner than a row goes there. */
 		if (operation == CMD_INSERT)
-			check_lookups_of_parts(result->ri_RelationDesc, &watched);
+			check_lookups_of_parts(result->ri_RelationDesc, false, &watched);
 		if (result->ri_TrigDesc == NULL)
 			continue;
 		if (operation == CMD_INSERT)
-			check_lookups(result->ri_TrigDesc, NULL, true, &watched);
+			check_lookups(result->ri_TrigDesc, NULL, true, false, &watched);
 		else if (operation == CMD_DELETE)
 			check_all_actions(estate, result->ri_TrigDesc, NULL, unreferenced,
 							  IDV_POINTERS_AS_DECLARED, &watched);
 		else
 		{
 			updated = ExecGetAllUpdatedCols(result, estate);
-			check_lookups(result->ri_TrigDesc, updated, false, &watched);
+			check_lookups(result->ri_TrigDesc, updated, false, false, &watched);
 			check_all_actions(estate, result->ri_TrigDesc, updated, false, pointers,
 							  &watched);
 
@@ -536,12 +543,10 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 			}
 		}
 	}
+	check_other_lookups(estate, operation, &watched);
 	runs = runs_of(estate);
 	if (runs != NULL || idv_key_queries_run(watched.queries))
-	{
-		check_other_lookups(estate, operation, &watched);
 		idv_check_lures(watched.queries, runs);
-	}
 	return watched.changes != NIL;
 }
 
@@ -614,7 +619,7 @@ idv_check_query_keys(const Query *query)
 			updated = add_columns(updated, &target->resno, 1);
 	}
 	if (query->commandType != CMD_DELETE)
-		check_lookups(triggers, NULL, true, &watched);
+		check_lookups(triggers, NULL, true, false, &watched);
 	if (query->commandType != CMD_INSERT)
 		check_all_actions(NULL, triggers, updated, false, IDV_POINTERS_AS_DECLARED,
 						  &watched);

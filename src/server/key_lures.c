@@ -43,44 +43,60 @@ typedef struct KeyQuery
 	Trigger    *trigger;		/* of a key that need not look; else NULL */
 } KeyQuery;
 
+/*
+ * idv_deferred_objection
+ *		What is in the way of firing a table's triggers as a role: one that can be
+ *		deferred, where that role is none that the caller may be.
+ *
+ * Since PostgreSQL 18 such a trigger runs at the commit with the rights of the role
+ * that fired it, and with the settings and temporary tables of who commits.  Before,
+ * it runs as who commits.  Foreign keys' own do as they always do.
+ */
+const IdvObjection *
+idv_deferred_objection(const TriggerDesc *triggers, Oid role)
+{
+#if PG_VERSION_NUM >= 180000
+	static IdvObjection objection;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (!trigger->tgdeferrable || trigger->tgisinternal ||
+			trigger->tgenabled == TRIGGER_DISABLED ||
+			idv_role_may_run_as(GetOuterUserId(), role))
+			continue;
+		objection.reason = psprintf("its trigger \"%s\" is deferrable", trigger->tgname);
+		objection.detail = psprintf("When the transaction is committed it would run with the rights of role \"%s\", and with the settings of role \"%s\".",
+									GetUserNameFromId(role, false),
+									GetUserNameFromId(GetOuterUserId(), false));
+		objection.hint = "Make the trigger again, without DEFERRABLE.";
+		return &objection;
+	}
+#else
+	(void) triggers;
+	(void) role;
+#endif
+	return NULL;
+}
+
 /* Object to what hangs on a table that a foreign key writes, as no role may have it. */
 static const IdvObjection *
 written_objection(Oid relation)
 {
-	static IdvObjection objection;
+	static IdvObjection rules = {
+		.reason = "it has rules",
+		.detail = "What a rule writes instead of, or beside, what a foreign key does runs code of yet other tables.",
+		.hint = "Use triggers instead of rules."
+	};
 	Relation	table = table_open(relation, NoLock);
-	RuleLock   *rules = table->rd_rules;
-	TriggerDesc *triggers = table->trigdesc;
-	Oid			owner = table->rd_rel->relowner;
+	const IdvObjection *objection = idv_deferred_objection(table->trigdesc,
+														   table->rd_rel->relowner);
 
-	objection.reason = NULL;
-	if (rules != NULL)
-	{
-		objection.reason = "it has rules";
-		objection.detail = "What a rule writes instead of, or beside, what a foreign key does runs code of yet other tables.";
-		objection.hint = "Use triggers instead of rules.";
-	}
-#if PG_VERSION_NUM >= 180000
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-	{
-		Trigger    *trigger = &triggers->triggers[i];
-
-		if (!trigger->tgdeferrable || trigger->tgisinternal ||
-			trigger->tgenabled == TRIGGER_DISABLED ||
-			idv_role_may_run_as(GetOuterUserId(), owner))
-			continue;
-		objection.reason = psprintf("its trigger \"%s\" is deferrable", trigger->tgname);
-		objection.detail = psprintf("When the transaction is committed it would run with the rights of role \"%s\", and with the settings of role \"%s\".",
-									GetUserNameFromId(owner, false),
-									GetUserNameFromId(GetOuterUserId(), false));
-		objection.hint = "Make the trigger again, without DEFERRABLE.";
-	}
-#else
-	(void) triggers;
-	(void) owner;
-#endif
+	if (table->rd_rules != NULL)
+		objection = &rules;
 	table_close(table, NoLock);
-	return objection.reason == NULL ? NULL : &objection;
+	return objection;
 }
 
 /*

@@ -16,6 +16,8 @@
 
 #include "server/trusted_code.h"
 
+extern const IdvObjection *idv_deferred_objection(const TriggerDesc *triggers,
+												  Oid role);
 extern const IdvObjection *idv_key_objection(Oid relation, LOCKMODE lock);
 extern List *idv_note_key_query(List *queries, Oid relation, LOCKMODE lock,
 								Trigger *trigger);

@@ -16,6 +16,7 @@
 #include "utils/snapmgr.h"
 
 #include "server/as_installed.h"
+#include "server/exec_triggers.h"
 #include "server/key_actions.h"
 #include "server/trusted_code.h"
 
@@ -38,7 +39,8 @@ idv_query(const char *sql, int nargs, const Oid *types, const Datum *values,
 {
 	ErrorContextCallback expect = {error_context_stack, idv_expect_as_installed, NULL};
 	SPIPlanPtr	plan;
-	int			result;
+	bool		watching;
+	volatile int result = 0;
 
 	error_context_stack = &expect;
 	plan = SPI_prepare(sql, nargs, unconstify(Oid *, types));
@@ -49,9 +51,18 @@ idv_query(const char *sql, int nargs, const Oid *types, const Datum *values,
 	idv_check_plan(plan);
 	idv_check_query_keys(linitial_node(Query, ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->query_list));
 
-	result = SPI_execute_snapshot(plan, unconstify(Datum *, values), nulls,
-								  GetLatestSnapshot(), InvalidSnapshot,
-								  false, true, 0);
+	watching = idv_watch_deferred(true);
+	PG_TRY();
+	{
+		result = SPI_execute_snapshot(plan, unconstify(Datum *, values), nulls,
+									  GetLatestSnapshot(), InvalidSnapshot,
+									  false, true, 0);
+	}
+	PG_FINALLY();
+	{
+		(void) idv_watch_deferred(watching);
+	}
+	PG_END_TRY();
 	if (result < 0)
 		elog(ERROR, "SPI_execute_snapshot failed: %s",
 			 SPI_result_code_string(result));
