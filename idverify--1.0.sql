@@ -449,6 +449,18 @@ COMMENT ON FUNCTION @extschema@.idverify_verdict(text, text, text, text)
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_verdict(text, text, text, text) FROM PUBLIC;
 
+-- Called on null input, like the two above.
+CREATE FUNCTION @extschema@.idverify_token_claims(app_key text, token text)
+	RETURNS jsonb
+	LANGUAGE C
+	STABLE CALLED ON NULL INPUT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'idverify_token_claims';
+
+COMMENT ON FUNCTION @extschema@.idverify_token_claims(text, text)
+	IS 'what a token says that is right now; null for any other';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_token_claims(text, text) FROM PUBLIC;
+
 CREATE FUNCTION @extschema@.idverify_mask(app_key text, signer text DEFAULT NULL)
 	RETURNS text
 	LANGUAGE C

@@ -116,7 +116,7 @@ SELECT left(field, 50) AS field, stored(field::jsonb) FROM (VALUES
 ) t(n, field) ORDER BY n;
 
 -- hashes that are too long are a verdict, whatever else they are
-SELECT stored(jsonb_build_object('external_id', '42', 'hash', repeat('x', 2000), 'signature', repeat('y', 2000)));
+SELECT stored(jsonb_build_object('external_id', '42', 'hash', repeat('x', 8193), 'signature', repeat('y', 10000)));
 
 -- other names are none: what looks alike, and what is longer than any
 SELECT name, stored(:'claim'::jsonb || jsonb_build_object(name, 'another')) = stored(:'claim') AS ignored

@@ -13,7 +13,7 @@ CREATE ROLE regress_idverify_ask LOGIN;
 CREATE ROLE regress_idverify_admin LOGIN;
 ALTER ROLE regress_idverify_admin SET client_min_messages = warning;
 CREATE ROLE regress_idverify_nobody LOGIN;
-GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text), idverify_mask
+GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text), idverify_mask, idverify_token_claims
 	TO regress_idverify_ask;
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
 	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_explain, idverify_add_signer, idverify_drop_signer,
@@ -68,7 +68,8 @@ INSERT INTO regress_idverify.calls VALUES
 	(36, 'count(*) FROM idverify.refused_claims()'),
 	(37, 'count(*) FROM idverify.stat_claims'),
 	(38, 'count(*) FROM idverify.stat_secrets'),
-	(39, 'count(*) FROM idverify.stat_refused');
+	(39, 'count(*) FROM idverify.stat_refused'),
+	(40, 'idverify_token_claims(''web'', ''a.b.c'')');
 GRANT SELECT ON regress_idverify.calls TO PUBLIC;
 SELECT p.proname AS not_called
   FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid JOIN pg_proc p ON p.oid = d.objid

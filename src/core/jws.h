@@ -19,6 +19,9 @@
 
 #define IDV_TOKEN_MAX	8192	/* bytes in the longest token */
 
+/* Stands for a token that is too long to be kept, and is as malformed. */
+#define IDV_MALFORMED_TOKEN	"too.long"
+
 /* A token's parts, decoded.  They are in bytes: it cannot be copied. */
 typedef struct IdvJws
 {

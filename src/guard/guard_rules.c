@@ -78,15 +78,22 @@ claim_of(const IdvColumns *columns, const IdvGuardedRow *row)
 	};
 }
 
-/* Judge what a row claims. */
+/*
+ * Judge what a row claims.
+ *
+ * A token says itself who it is for, but a row without an identity is nobody's.
+ */
 static IdvJudgement
 judge(const IdvColumns *columns, const IdvGuardedRow *row)
 {
 	IdvClaim	claim = claim_of(columns, row);
 	const IdvApp *app = idv_app_get(app_key_of(columns, row));
 	IdvJudgement judgement = {.counted = false};
+	IdvToken	token;
 
-	judgement.verdict = idv_judge(app, &claim, &judgement.generation);
+	if (idv_columns_claim_nothing(columns, row))
+		claim.user_hash.isnull = true;
+	judgement.verdict = idv_judge(app, &claim, &judgement.generation, &token);
 	judgement.app = settings_of(app);
 	return judgement;
 }
@@ -138,7 +145,7 @@ report_rejected(const IdvColumns *columns, const IdvGuardedRow *row,
 					pnstrdup(app_key.bytes, app_key.len),
 					idv_verdict_labels[verdict]),
 			 errdetail("The app rejects claims that do not verify."),
-			 errhint("Pass the user_hash that was made of the value, or leave external_id and email empty for an anonymous contact.")));
+			 errhint("Pass the user_hash that was made of the value, or a token, or leave external_id and email empty for an anonymous contact.")));
 }
 
 /*

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
+#include "core/jws.h"
 #include "server/text.h"
 
 /* What a field of claims may be called. */
@@ -54,6 +55,16 @@ static const struct
 	{IDV_FIELD_USER_HASH, "identity_hash"},
 	{IDV_FIELD_USER_HASH, "signature"},
 	{IDV_FIELD_USER_HASH, "hash"},
+	{IDV_FIELD_USER_HASH, "token"},
+	{IDV_FIELD_USER_HASH, "jwt"},
+	{IDV_FIELD_USER_HASH, "user_jwt"},
+	{IDV_FIELD_USER_HASH, "userJwt"},
+	{IDV_FIELD_USER_HASH, "intercom_user_jwt"},
+	{IDV_FIELD_USER_HASH, "identityToken"},
+	{IDV_FIELD_USER_HASH, "identity_token"},
+	{IDV_FIELD_USER_HASH, "jwtToken"},
+	{IDV_FIELD_USER_HASH, "ssoToken"},
+	{IDV_FIELD_USER_HASH, "featurebaseJwt"},
 	{IDV_FIELD_EMAIL_HASH, "emailHash"},
 	{IDV_FIELD_SHOP_HASH, "shopHash"},
 };
@@ -165,6 +176,13 @@ report_difference(const Spelling *one, const Spelling *other)
 			 errhint("Send one of them.")));
 }
 
+/* Bytes of the longest text that is read of a field. */
+static int
+field_max(int field)
+{
+	return field == IDV_FIELD_USER_HASH ? IDV_TOKEN_MAX : IDV_FIELD_MAX;
+}
+
 /*
  * The text of a field.
  *
@@ -187,11 +205,11 @@ field_text(const JsonbValue *value, const Spelling *spelling)
 					spelling->field == IDV_CONTACT_EXTERNAL_ID ? "a string or a number" :
 					spelling->field == IDV_CONTACT_COMPANY ? "a string, or an object whose name is one" :
 					"a string");
-	if (value->val.string.len > IDV_FIELD_MAX)
+	if (value->val.string.len > field_max(spelling->field))
 	{
-		/* A hash of that size is malformed, which is a verdict. */
+		/* A hash or token of that size is malformed, which is a verdict. */
 		if (spelling->field >= IDV_FIELD_USER_HASH)
-			return CStringGetTextDatum("too long");
+			return CStringGetTextDatum(IDV_MALFORMED_TOKEN);
 		report_size(spelling->name, IDV_FIELD_MAX);
 	}
 	return PointerGetDatum(cstring_to_text_with_len(value->val.string.val,
@@ -262,22 +280,25 @@ find_company_name(JsonbValue *value)
 	return true;
 }
 
+/* Is a field one that may be read of a token: profile, or signed by the token? */
+static bool
+is_profile(int field)
+{
+	if (field == IDV_CONTACT_CUSTOM_DATA)
+		return true;
+	return field < IDV_CONTACT_COLUMNS &&
+		(idv_contact_columns[field].writer == IDV_WRITTEN_BY_PROFILE ||
+		 idv_contact_columns[field].writer == IDV_WRITTEN_BY_SIGNATURE);
+}
+
 /*
- * idv_claim_read
- *		Read a claim; NULL is an empty one.
- *
- * A field may be sent in several spellings.  Where one of them is blank the
- * other counts.
- *
- * 22023 if the claim is no object, a field is of a wrong type, or two spellings
- * of one differ; 54000 if a field is too large.  Each message names the field
- * as it was sent.
+ * Read the members of a claim, or of a token: of that the profile alone.
  *
  * Members and spellings are in the same order, so one pass over both finds all
  * that there is.  Members with longer names than any spelling are not looked at.
  */
-void
-idv_claim_read(IdvClaimJson *sent, Jsonb *claim)
+static void
+read_members(IdvClaimJson *sent, Jsonb *claim, bool profile_only)
 {
 	const Spelling *held[IDV_CLAIM_FIELDS] = {NULL};
 	const Spelling *spelling;
@@ -321,7 +342,8 @@ idv_claim_read(IdvClaimJson *sent, Jsonb *claim)
 				spelling++;
 			if (spelling == end)
 				break;
-			known = order == 0;
+			known = order == 0 &&
+				(!profile_only || is_profile(spelling->field));
 			continue;
 		}
 		if (token != WJB_VALUE || !known || value.type == jbvNull)
@@ -333,6 +355,44 @@ idv_claim_read(IdvClaimJson *sent, Jsonb *claim)
 				 find_company_name(&value))
 			read_text(sent, &value, spelling, &held[spelling->field]);
 	}
+}
+
+/*
+ * idv_claim_read
+ *		Read a claim; NULL is an empty one.
+ *
+ * A field may be sent in several spellings.  Where one of them is blank the
+ * other counts.
+ *
+ * 22023 if the claim is no object, a field is of a wrong type, or two spellings
+ * of one differ; 54000 if a field is too large.  Each message names the field
+ * as it was sent.  A hash or token that is too large reads as another that is
+ * malformed.
+ */
+void
+idv_claim_read(IdvClaimJson *sent, Jsonb *claim)
+{
+	read_members(sent, claim, false);
+}
+
+/*
+ * idv_claim_add_token
+ *		Let what a token says of somebody's profile take the place of what was
+ *		sent beside it.
+ *
+ * The same errors.  Who it is for is for the verdict to say.
+ */
+void
+idv_claim_add_token(IdvClaimJson *sent, Jsonb *token)
+{
+	IdvClaimJson said;
+
+	read_members(&said, token, true);
+	for (int i = 0; i < IDV_CONTACT_COLUMNS; i++)
+		if (!idv_field_is_blank(said.field[i]))
+			sent->field[i] = said.field[i];
+	if (said.custom_data != NULL)
+		sent->custom_data = said.custom_data;
 }
 
 /*

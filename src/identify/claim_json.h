@@ -36,6 +36,7 @@ typedef struct IdvClaimJson
 } IdvClaimJson;
 
 extern void idv_claim_read(IdvClaimJson *sent, Jsonb *claim);
+extern void idv_claim_add_token(IdvClaimJson *sent, Jsonb *token);
 extern bool idv_field_is_same(NullableDatum a, NullableDatum b);
 extern bool idv_field_is_blank(NullableDatum field);
 

@@ -57,15 +57,14 @@ compare_names(const void *a, const void *b)
 static void
 begin(Reader *reader, JsonTokenType kind)
 {
-	/* The text had no more levels when they were counted. */
-	if (reader->depth == IDV_JSON_DEPTH_MAX)
-	{
-		reader->refused = true;
-		return;
-	}
-	if (reader->depth == 1)
+	if (reader->depth == 1 && !reader->refused)
 		reader->member(reader->state, reader->name, NULL, kind);
-	reader->starts[++reader->depth] = reader->count;
+	reader->depth++;
+	/* The text had no more levels than that when they were counted. */
+	if (reader->depth > IDV_JSON_DEPTH_MAX)
+		reader->refused = true;
+	else
+		reader->starts[reader->depth] = reader->count;
 }
 
 ACTION
@@ -90,15 +89,18 @@ ACTION
 end(void *state)
 {
 	Reader	   *reader = state;
-	const char **names = reader->names + reader->starts[reader->depth];
-	int			count = reader->count - reader->starts[reader->depth];
+	const char **names;
+	int			count;
 
+	if (reader->depth-- > IDV_JSON_DEPTH_MAX)
+		GO_ON;
+	names = reader->names + reader->starts[reader->depth + 1];
+	count = reader->count - reader->starts[reader->depth + 1];
 	qsort(names, count, sizeof(const char *), compare_names);
 	for (int i = 1; i < count; i++)
 		if (strcmp(names[i - 1], names[i]) == 0)
 			reader->refused = true;
 	reader->count -= count;
-	reader->depth--;
 	GO_ON;
 }
 
@@ -133,7 +135,7 @@ read_scalar(void *state, char *value, JsonTokenType kind)
 	}
 	if (reader->depth == 0)
 		reader->refused = true;
-	else if (reader->depth == 1)
+	else if (reader->depth == 1 && !reader->refused)
 		reader->member(reader->state, reader->name, value, kind);
 	GO_ON;
 }
@@ -147,7 +149,8 @@ read_scalar(void *state, char *value, JsonTokenType kind)
  *
  * Returns false for anything but one object in UTF-8 that has, in itself and in
  * what is in it, no member twice and no U+0000, and that is not nested deeper
- * than IDV_JSON_DEPTH_MAX.  Members may have been handed over until then.
+ * than IDV_JSON_DEPTH_MAX.  Members may have been handed over until that was
+ * seen.
  */
 bool
 idv_strict_json_read(IdvText *text, const uint8 *utf8, size_t len,

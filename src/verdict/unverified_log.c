@@ -62,7 +62,8 @@ append_field(StringInfo line, const char *name, NullableDatum value)
  *
  * app_key		in the server encoding, empty if there was none; need not exist
  * external_id, email
- *				what was claimed, as given
+ *				what was claimed, as given; neither, where a token alone was
+ *				presented that the app has not signed
  *
  * It never reaches a client.  Nothing in it can end the line.  The statement
  * and the context are left out, as both can quote the user_hash.  A session
@@ -83,6 +84,8 @@ idv_log_unverified(IdvText app_key, IdvVerdict verdict,
 	initStringInfo(&claimed);
 	append_field(&claimed, "external_id", external_id);
 	append_field(&claimed, "email", email);
+	if (claimed.len == 0)
+		appendStringInfoString(&claimed, "what a token says");
 
 	initStringInfo(&app);
 	idv_append_escaped(&app, app_key.bytes,

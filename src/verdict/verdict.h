@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "secrets/app_cache.h"
+#include "server/token.h"
 
 /* As the labels of idverify.verdict: in the order in which they are asked. */
 typedef enum IdvVerdict
@@ -34,7 +35,14 @@ typedef struct IdvClaim
 {
 	NullableDatum external_id;
 	NullableDatum email;
-	NullableDatum user_hash;
+	NullableDatum user_hash;	/* or a token */
+
+	/*
+	 * Does a token say who somebody is, whatever is claimed beside it?  An
+	 * email without an external_id is then profile text, as beside one.  Else
+	 * it is what is claimed, and has to be signed.
+	 */
+	bool		token_names;
 } IdvClaim;
 
 extern const char *const idv_verdict_labels[IDV_VERDICTS];
@@ -44,11 +52,13 @@ extern IdvPolicy idv_policy(const IdvAppRow *app, IdvVerdict verdict);
 extern bool idv_is_absent(NullableDatum value);
 extern const IdvApp *idv_app_claimed(NullableDatum app_key);
 extern IdvVerdict idv_judge(const IdvApp *app, const IdvClaim *claim,
-							int32 *generation);
+							int32 *generation, IdvToken *token);
 extern IdvVerdict idv_verdict(NullableDatum app_key, const IdvClaim *claim);
 extern bool idv_check(const IdvApp *app, NullableDatum value,
 					  NullableDatum user_hash, int32 *generation);
 extern bool idv_check_identity(NullableDatum app_key, NullableDatum value,
 							   NullableDatum user_hash);
+extern bool idv_verify_token(IdvToken *token, const IdvApp *app,
+							 NullableDatum presented, int32 *generation);
 
 #endif							/* IDV_VERDICT_H */

@@ -19,12 +19,14 @@
 
 IDV_ENTRY(idverify_check);
 IDV_ENTRY(idverify_verdict);
+IDV_ENTRY(idverify_token_claims);
 
 /*
  * idverify_check(app_key text, value text, user_hash text) returns boolean
  *
  * True if user_hash is the HMAC of value under a secret of the app that
- * verifies now, false if it is anything else at all.
+ * verifies now, or a token that is right now and names value; false if it is
+ * anything else at all.
  *
  * Not STRICT: strict functions answer null, and a CHECK constraint takes null
  * for yes.  Not IMMUTABLE: a secret that was revoked verifies no longer.
@@ -89,14 +91,44 @@ idverify_verdict(PG_FUNCTION_ARGS)
 	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
 	const IdvApp *app;
 	int32		generation;
+	IdvToken	token;
 	IdvVerdict	verdict;
 	Oid			value;
 
 	error_context_stack = &hide;
 	app = idv_app_claimed(fcinfo->args[0]);
-	verdict = idv_judge(app, &claim, &generation);
+	verdict = idv_judge(app, &claim, &generation, &token);
 	idv_count_claim(app, IDV_WAY_VERDICT, verdict, generation, &claim);
 	value = verdict_value(fcinfo->flinfo, verdict);
 	error_context_stack = hide.previous;
 	PG_RETURN_OID(value);
+}
+
+/*
+ * idverify_token_claims(app_key text, token text) returns jsonb
+ *
+ * What a token says that a secret of the app signed which verifies now, and that
+ * counts now; null for anything else that can be passed.  22P05 if the server
+ * encoding lacks a character of it.
+ */
+Datum
+idverify_token_claims(PG_FUNCTION_ARGS)
+{
+	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
+	int32		generation;
+	IdvToken	token;
+	bool		right;
+	Datum		claims = (Datum) 0;
+
+	idv_expect_arguments(fcinfo, 2);
+	error_context_stack = &hide;
+	right = !fcinfo->args[0].isnull &&
+		idv_verify_token(&token, idv_app_claimed(fcinfo->args[0]),
+						 fcinfo->args[1], &generation);
+	if (right)
+		claims = idv_token_jsonb(&token);
+	error_context_stack = hide.previous;
+	if (!right)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(claims);
 }

@@ -23,6 +23,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
+#include "core/jws.h"
 #include "identify/claim_json.h"
 #include "server/json_merge.h"
 
@@ -65,7 +66,10 @@ static const struct
 	{"avatar_url", TEXT}, {"avatarUrl", TEXT}, {"shop", TEXT},
 	{"user_hash", TEXT}, {"userHash", TEXT}, {"identifier_hash", TEXT},
 	{"identifierHash", TEXT}, {"identity_hash", TEXT}, {"signature", TEXT},
-	{"hash", TEXT},
+	{"hash", TEXT}, {"token", TEXT}, {"jwt", TEXT}, {"user_jwt", TEXT},
+	{"userJwt", TEXT}, {"intercom_user_jwt", TEXT}, {"identityToken", TEXT},
+	{"identity_token", TEXT}, {"jwtToken", TEXT}, {"ssoToken", TEXT},
+	{"featurebaseJwt", TEXT},
 	{"email_hash", TEXT}, {"emailHash", TEXT},
 	{"shop_hash", TEXT}, {"shopHash", TEXT},
 	{"custom_data", OBJECT}, {"customData", OBJECT},
@@ -238,7 +242,8 @@ check_fields(const IdvClaimJson *sent)
 		if (sent->field[i].isnull)
 			continue;
 		value = DatumGetTextPP(sent->field[i].value);
-		if (VARSIZE_ANY_EXHDR(value) > IDV_FIELD_MAX ||
+		if (VARSIZE_ANY_EXHDR(value) >
+			(i == IDV_FIELD_USER_HASH ? IDV_TOKEN_MAX : IDV_FIELD_MAX) ||
 			!pg_verify_mbstr(GetDatabaseEncoding(), VARDATA_ANY(value),
 							 VARSIZE_ANY_EXHDR(value), true))
 			abort();
@@ -294,6 +299,7 @@ try_claim(Jsonb *claim, Jsonb *target)
 		IdvClaimJson sent;
 
 		idv_claim_read(&sent, claim);
+		idv_claim_add_token(&sent, claim);
 		check_fields(&sent);
 		if (sent.custom_data != NULL)
 		{
