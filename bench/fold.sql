@@ -7,17 +7,7 @@
 SELECT idverify_create_app('Bench', 'bench') \g /dev/null
 INSERT INTO peer_apps VALUES (1, 'bench', 'none');
 
-CREATE TABLE conversations (
-	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	contact_id bigint NOT NULL REFERENCES idverify.contacts (id)
-);
-CREATE INDEX ON conversations (contact_id);
-CREATE TABLE messages (
-	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	contact_id bigint NOT NULL REFERENCES idverify.contacts (id),
-	body text
-);
-CREATE INDEX ON messages (contact_id);
+\ir conversations.sql
 
 -- in each round 1 contact with 100,000 messages, :small ones with a few, and as
 -- many targets

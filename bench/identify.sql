@@ -4,17 +4,7 @@
 SELECT idverify_create_app('Bench', 'bench', secret => '0123456789abcdef-bench');
 INSERT INTO peer_apps VALUES (1, 'bench', '0123456789abcdef-bench');
 
-CREATE TABLE conversations (
-	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	contact_id bigint NOT NULL REFERENCES idverify.contacts (id)
-);
-CREATE INDEX ON conversations (contact_id);
-CREATE TABLE messages (
-	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	contact_id bigint NOT NULL REFERENCES idverify.contacts (id),
-	body text
-);
-CREATE INDEX ON messages (contact_id);
+\ir conversations.sql
 
 -- the claims that the site's servers have signed, in one table for both
 CREATE TABLE claims AS

@@ -58,7 +58,7 @@ function by_size(begin, sizes,   n, size, i) {
 # What it costs beside few contacts and beside many.
 function beside(what, name,   few, many) {
 	few = figure["large " name " 1000"]
-	many = figure["large " name " 50000000"]
+	many = figure["large " name " " contacts]
 	printf "%-41s %9.1f us %12.1f us %7.2fx\n", what, few, many, many / few
 }
 
@@ -122,14 +122,14 @@ END {
 		by_size("scale working ", "1000 2000 4000 8000 16000 32000 64000")
 	}
 	if (parts ~ / large /) {
-		printf "\n%-38s %12s %15s %8s\n", "beside so many contacts", "1,000", "50,000,000", "ratio"
+		printf "\n%-41s %12s %15s %8s\n", "beside so many contacts", "1000", contacts, "ratio"
 		beside("identify, nothing new", "repeated")
 		beside("identify, first time", "first")
 		beside("identify, an anonymous visitor logs in", "login")
 		beside("fold, three conversations, five messages", "fold")
 		beside("rotation", "rotation")
-		printf "%-41s %9.3f GB %12.3f GB\n", "table", figure["large table 1000"], figure["large table 50000000"]
-		printf "%-41s %9.3f GB %12.3f GB\n", "its indexes", figure["large indexes 1000"], figure["large indexes 50000000"]
+		printf "%-41s %9.3f GB %12.3f GB\n", "table", figure["large table 1000"], figure["large table " contacts]
+		printf "%-41s %9.3f GB %12.3f GB\n", "its indexes", figure["large indexes 1000"], figure["large indexes " contacts]
 	}
 	if (parts ~ / concurrency /) {
 		head("many sessions, and a rotation every 100 ms")
