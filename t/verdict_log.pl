@@ -1,5 +1,5 @@
 # What the server's log says of claims that did not verify, and what it never
-# says: a user_hash, a whole identity, more than ten lines a minute and session,
+# says: a user_hash, a token, a whole identity, more than ten lines a minute and session,
 # or a line that a visitor made up.
 use strict;
 use warnings;
@@ -103,26 +103,35 @@ is(scalar(claims($log)), 0, 'no line where nothing is wrong');
 is(scalar(claims($log)), 1, 'a line for an update');
 
 #
-# Neither of these two lets a hash through, wherever it stands
+# Neither of these two lets a hash or a token through, wherever it stands
 #
-for my $statement (
-	"INSERT INTO contacts VALUES ('%s', 'customer-12345', NULL, '$wrong')",
-	"DO 'BEGIN INSERT INTO contacts VALUES (''%s'', ''customer-12345'', NULL, ''$wrong''); END'",
-	"PREPARE p AS INSERT INTO contacts VALUES ('%s', 'customer-12345', NULL, '$wrong'); EXECUTE p",
-	"COPY contacts FROM stdin;\n%s\tcustomer-12345\t\\N\t$wrong\t\\N\n\\.\n")
+my $token = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiJ9.' . 'c0ffee' x 7 . 'A';
+for my $credential ($wrong, $token)
 {
-	my ($name) = $statement =~ /^(\w+)/;
+	for my $statement (
+		"INSERT INTO contacts VALUES ('%s', 'customer-12345', NULL, '$credential')",
+		"DO 'BEGIN INSERT INTO contacts VALUES (''%s'', ''customer-12345'', NULL, ''$credential''); END'",
+		"PREPARE p AS INSERT INTO contacts VALUES ('%s', 'customer-12345', NULL, '$credential'); EXECUTE p",
+		"COPY contacts FROM stdin;\n%s\tcustomer-12345\t\\N\t$credential\t\\N\n\\.\n")
+	{
+		my ($name) = $statement =~ /^(\w+)/;
 
-	($log, $client) = run(sprintf $statement, 'accept');
-	is(scalar(claims($log)), 1, "$name: a line");
-	unlike($log . $client, qr/c0ffee/, "$name, accepted: no hash");
+		($log, $client) = run(sprintf $statement, 'accept');
+		is(scalar(claims($log)), 1, "$name: a line");
+		unlike($log . $client, qr/c0ffee|eyJ/, "$name, accepted: no hash");
 
-	($log, $client) = run(sprintf $statement, 'reject');
-	like($client, qr/claim to app "reject" is not verified: mismatch/, "$name: rejected");
-	is(scalar(claims($log)), 2, "$name: a line, and the error's own");
-	unlike($log . $client, qr/c0ffee/, "$name, rejected: no hash");
-	unlike($log, qr/customer-12345/, "$name, rejected: no identity");
+		($log, $client) = run(sprintf $statement, 'reject');
+		like($client, qr/claim to app "reject" is not verified: mismatch/, "$name: rejected");
+		is(scalar(claims($log)), 2, "$name: a line, and the error's own");
+		unlike($log . $client, qr/c0ffee|eyJ/, "$name, rejected: no hash");
+		unlike($log, qr/customer-12345/, "$name, rejected: no identity");
+	}
 }
+
+# ... nor does identify, of a token that the app has not signed
+($log, $client) = run(qq{SELECT verdict, contact_id > 0 FROM idverify_identify('accept', '{"token": "$token"}')});
+like((claims($log))[0], qr/claim of an unnamed identity to app "accept" is not verified: mismatch$/, 'a token alone: the line');
+unlike($log . $client, qr/c0ffee|eyJ/, '... and no token');
 
 # ... nor does a secret that does not open
 $node->safe_psql('postgres', 'UPDATE idverify.secrets SET key_id = 99');

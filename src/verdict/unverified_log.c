@@ -85,7 +85,7 @@ idv_log_unverified(IdvText app_key, IdvVerdict verdict,
 	append_field(&claimed, "external_id", external_id);
 	append_field(&claimed, "email", email);
 	if (claimed.len == 0)
-		appendStringInfoString(&claimed, "what a token says");
+		appendStringInfoString(&claimed, "an unnamed identity");
 
 	initStringInfo(&app);
 	idv_append_escaped(&app, app_key.bytes,
