@@ -483,6 +483,22 @@ COMMENT ON FUNCTION @extschema@.idverify_sign(text, text, text)
 
 REVOKE ALL ON FUNCTION @extschema@.idverify_sign(text, text, text) FROM PUBLIC;
 
+-- Volatile: what it makes depends on the clock, of which it says so in the token.
+CREATE FUNCTION @extschema@.idverify_sign_token(
+	app_key text,
+	claims jsonb,
+	lifetime interval DEFAULT '5 minutes',
+	signer text DEFAULT NULL)
+	RETURNS text
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'idverify_sign_token';
+
+COMMENT ON FUNCTION @extschema@.idverify_sign_token(text, jsonb, interval, text)
+	IS 'a token of these claims by the app''s current secret, which lasts so long from now on';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_sign_token(text, jsonb, interval, text) FROM PUBLIC;
+
 CREATE FUNCTION @extschema@.idverify_reveal(app_key text, signer text DEFAULT NULL)
 	RETURNS text
 	LANGUAGE C

@@ -20,7 +20,7 @@ ALTER ROLE regress_path_admin SET client_min_messages = warning;
 GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text), idverify_mask
 	TO regress_path_ask;
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
-	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_explain, idverify_purge, idverify_coverage, idverify_stat_reset, idverify_add_signer, idverify_drop_signer,
+	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_sign_token, idverify_token_claims, idverify_explain, idverify_purge, idverify_coverage, idverify_stat_reset, idverify_add_signer, idverify_drop_signer,
 	idverify_rekey, idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass), idverify_add_reference, idverify_set_contacts
 	TO regress_path_admin;
 GRANT USAGE ON SCHEMA idverify TO regress_path_ask, regress_path_admin;
@@ -31,6 +31,7 @@ GRANT SELECT, DELETE ON idverify.apps TO regress_path_admin;
 --
 SELECT FROM idverify_create_app('Web', 'web', 'secret of another product', grace => '1 hour', revealable => true);
 SELECT FROM idverify_create_app('Life', 'life', revealable => true);
+SELECT FROM idverify_create_app('Tokens', 'tokens', encode('secret of another product', 'hex'), signs => 'token', encoding => 'hex');
 SELECT FROM idverify_create_app('Old', 'gone by admin');
 SELECT FROM idverify_create_app('Old', 'gone by superuser');
 SELECT idverify_sign('web', 'alice') AS alice, idverify_sign('web', 'a@example.com') AS email,
@@ -93,6 +94,8 @@ INSERT INTO calls.calls (who, of, call) VALUES
 		FROM public.idverify_create_app('New', 'new by superuser', on_unverified => 'reject', grace => '1 hour')$$),
 	('admin', 'idverify_rotate', $$SELECT public.idverify_rotate('life') IS NOT NULL AS rotated$$),
 	('admin', 'idverify_stage', $$SELECT public.idverify_stage('life') IS NOT NULL AS staged$$),
+	('admin', 'idverify_stage', $$SELECT public.idverify_stage('tokens', 'secret of yet another product') IS NULL AS imported,
+		public.idverify_revoke('tokens') AS revoked$$),
 	('admin', 'idverify_promote', $$SELECT public.idverify_promote('life', '1 minute') IS NOT NULL AS promoted$$),
 	('admin', 'idverify_add_signer', $$SELECT public.idverify_add_signer('life', 'ios') IS NOT NULL AS added,
 		public.idverify_rotate('life', signer => 'ios') IS NOT NULL AS rotated$$),
@@ -102,6 +105,9 @@ INSERT INTO calls.calls (who, of, call) VALUES
 	('admin', 'idverify_rekey', $$SELECT public.idverify_rekey() AS rekeyed$$),
 	('admin', 'idverify_reveal', $$SELECT public.idverify_reveal('web') AS revealed$$),
 	('admin', 'idverify_sign', $$SELECT public.idverify_sign('web', 'alice') IS NOT NULL AS signed$$),
+	('admin', 'idverify_sign_token', $$SELECT public.idverify_sign_token('tokens', '{"sub": "alice"}') IS NOT NULL AS signed$$),
+	('admin', 'idverify_token_claims', $$SELECT public.idverify_token_claims('tokens', public.idverify_sign_token('tokens', '{"sub": "alice"}'))
+		OPERATOR(pg_catalog.->>) 'sub' AS claims$$),
 	('admin', 'idverify_add_reference', $$SELECT public.idverify_add_reference('people.people', 'people.notes', 'about',
 		'kind OPERATOR(pg_catalog.=) ''Contact'' AND pg_catalog.length(kind) OPERATOR(pg_catalog.>) 0') IS NOT NULL AS added$$),
 	('admin', 'idverify_set_contacts', $$SELECT public.idverify_set_contacts('people.people', same => '{}', never_filled => '{id}') IS NOT NULL AS said$$),

@@ -16,7 +16,7 @@ CREATE ROLE regress_idverify_nobody LOGIN;
 GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text), idverify_mask, idverify_token_claims
 	TO regress_idverify_ask;
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
-	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_explain, idverify_add_signer, idverify_drop_signer,
+	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_sign_token, idverify_explain, idverify_add_signer, idverify_drop_signer,
 	idverify_purge, idverify_rekey, idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass),
 	idverify_add_reference, idverify_set_contacts, idverify_coverage, idverify_stat_reset,
 	idverify.counting_since, idverify.claim_counts, idverify.secret_counts, idverify.refused_claims
@@ -69,7 +69,8 @@ INSERT INTO regress_idverify.calls VALUES
 	(37, 'count(*) FROM idverify.stat_claims'),
 	(38, 'count(*) FROM idverify.stat_secrets'),
 	(39, 'count(*) FROM idverify.stat_refused'),
-	(40, 'idverify_token_claims(''web'', ''a.b.c'')');
+	(40, 'idverify_token_claims(''web'', ''a.b.c'')'),
+	(41, 'idverify_sign_token(''web'', ''{"sub": "alice"}'')');
 GRANT SELECT ON regress_idverify.calls TO PUBLIC;
 SELECT p.proname AS not_called
   FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid JOIN pg_proc p ON p.oid = d.objid
@@ -140,7 +141,7 @@ DECLARE
 BEGIN
 	FOREACH type IN ARRAY ARRAY['text', 'integer', 'bigint', 'boolean', 'bytea',
 		'interval', 'timestamptz', 'idverify.secret_state',
-		'idverify.claim_policy', 'idverify.signed_field']
+		'idverify.claim_policy', 'idverify.signed_field', 'idverify.signature']
 	LOOP
 		EXECUTE format('CREATE FUNCTION regress_idverify.trap(%1$s, %1$s) RETURNS boolean LANGUAGE plpgsql
 			AS %2$L', type, 'BEGIN RAISE ''trapped''; END');

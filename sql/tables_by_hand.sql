@@ -59,6 +59,9 @@ SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets ALTER signer DROP NO
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets ALTER state DROP NOT NULL; UPDATE idverify.secrets SET state = NULL');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps ALTER signed_field DROP NOT NULL; UPDATE idverify.apps SET signed_field = NULL');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps ALTER grace DROP NOT NULL; UPDATE idverify.apps SET grace = NULL');
+SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps ALTER signs DROP NOT NULL; UPDATE idverify.apps SET signs = NULL');
+SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets ALTER signs DROP NOT NULL; UPDATE idverify.secrets SET signs = NULL');
+SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets ALTER encoding DROP NOT NULL; UPDATE idverify.secrets SET encoding = NULL');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.contacts ALTER custom_data DROP NOT NULL; UPDATE idverify.contacts SET custom_data = NULL');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.folds ALTER target_id DROP NOT NULL; UPDATE idverify.folds SET target_id = NULL');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.folds ALTER steps DROP NOT NULL; UPDATE idverify.folds SET steps = NULL');
@@ -93,6 +96,9 @@ SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets DROP CONSTRAINT secr
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets DROP CONSTRAINT secrets_check; UPDATE idverify.secrets SET expires_at = now()');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps DROP CONSTRAINT apps_app_key_key; INSERT INTO idverify.apps (app_key, name) VALUES (''web'', ''Web'')');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps DROP CONSTRAINT apps_grace_check; UPDATE idverify.apps SET grace = ''-1 day''');
+SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps DROP CONSTRAINT apps_token_lifetime_check; UPDATE idverify.apps SET token_lifetime = ''0''');
+SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps DROP CONSTRAINT apps_token_lifetime_check; UPDATE idverify.apps SET token_lifetime = ''170000000 years''');
+SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets DROP CONSTRAINT secrets_encoding_check; UPDATE idverify.secrets SET encoding = ''rot13''');
 
 -- a trigger that keeps a row as it is
 SELECT * FROM pg_temp.altered($$CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';

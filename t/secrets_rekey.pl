@@ -38,7 +38,9 @@ sub reload_ring
 # More secrets than are read at a time, in all states.
 $node->safe_psql('postgres', q{
 	CREATE TABLE claims (app_key text, user_hash text);
-	SELECT count(idverify_create_app('test', 'app ' || n)) FROM generate_series(1, 120) n;
+	SELECT count(idverify_create_app('test', 'app ' || n)) FROM generate_series(1, 118) n;
+	SELECT idverify_create_app('test', 'app 119', repeat('ab', 32), encoding => 'hex');
+	SELECT idverify_create_app('test', 'app 120', 'c2VjcmV0IHNlY3JldCBzZWNyZXQ=', encoding => 'base64');
 	INSERT INTO claims SELECT app_key, idverify_sign(app_key, 'visitor') FROM idverify.apps;
 	SELECT idverify_rotate('app 1');
 });
@@ -147,7 +149,7 @@ is(ask($warm, "$old_keys 3"), '0', '... and no row is sealed anew');
 
 my $row = "UPDATE idverify.secrets SET %s WHERE app_id = $first";
 my $put_back = $node->safe_psql('postgres', sprintf
-	"SELECT format('UPDATE idverify.secrets SET sealed = %%L, key_id = 2, generation = 1"
+	"SELECT format('UPDATE idverify.secrets SET sealed = %%L, key_id = 2, generation = 1, signs = ''hash'', encoding = ''text''"
 	. " WHERE app_id = %%s', sealed, app_id) FROM idverify.secrets WHERE app_id = $first");
 
 for (
@@ -162,6 +164,8 @@ for (
 	[ 'all of it', q(sealed = '') ],
 	[ 'column key_id', 'key_id = 3' ],
 	[ 'its generation', 'generation = 2' ],
+	[ 'what it signs', "signs = 'token'" ],
+	[ 'how it is written', "encoding = 'hex'" ],
 	[ "another app's", q{sealed = (SELECT s.sealed FROM idverify.secrets s
 		JOIN idverify.apps a ON a.id = s.app_id WHERE a.app_key = 'app 4')} ])
 {

@@ -84,6 +84,13 @@ $source->safe_psql('postgres', q{
 claim('without a secret', 'none', 'no_secret');
 claim('unknown', 'none', 'unknown_app');
 
+# One that signs tokens, with a secret that was written in hex.
+my $hex = new_key();
+create_app($source, 'tokens', secret => $hex, encoding => 'hex', signs => 'token', revealable => 'true');
+$source->safe_psql('postgres', q{INSERT INTO claims
+	SELECT count(*), 'tokens', 'ann', NULL, idverify_sign_token('tokens', '{"sub": "ann"}', '12 hours'), 'verified' FROM claims});
+claim('tokens', pack('H*', $hex), 'mismatch');
+
 # The last app is gone; its id must not come again.
 my $gone = create_app($source, 'gone');
 my $last_id = $source->safe_psql('postgres', 'SELECT max(id) FROM idverify.apps');
@@ -104,7 +111,7 @@ my $verdicts = q{
 };
 my $all_right = $source->safe_psql('postgres', $verdicts);
 unlike($all_right, qr/\|f$/m, 'before: all verdicts are right');
-is(() = $all_right =~ /\|t$/mg, 15, '... and there are some');
+is(() = $all_right =~ /\|t$/mg, 17, '... and there are some');
 
 #
 # Dumps

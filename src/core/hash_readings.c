@@ -267,34 +267,24 @@ idv_hash_readings(IdvReadings *readings, const char *presented, size_t len)
 
 /*
  * idv_looks_like_token
- *		Is this a JSON Web Token, by its shape?
+ *		Was this meant as a JSON Web Token, right or wrong?
  *
- * Three parts of base64url, of which the first is the text of an object.
+ * It begins with the text of an object in base64, of either alphabet, and a dot.
  */
 bool
 idv_looks_like_token(const char *presented, size_t len)
 {
-	size_t		parts = 1;
-	size_t		begin = 0;
+	size_t		header = 0;
 
-	/* '{' is 'e' and one of sixteen characters. */
-	if (len < 2 || len > IDV_TOKEN_MAX || presented[0] != 'e' ||
-		strchr("wxyz0123456789-_", presented[1]) == NULL || presented[1] == '\0')
-		return false;
-	for (size_t i = 0; i < len; i++)
+	while (header < len && presented[header] != '.')
 	{
-		char		c = presented[i];
+		char		c = presented[header++];
 
-		if (c == '.')
-		{
-			if (i == begin)
-				return false;
-			parts++;
-			begin = i + 1;
-		}
-		else if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-				   (c >= '0' && c <= '9') || c == '-' || c == '_'))
+		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+			  (c >= '0' && c <= '9') || (c != '\0' && strchr("-_+/=", c) != NULL)))
 			return false;
 	}
-	return parts == 3 && begin < len;
+	/* '{' is 'e' and one of sixteen characters. */
+	return header < len && header >= 2 && presented[0] == 'e' &&
+		strchr("wxyz0123456789-_+/", presented[1]) != NULL;
 }

@@ -19,7 +19,6 @@
 
 #define IDV_PRESENTED_MAX	1024	/* bytes that are read of what was
 									 * presented */
-#define IDV_TOKEN_MAX		8192	/* bytes in the longest token */
 #define IDV_READINGS_MAX	24
 #define IDV_READING_MISTAKES 3
 

@@ -29,9 +29,14 @@
 
 #include "core/bad_identity.h"
 #include "core/guess.h"
+#include "core/hex.h"
 #include "insight/claim_forms.h"
 #include "insight/explain_text.h"
+#include "insight/token_flaw.h"
 #include "secrets/sealed_secret.h"
+
+/* Bytes that are read of what was presented, at most. */
+#define PRESENTED_MAX	(64 * 1024)
 
 /* A secret of the app. */
 typedef struct Candidate
@@ -46,6 +51,8 @@ typedef struct Candidate
 typedef struct Inquiry
 {
 	IdvAppRow	app;
+	IdvSignature kind;			/* of what was presented */
+	IdvJws	   *jws;			/* if it is a token, taken apart */
 	IdvClaimFields fields;
 	IdvForms   *forms;
 	IdvReadings *readings;
@@ -221,6 +228,23 @@ search_all(Inquiry *inquiry)
 	}
 }
 
+/* Has the app a secret of that kind, if it has ended? */
+static bool
+has_kind(const Inquiry *inquiry, IdvSignature kind)
+{
+	for (int i = 0; i < inquiry->ncandidates; i++)
+		if (inquiry->candidates[i].row->signs == kind)
+			return true;
+	return false;
+}
+
+/* Was what was presented made with a secret of the app that signs the other kind? */
+static bool
+is_of_other_kind(const Inquiry *inquiry)
+{
+	return inquiry->secret != NULL && inquiry->secret->row->signs != inquiry->kind;
+}
+
 /* The app's secrets, in the order in which they are tried. */
 static void
 list_candidates(Inquiry *inquiry, const List *rows)
@@ -269,6 +293,16 @@ is_bad(const Inquiry *inquiry)
 	return counted.len > 0 && idv_identity_is_bad(counted.bytes, counted.len);
 }
 
+/* Was what was presented 64 hex digits, as it stands? */
+static bool
+is_hash(const Inquiry *inquiry)
+{
+	const IdvReading *presented = &inquiry->readings->readings[0];
+
+	return inquiry->readings->n > 0 && presented->is_hex &&
+		presented->len == 2 * IDV_HMAC_LEN;
+}
+
 /*
  * The verdict on a claim of which the mistakes are known.
  *
@@ -278,14 +312,13 @@ is_bad(const Inquiry *inquiry)
 static IdvVerdict
 verdict_of_found(const Inquiry *inquiry)
 {
-	const IdvReading *presented = &inquiry->readings->readings[0];
-
-	if (!presented->is_hex || presented->len != 2 * IDV_HMAC_LEN ||
+	if (!is_hash(inquiry) ||
 		inquiry->fields.counted.unreadable || inquiry->fields.other.unreadable)
 		return IDV_MALFORMED;
 	if (is_bad(inquiry))
 		return IDV_BAD_IDENTITY;
-	if (inquiry->guess.nmistakes > 0 || inquiry->secret == NULL)
+	if (inquiry->guess.nmistakes > 0 || inquiry->secret == NULL ||
+		is_of_other_kind(inquiry))
 		return IDV_MISMATCH;
 	return inquiry->secret->live ? IDV_VERIFIED : IDV_EXPIRED;
 }
@@ -302,7 +335,7 @@ compare_explained(const ListCell *a, const ListCell *b)
 
 /* Tell what was found. */
 static List *
-tell_found(const Inquiry *inquiry)
+tell_found(const Inquiry *inquiry, const IdvTokenFinding *token)
 {
 	const IdvGuess *guess = &inquiry->guess;
 	const char *field = guess->other_field ?
@@ -313,16 +346,30 @@ tell_found(const Inquiry *inquiry)
 
 	for (int i = 0; i < guess->nmistakes; i++)
 		found = tell(found, guess->mistakes[i].finding,
-					 idv_explain_detail(guess->mistakes[i], field, &inquiry->fields), NULL);
+					 idv_explain_detail(guess->mistakes[i], field, &inquiry->fields),
+					 inquiry->kind == IDV_SIGNS_TOKEN &&
+					 guess->mistakes[i].finding == IDV_FOUND_HASH_TRUNCATED ?
+					 "Send the token to its end: look for a column, a variable or a cookie that is too short." : NULL);
 	if (inquiry->other_app != NULL)
 		found = tell(found, IDV_FOUND_SECRET_OF_OTHER_APP,
 					 psprintf("It was made with %s, of app \"%s\".",
 							  idv_secret_in_words(inquiry->other_secret),
 							  idv_text_shown(inquiry->other_app->app_key, IDV_APP_KEY_MAX)), NULL);
+	if (is_of_other_kind(inquiry))
+		found = inquiry->kind == IDV_SIGNS_TOKEN ?
+			tell(found, IDV_FOUND_TOKEN_WHERE_HASH,
+				 "What was presented is a token, and the secret that signed it signs hashes.", NULL) :
+			tell(found, IDV_FOUND_HASH_WHERE_TOKEN,
+				 "What was presented is a hash, and the secret that made it signs tokens.", NULL);
 	if (secret != NULL && !secret->live)
 		found = tell(found, IDV_FOUND_EXPIRED,
 					 psprintf("It was made with %s.", idv_secret_in_words(secret->row)), NULL);
-	if (is_bad(inquiry))
+	if (token != NULL && token->finding != IDV_FOUND_NOTHING)
+		found = tell(found, token->finding, token->detail, NULL);
+	if (token != NULL && token->bad_identity)
+		found = tell(found, IDV_FOUND_BAD_IDENTITY,
+					 "The token is for nobody in particular: careless code signs this for every visitor.", NULL);
+	else if (is_bad(inquiry))
 		found = tell_plainly(found, IDV_FOUND_BAD_IDENTITY, &inquiry->fields);
 	if (found == NIL)
 		return tell(NIL, IDV_FOUND_VERIFIED,
@@ -366,15 +413,17 @@ tell_unexplained(const Inquiry *inquiry, IdvText app_key)
 	initStringInfo(&detail);
 	append_unreadable(&detail, counted);
 	append_unreadable(&detail, &inquiry->fields.other);
-	if (!counted->unreadable && counted->utf8.len == 0)
+	if (inquiry->kind == IDV_SIGNS_HASH && !counted->unreadable && counted->utf8.len == 0)
 		appendStringInfo(&detail, "The app's policy counts the %s, and the claim has none. ",
 						 counted->name);
-	if (inquiry->readings->n == 0)
+	if (inquiry->kind == IDV_SIGNS_HASH && inquiry->readings->n == 0)
 		appendStringInfoString(&detail, "What was presented as user_hash is too long, or not text in UTF-8. ");
-	else if (!digits)
+	else if (inquiry->kind == IDV_SIGNS_HASH && !digits)
 		appendStringInfo(&detail, "What was presented as user_hash has no %d hex digits, however it is read. ",
 						 IDV_DIGITS_MIN);
-	appendStringInfoString(&detail, "No mistake that is known makes this user_hash from this claim.");
+	appendStringInfoString(&detail, inquiry->kind == IDV_SIGNS_TOKEN ?
+						   "No secret that is known has signed this token, by any mistake that is known." :
+						   "No mistake that is known makes this user_hash from this claim.");
 	for (int i = 0; i < inquiry->ncandidates; i++)
 	{
 		if (inquiry->candidates[i].opening != IDV_OPENED)
@@ -384,26 +433,104 @@ tell_unexplained(const Inquiry *inquiry, IdvText app_key)
 	if (inquiry->stopped)
 		appendStringInfo(&detail, " Not all was tried: the search stopped after %d HMACs.",
 						 IDV_EXPLAIN_HMACS);
+	if (inquiry->kind == IDV_SIGNS_TOKEN)
+		return tell(NIL, IDV_FOUND_UNEXPLAINED, detail.data,
+					psprintf("Compare the last four characters of the identity secret on your server with those that idverify_mask(%s) shows; sign with the secret as the text that it is, by HS256; and send the token without a change to its end.",
+							 shown));
 	return tell(NIL, IDV_FOUND_UNEXPLAINED, detail.data, !digits ?
 				"What the page sends as user_hash is no HMAC: look at the page's source for a template that was not rendered, a Promise that was not awaited, a variable that is not set." :
 				psprintf("Compare the last four characters of the identity secret on your server with those that idverify_mask(%s) shows; then compare the HMAC-SHA256 that your server makes of a fixed value with what idverify_sign(%s, value) makes of the same. If both agree, log the value just before it is signed: it is not what the page sends.",
 						 shown, shown));
 }
 
-/* Read what was presented as user_hash; is it a token? */
-static bool
+/*
+ * Read what was presented: is it a hash, or a token?
+ *
+ * A token's signature is read as a hash is, of what it signs.
+ */
+static void
 read_presented(Inquiry *inquiry, Datum user_hash)
 {
 	IdvText		presented;
-	bool		token;
 
 	inquiry->readings->n = 0;
-	if (idv_text_utf8(&presented, user_hash, IDV_TOKEN_MAX) != IDV_TEXT_OK)
-		return false;
-	token = idv_looks_like_token(presented.bytes, presented.len);
-	if (!token)
+	inquiry->kind = IDV_SIGNS_HASH;
+	if (idv_text_utf8(&presented, user_hash, PRESENTED_MAX) != IDV_TEXT_OK)
+		return;
+	if (!idv_looks_like_token(presented.bytes, presented.len))
+	{
 		idv_hash_readings(inquiry->readings, presented.bytes, presented.len);
-	return token;
+		return;
+	}
+
+	inquiry->kind = IDV_SIGNS_TOKEN;
+	if (idv_jws_split(inquiry->jws, presented.bytes, presented.len) &&
+		2 * inquiry->jws->signature_len <= IDV_PRESENTED_MAX)
+	{
+		char		digits[IDV_PRESENTED_MAX];
+
+		idv_hex_encode(digits, inquiry->jws->signature, inquiry->jws->signature_len);
+		idv_hash_readings(inquiry->readings, digits, 2 * inquiry->jws->signature_len);
+		OPENSSL_cleanse(digits, sizeof(digits));
+	}
+	else
+		inquiry->jws = NULL;
+}
+
+/* What may have been signed, in what was presented. */
+static IdvForms *
+make_forms(const Inquiry *inquiry)
+{
+	IdvForms   *forms;
+
+	if (inquiry->kind == IDV_SIGNS_HASH)
+		return idv_claim_forms(&inquiry->fields);
+	forms = palloc(sizeof(IdvForms));
+	idv_forms_init(forms);
+	idv_forms_add(forms, IDV_FOUND_NOTHING, NULL, inquiry->jws->text, inquiry->jws->signed_len);
+	return forms;
+}
+
+/*
+ * Explain a token.  What is said of its header is told whoever signed it: with
+ * another algorithm there is nothing to compare.
+ */
+static List *
+explain_token(Inquiry *inquiry, IdvVerdict *verdict, NullableDatum app_key, const IdvClaim *claim)
+{
+	IdvTokenFinding token = {.finding = IDV_FOUND_TOKEN_MALFORMED,
+		.detail = "It begins like a token, but has more than 8,192 bytes, or other than three parts of base64url without padding."};
+	const Candidate *secret;
+	bool		right;
+
+	if (!has_kind(inquiry, IDV_SIGNS_TOKEN))
+	{
+		*verdict = idv_verdict(app_key, claim);
+		return tell_plainly(NIL, IDV_FOUND_TOKEN_WHERE_HASH, &inquiry->fields);
+	}
+	if (inquiry->jws != NULL)
+		token = idv_token_finding(inquiry->jws, &inquiry->app, &inquiry->fields);
+	if (inquiry->jws == NULL || token.finding == IDV_FOUND_TOKEN_ALGORITHM)
+	{
+		*verdict = idv_verdict(app_key, claim);
+		return tell(NIL, token.finding, token.detail, NULL);
+	}
+
+	search_all(inquiry);
+	secret = inquiry->secret;
+	right = secret != NULL && inquiry->guess.nmistakes == 0 && !is_of_other_kind(inquiry);
+	if (!is_found(inquiry) || first_shut(inquiry) == NULL)
+		*verdict = idv_verdict(app_key, claim);
+	else if (!right)
+		*verdict = IDV_MISMATCH;
+	else if (secret->live)
+		*verdict = token.verdict;
+	else
+		*verdict = token.verdict == IDV_VERIFIED || token.verdict == IDV_OUTDATED ?
+			IDV_EXPIRED : token.verdict == IDV_BAD_IDENTITY ? IDV_BAD_IDENTITY : IDV_MISMATCH;
+	if (!is_found(inquiry))
+		return tell_unexplained(inquiry, idv_text(app_key.value));
+	return tell_found(inquiry, right ? &token : NULL);
 }
 
 /* Memory context callback: what was presented may be a credential. */
@@ -457,7 +584,12 @@ idv_explain(IdvVerdict *verdict, NullableDatum app_key, const IdvClaim *claim)
 	if (!read_app(&inquiry.app, app_key))
 		return tell(NIL, IDV_FOUND_UNKNOWN_APP, "There is no app of this app_key.", NULL);
 	*verdict = IDV_ANONYMOUS;
-	if (idv_is_absent(claim->external_id) && idv_is_absent(claim->email))
+	inquiry.readings = make_readings();
+	inquiry.jws = palloc(sizeof(IdvJws));
+	if (!idv_is_absent(claim->user_hash))
+		read_presented(&inquiry, claim->user_hash.value);
+	if (idv_is_absent(claim->external_id) && idv_is_absent(claim->email) &&
+		inquiry.kind == IDV_SIGNS_HASH)
 		return tell(NIL, IDV_FOUND_ANONYMOUS, "The claim has neither an external_id nor an email.", NULL);
 	*verdict = IDV_NO_SECRET;
 	rows = idv_secrets_read(inquiry.app.id);
@@ -468,22 +600,21 @@ idv_explain(IdvVerdict *verdict, NullableDatum app_key, const IdvClaim *claim)
 		return tell(NIL, IDV_FOUND_UNSIGNED, "The claim has no user_hash.", NULL);
 
 	inquiry.fields = idv_claim_fields(inquiry.app.signed_field, claim);
-	inquiry.readings = make_readings();
-	if (read_presented(&inquiry, claim->user_hash.value))
-	{
-		*verdict = idv_verdict(app_key, claim);
-		return tell_plainly(NIL, IDV_FOUND_TOKEN_WHERE_HASH, &inquiry.fields);
-	}
-
-	inquiry.forms = idv_claim_forms(&inquiry.fields);
 	list_candidates(&inquiry, rows);
+	if (inquiry.kind == IDV_SIGNS_HASH || inquiry.jws != NULL)
+		inquiry.forms = make_forms(&inquiry);
+	if (inquiry.kind == IDV_SIGNS_TOKEN)
+		return explain_token(&inquiry, verdict, app_key, claim);
+
 	search_all(&inquiry);
 	inquiry.stopped = inquiry.stopped || inquiry.forms->full;
 
 	*verdict = is_found(&inquiry) && first_shut(&inquiry) != NULL ?
 		verdict_of_found(&inquiry) : idv_verdict(app_key, claim);
 	if (is_found(&inquiry))
-		return tell_found(&inquiry);
+		return tell_found(&inquiry, NULL);
+	if (!has_kind(&inquiry, IDV_SIGNS_HASH) && is_hash(&inquiry))
+		return tell_plainly(NIL, IDV_FOUND_HASH_WHERE_TOKEN, &inquiry.fields);
 	if (is_bad(&inquiry))
 		return tell_plainly(NIL, IDV_FOUND_BAD_IDENTITY, &inquiry.fields);
 	return tell_unexplained(&inquiry, idv_text(app_key.value));

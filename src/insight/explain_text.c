@@ -19,6 +19,26 @@ static const char *const hints[IDV_FINDINGS] = {
 	"Your page sends the identity secret itself, so every visitor's browser has it: replace it now (idverify_rotate with grace => '0'), keep the new one on the server, and send the HMAC-SHA256 of the visitor's id under it.",
 	[IDV_FOUND_TOKEN_WHERE_HASH] =
 	"Send the HMAC-SHA256 of the visitor's id under the identity secret, as 64 hex digits, not a JSON Web Token.",
+	[IDV_FOUND_HASH_WHERE_TOKEN] =
+	"Send a JSON Web Token, signed with HS256 under the identity secret, not the HMAC of the visitor's id.",
+	[IDV_FOUND_TOKEN_ALGORITHM] =
+	"Sign the token with HS256, with the identity secret as the key: { algorithm: 'HS256' } in Node.js, algorithm='HS256' in Python, 'HS256' in Ruby and PHP.",
+	[IDV_FOUND_TOKEN_MALFORMED] =
+	"Send the token exactly as the library makes it, of at most 8,192 bytes: three parts of base64url without padding, with a dot between them; in its payload no member twice, the id a string or an integer, and exp, nbf and iat numbers of seconds.",
+	[IDV_FOUND_TOKEN_WITHOUT_SUBJECT] =
+	"Name the visitor who is logged in: put the id into the token as external_id, user_id or sub, a string.",
+	[IDV_FOUND_TOKEN_OTHER_SUBJECT] =
+	"Send the id and the email that the token says, or the token alone: it was made for somebody else than the page claims; look for a page, or a token, that is cached for all visitors.",
+	[IDV_FOUND_TOKEN_WITHOUT_EXP] =
+	"Give the token an end, a few minutes from now: { expiresIn: '5m' } in Node.js, 'exp': now + 300 in seconds elsewhere.",
+	[IDV_FOUND_TOKEN_MILLISECONDS] =
+	"Write exp, nbf and iat in seconds since 1970: Math.floor(Date.now() / 1000) in JavaScript, not Date.now(); Instant.now().getEpochSecond() in Java.",
+	[IDV_FOUND_TOKEN_TOO_LONG_LIVED] =
+	"Let the token end sooner: a few minutes are enough for a page to be loaded; make a new one for each.",
+	[IDV_FOUND_TOKEN_OUTDATED] =
+	"Make a new token each time that a page is loaded, and again when the widget asks for one; neither store it nor let a cache keep the page. If it ends before it was made, set the server's clock (NTP).",
+	[IDV_FOUND_TOKEN_NOT_YET] =
+	"Set the clock of the server that makes the token (NTP): it is ahead; and leave out nbf, or let it be no later than now.",
 	[IDV_FOUND_SECRET_DECODED_HEX] =
 	"Use the identity secret as the text that it is, not decoded from hex: in Node.js createHmac('sha256', secret), without Buffer.from(secret, 'hex').",
 	[IDV_FOUND_SECRET_DECODED_BASE64] =
@@ -145,6 +165,8 @@ idv_explain_detail(IdvMistake mistake, const char *field, const IdvClaimFields *
 			return pstrdup("What was presented as user_hash is the secret itself.");
 		case IDV_FOUND_TOKEN_WHERE_HASH:
 			return pstrdup("What was presented as user_hash is a token, and the app signs hashes.");
+		case IDV_FOUND_HASH_WHERE_TOKEN:
+			return pstrdup("What was presented is a hash, and the app signs tokens.");
 		case IDV_FOUND_SECRET_DECODED_HEX:
 		case IDV_FOUND_SECRET_DECODED_BASE64:
 		case IDV_FOUND_SECRET_NOT_TRIMMED:

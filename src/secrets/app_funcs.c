@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * app_funcs.c
- *	  An app: made with its first secret, asked to sign, shown.
+ *	  An app: made with its first secret, and what is shown of one.
  *
  * idverify_create_app() is SECURITY DEFINER with a search_path of its own, so that
  * its queries run as the extension's owner and find what they name.  The others
@@ -24,10 +24,8 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "core/bad_identity.h"
 #include "core/hex.h"
 #include "core/seal.h"
-#include "secrets/app_cache.h"
 #include "secrets/new_secret.h"
 #include "secrets/sealed_secret.h"
 #include "secrets/secret_text.h"
@@ -41,10 +39,7 @@
 #define APP_KEY_BYTES		16	/* of randomness in an app key of ours */
 #define APP_KEY_PREFIX		"app_"
 
-#define SIGN_HINT	"Sign the external_id of one visitor, or the email."
-
 IDV_ENTRY(idverify_create_app);
-IDV_ENTRY(idverify_sign);
 IDV_ENTRY(idverify_mask);
 IDV_ENTRY(idverify_reveal);
 
@@ -206,77 +201,6 @@ current_secret(int32 app_id, NullableDatum signer)
 			return secret;
 	}
 	return NULL;
-}
-
-/*
- * idverify_sign(app_key text, value text, signer text) returns text
- *
- * The user_hash of value by a signer's current secret: 64 lower-case hex
- * digits.  42704 for an unknown app or signer, 22004 for another null than that
- * of signer, 22023 for a value that is empty, too long or not representable in
- * UTF-8, or for a null signer where there are several, 55000 where there is no
- * current secret.
- */
-Datum
-idverify_sign(PG_FUNCTION_ARGS)
-{
-	IdvText		app_key;
-	const IdvApp *app;
-	IdvText		value;
-	uint8		user_hash[IDV_HMAC_LEN];
-	char		digits[2 * IDV_HMAC_LEN];
-
-	idv_expect_arguments(fcinfo, 3);
-	app_key = idv_app_key_argument(fcinfo->args[0]);
-	switch (idv_text_utf8(&value, idv_argument(fcinfo->args[1], "value", SIGN_HINT),
-						  IDV_IDENTITY_MAX))
-	{
-		case IDV_TEXT_OK:
-			break;
-		case IDV_TEXT_TOO_LONG:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("value is too long to be signed"),
-					 errdetail("It may have at most %d bytes in UTF-8.",
-							   IDV_IDENTITY_MAX),
-					 errhint(SIGN_HINT)));
-			break;
-		case IDV_TEXT_NOT_UTF8:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("value has no equivalent in UTF-8"),
-					 errhint("A user_hash is made of the bytes of the value in UTF-8.")));
-			break;
-	}
-	if (value.len == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("value must not be empty"),
-				 errhint(SIGN_HINT)));
-
-	app = idv_app_get(app_key);
-	if (!idv_app_is_known(app))
-		idv_report_unknown_app(app_key);
-	switch (idv_app_sign(user_hash, app, IDV_SIGNS_HASH, value, fcinfo->args[2]))
-	{
-		case IDV_SIGNING_DONE:
-			break;
-		case IDV_SIGNING_NO_SECRET:
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("the app has no secret to sign with"),
-					 errhint("Make one with idverify_rotate.")));
-			break;
-		case IDV_SIGNING_OTHER_KIND:
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("the current secret signs tokens, not hashes"),
-					 errhint("Sign a token with idverify_sign_token.")));
-			break;
-	}
-
-	idv_hex_encode(digits, user_hash, IDV_HMAC_LEN);
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(digits, sizeof(digits)));
 }
 
 /*

@@ -84,6 +84,33 @@ test_refuses_what_is_too_long(void)
 	CHECK(!idv_base64_decode(decoded, &decoded_len, text, IDV_BASE64_MAX + 4));
 }
 
+/* Is this what text is written as, and nothing behind it? */
+static bool
+is_written(const char *text, const char *base64)
+{
+	char		written[IDV_BASE64_ENCODED(16)];
+
+	memset(written, '!', sizeof(written));
+	return idv_base64_encode(written, (const uint8_t *) text, strlen(text)) == strlen(base64) &&
+		strcmp(written, base64) == 0;
+}
+
+/* RFC 4648, section 10. */
+static void
+test_encodes_the_vectors_of_the_standard(void)
+{
+	CHECK(is_written("", ""));
+	CHECK(is_written("f", "Zg=="));
+	CHECK(is_written("fo", "Zm8="));
+	CHECK(is_written("foo", "Zm9v"));
+	CHECK(is_written("foob", "Zm9vYg=="));
+	CHECK(is_written("fooba", "Zm9vYmE="));
+	CHECK(is_written("foobar", "Zm9vYmFy"));
+	CHECK(is_written("\xFB\xFF\xBF", "+/+/"));
+	CHECK(IDV_BASE64_ENCODED(6) == 9);
+	CHECK(IDV_BASE64_ENCODED(7) == 13);
+}
+
 int
 main(void)
 {
@@ -92,5 +119,6 @@ main(void)
 	RUN(test_takes_either_alphabet);
 	RUN(test_refuses_anything_else);
 	RUN(test_refuses_what_is_too_long);
+	RUN(test_encodes_the_vectors_of_the_standard);
 	return report();
 }

@@ -157,12 +157,18 @@ test_tells_tokens_by_their_shape(void)
 {
 	CHECK(idv_looks_like_token(TEXT("eyJhbGciOiJIUzI1NiJ9.e30.bm8gc2lnbmF0dXJl")));
 	CHECK(idv_looks_like_token(TEXT("eyAiYWxnIjoiSFMyNTYifQ.e30.x")));
-	CHECK(!idv_looks_like_token(TEXT("eyJhbGciOiJIUzI1NiJ9.e30.")));
-	CHECK(!idv_looks_like_token(TEXT("eyJhbGciOiJIUzI1NiJ9..x")));
+	/* meant as one, and wrong */
+	CHECK(idv_looks_like_token(TEXT("eyJhbGciOiJub25lIn0.e30.")));
+	CHECK(idv_looks_like_token(TEXT("eyJhbGciOiJIUzI1NiJ9..x")));
+	CHECK(idv_looks_like_token(TEXT("eyJhbGciOiJIUzI1NiJ9.e30")));
+	CHECK(idv_looks_like_token(TEXT("eyJhbGciOiJIUzI1NiJ9.e30.x.y")));
+	CHECK(idv_looks_like_token(TEXT("eyJhbGciOiJIUzI1NiJ9.e30=.x")));
+	CHECK(idv_looks_like_token(TEXT("eyJhbGciOiAiSFMyNTYifQ==.e30=.x")));
+	/* something else */
+	CHECK(!idv_looks_like_token(TEXT("eyJhbGciOiJIUzI1NiJ9")));
 	CHECK(!idv_looks_like_token(TEXT(".e30.x")));
-	CHECK(!idv_looks_like_token(TEXT("eyJhbGciOiJIUzI1NiJ9.e30")));
-	CHECK(!idv_looks_like_token(TEXT("eyJhbGciOiJIUzI1NiJ9.e30.x.y")));
-	CHECK(!idv_looks_like_token(TEXT("eyJhbGciOiJIUzI1NiJ9.e30=.x")));
+	CHECK(!idv_looks_like_token(TEXT("ex@example.com")));
+	CHECK(!idv_looks_like_token(TEXT("e.e30.x")));
 	CHECK(!idv_looks_like_token(TEXT("a.b.c")));
 	CHECK(!idv_looks_like_token(TEXT("e")));
 	CHECK(!idv_looks_like_token(TEXT("")));
