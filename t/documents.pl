@@ -8,6 +8,8 @@
 #	sql, sh						run
 #	js, ruby, php, python, go	a program that signs: it takes the secret from
 #								$IDENTITY_SECRET and the value as its argument
+#	js token, ..., java token	a program that makes a token for its argument, likewise
+#	js token, ruby token, ...	a program that makes a token, likewise; java, too
 #	js client-pg.js				a piece of a program in test/clients/, which dev/test clients
 #								runs: it has these lines, indented as it likes
 #	text						no commands: a picture, a file, a line of the log
@@ -45,7 +47,8 @@ my %interpreter = (
 	ruby => { file => 'sign.rb', command => ['ruby'] },
 	php => { file => 'sign.php', command => ['php'] },
 	python => { file => 'sign.py', command => ['python3'] },
-	go => { file => 'sign.go', command => [ 'go', 'run' ] });
+	go => { file => 'sign.go', command => [ 'go', 'run' ] },
+	java => { file => 'Sign.java', command => [ 'java', '-Xshare:auto' ] });
 
 # Whatever is said in the language of psql or of a program.
 my $comment = qr{^\s*(?:-->|\#>|//>) ?(.*)$};
@@ -266,9 +269,8 @@ sub run_commands
 	return;
 }
 
-# A program that signs: what it prints is what is printed below it; it makes the
-# hashes of the page's table; and signs nothing where the secret or the value is
-# missing or empty.
+# A program that signs: it makes the hashes of the page's table, or tokens that
+# verify; and signs nothing where the secret or the value is missing or empty.
 sub run_program
 {
 	my ($page, $block) = @_;
@@ -294,17 +296,31 @@ sub run_program
 			return ($good, $out, $err);
 		};
 		my @wrong;
-		for my $value (sort keys %{ $page->{hashes} })
+		if ($block->{how} eq 'token')
 		{
-			my ($good, $out, $err) = $run->($page->{secret}, $value);
-			push @wrong, "of $value: $out$err" unless $good && $out eq "$page->{hashes}->{$value}\n";
+			# Java takes arguments in the locale's encoding, which is that of the tests.
+			for my $value ('user_4711', 'jane@example.com', $language eq 'java' ? () : "zo\xc3\xab\@example.com")
+			{
+				my ($good, $out, $err) = $run->($page->{secret}, $value);
+				my $verdict = $node->safe_psql($ENV{PGDATABASE},
+					"SELECT idverify_verdict('shop', '$value', NULL, '" . ($out =~ s/\n\z//r) . "')");
+				push @wrong, "of $value: $verdict: $out$err" unless $good && $verdict eq 'verified';
+			}
 		}
-		push @wrong, 'the page has no table of hashes' unless %{ $page->{hashes} };
+		else
+		{
+			for my $value (sort keys %{ $page->{hashes} })
+			{
+				my ($good, $out, $err) = $run->($page->{secret}, $value);
+				push @wrong, "of $value: $out$err" unless $good && $out eq "$page->{hashes}->{$value}\n";
+			}
+			push @wrong, 'the page has no table of hashes' unless %{ $page->{hashes} };
+		}
 		for my $unset ([ undef, 'user_4711' ], [ '', 'user_4711' ], [ $page->{secret}, '' ], [ $page->{secret} ])
 		{
 			my ($good, $out) = $run->(@$unset);
 			my $what = join ', ', map { defined ? "'$_'" : 'unset' } @$unset;
-			push @wrong, "signs with $what: $out" if $good || $out =~ /[0-9a-f]{64}/;
+			push @wrong, "signs with $what: $out" if $good || $out =~ /[0-9a-f]{64}|\beyJ/;
 		}
 		is(join("\n", @wrong), '', "$where: $language signs, and refuses what is empty");
 	}
@@ -361,7 +377,7 @@ sub run_page
 		elsif ($what =~ /^sql citus(?:-every|-workers)?$/) { note("$block->{where}: run by dev/citus") }
 		elsif ($what =~ /^(?:sh|sql) not-run$/) { $not_run++; note("$block->{where}: not run") }
 		elsif ($what =~ /^(?:sh|sql)$/) { run_commands($page, $block) }
-		elsif ($interpreter{$what}) { run_program($page, $block) }
+		elsif ($interpreter{ $what =~ s/ token$//r }) { run_program($page, $block) }
 		elsif ($interpreter{ $block->{language} } && $block->{how} =~ /^client-\w+\.\w+$/) { find_piece($block) }
 		else { fail("$block->{where}: the fence should say what the block is, not '$what'") }
 	}
