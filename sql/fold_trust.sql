@@ -8,7 +8,8 @@
 --
 SET client_min_messages = warning;
 \set VERBOSITY sqlstate
-CREATE ROLE regress_trust_owner;
+CREATE ROLE regress_trust_owner LOGIN;
+SELECT current_user AS superuser \gset
 CREATE ROLE regress_trust_admin;
 CREATE SCHEMA trust AUTHORIZATION regress_trust_owner;
 CREATE SCHEMA trap AUTHORIZATION regress_trust_admin;
@@ -207,21 +208,25 @@ SELECT min(fold_id) AS fold FROM idverify_fold(1, 2, 'trust.buyers') \gset
 SELECT * FROM idverify_unfold(:fold);  -- fail: 42501
 TABLE trust.labels ORDER BY id;
 GRANT EXECUTE ON FUNCTION idverify_unfold TO regress_trust_owner;
+-- nor for a superuser who has become the owner, and by a RESET is himself again
 SET ROLE regress_trust_owner;
+SELECT * FROM idverify_unfold(:fold);  -- fail: 42501
+-- but for the owner
+\c - regress_trust_owner
+SET client_min_messages = warning;
+SET trust.leave = 'SELECT 1';
 SELECT * FROM idverify_unfold(:fold) ORDER BY relation::text;
 TABLE trust.labels ORDER BY id;
 DROP TABLE trust.labels;
-RESET ROLE;
-REVOKE EXECUTE ON FUNCTION idverify_unfold FROM regress_trust_owner;
 -- who owns the tables, and folds, may leave what they like to themselves
-SET ROLE regress_trust_owner;
 DROP TRIGGER later ON trust.orders;
 SET trust.leave = 'DECLARE held CURSOR WITH HOLD FOR SELECT trust.note()';
 SELECT relation, moved, dropped FROM idverify_fold(1, 2, 'trust.buyers') ORDER BY relation::text;
 FETCH held;
 CLOSE held;
-RESET ROLE;
-RESET trust.leave;
+\c - :superuser
+SET client_min_messages = warning;
+REVOKE EXECUTE ON FUNCTION idverify_unfold FROM regress_trust_owner;
 TABLE trust.trapped;
 
 -- the extension's own tables are no contacts, and do not point to any

@@ -43,8 +43,10 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "server/table_owner.h"
+#include "server/code_author.h"
 #include "server/key_lures.h"
+#include "server/relation.h"
+#include "server/table_owner.h"
 
 /* A foreign key, as far as it matters here. */
 typedef struct Key
@@ -308,6 +310,19 @@ acts_as_any(const TriggerDesc *triggers)
 }
 
 /*
+ * May a key that is not ON UPDATE CASCADE act as if it were?
+ *
+ * Not where a BEFORE trigger could make up what is written to the other table, and
+ * the trigger's table belongs to a role that may not write there.
+ */
+static bool
+may_act_as_cascade(Oid relation, const TriggerDesc *triggers, Oid other)
+{
+	return !triggers->trig_update_before_row ||
+		idv_role_may_run_as(idv_relation_owner(relation), idv_relation_owner(other));
+}
+
+/*
  * Check what a change of rows of one table makes foreign keys run.
  *
  * triggers		the table's; those of keys that must not run anything, and
@@ -317,7 +332,7 @@ acts_as_any(const TriggerDesc *triggers)
  * pointers		of an update: what becomes of those that point to the rows
  */
 static void
-check_actions(TriggerDesc *triggers, const Bitmapset *updated,
+check_actions(Oid relation, TriggerDesc *triggers, const Bitmapset *updated,
 			  bool unreferenced, IdvPointers pointers, Watched *watched)
 {
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
@@ -365,6 +380,7 @@ check_actions(TriggerDesc *triggers, const Bitmapset *updated,
 		 * fails if a row is there.
 		 */
 		if (pointers == IDV_POINTERS_FOLLOW && !declared && key.may_follow &&
+			(action == FKCONSTR_ACTION_CASCADE || may_act_as_cascade(relation, triggers, other)) &&
 			(writes || idv_key_objection(other, RowExclusiveLock) == NULL))
 		{
 			action = FKCONSTR_ACTION_CASCADE;
@@ -410,12 +426,13 @@ idv_trigger_result_rel(EState *estate, Oid relation)
  * each change once, however many ways lead to it.
  */
 static void
-check_all_actions(EState *estate, TriggerDesc *triggers, const Bitmapset *updated,
+check_all_actions(EState *estate, Oid relation, TriggerDesc *triggers,
+				  const Bitmapset *updated,
 				  bool unreferenced, IdvPointers pointers, Watched *watched)
 {
 	int			i = list_length(watched->changes);
 
-	check_actions(triggers, updated, unreferenced, pointers, watched);
+	check_actions(relation, triggers, updated, unreferenced, pointers, watched);
 
 	/* It grows meanwhile. */
 	for (; i < list_length(watched->changes); i++)
@@ -430,7 +447,7 @@ check_all_actions(EState *estate, TriggerDesc *triggers, const Bitmapset *update
 
 		if (change->updated != NULL)
 			check_lookups(triggers, change->updated, false, false, watched);
-		check_actions(triggers, change->updated, false, then, watched);
+		check_actions(change->relation, triggers, change->updated, false, then, watched);
 	}
 }
 
@@ -512,6 +529,7 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 	foreach(lc, estate->es_opened_result_relations)
 	{
 		ResultRelInfo *result = lfirst(lc);
+		Oid			relation = RelationGetRelid(result->ri_RelationDesc);
 		Bitmapset  *updated;
 
 		/* Its partitions are opened no sooner than a row goes there. */
@@ -522,24 +540,24 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 		if (operation == CMD_INSERT)
 			check_lookups(result->ri_TrigDesc, NULL, true, false, &watched);
 		else if (operation == CMD_DELETE)
-			check_all_actions(estate, result->ri_TrigDesc, NULL, unreferenced,
+			check_all_actions(estate, relation, result->ri_TrigDesc, NULL, unreferenced,
 							  IDV_POINTERS_AS_DECLARED, &watched);
 		else
 		{
 			updated = ExecGetAllUpdatedCols(result, estate);
 			check_lookups(result->ri_TrigDesc, updated, false, false, &watched);
-			check_all_actions(estate, result->ri_TrigDesc, updated, false, pointers,
-							  &watched);
+			check_all_actions(estate, relation, result->ri_TrigDesc, updated, false,
+							  pointers, &watched);
 
 			/* For a part of a table, another copy may be the one to fire. */
 			if (pointers != IDV_POINTERS_AS_DECLARED &&
 				acts_as_any(result->ri_TrigDesc))
 			{
-				ResultRelInfo *fires = idv_trigger_result_rel(estate, RelationGetRelid(result->ri_RelationDesc));
+				ResultRelInfo *fires = idv_trigger_result_rel(estate, relation);
 
 				if (fires != result)
-					check_all_actions(estate, fires->ri_TrigDesc, updated, false, pointers,
-									  &watched);
+					check_all_actions(estate, relation, fires->ri_TrigDesc, updated,
+									  false, pointers, &watched);
 			}
 		}
 	}
@@ -621,7 +639,7 @@ idv_check_query_keys(const Query *query)
 	if (query->commandType != CMD_DELETE)
 		check_lookups(triggers, NULL, true, false, &watched);
 	if (query->commandType != CMD_INSERT)
-		check_all_actions(NULL, triggers, updated, false, IDV_POINTERS_AS_DECLARED,
-						  &watched);
+		check_all_actions(NULL, entry->relid, triggers, updated, false,
+						  IDV_POINTERS_AS_DECLARED, &watched);
 	idv_check_lures(watched.queries, NULL);
 }

@@ -173,12 +173,13 @@ idv_note_key_query(List *queries, Oid relation, LOCKMODE lock, Trigger *trigger)
  * Object to a query that a foreign key runs as a role that could lure code of
  * another; or do without the query, where that can be.
  *
+ * query		NULL: it is the statement itself that could lure
  * lured		the query of whose table that code is; NULL: it is the statement's
  */
 static void
 avoid_lure(KeyQuery *query, KeyQuery *lured, const char *runs, Oid role)
 {
-	KeyQuery   *spared = query->trigger != NULL ? query :
+	KeyQuery   *spared = query != NULL && query->trigger != NULL ? query :
 	lured != NULL && lured->trigger != NULL ? lured : NULL;
 	IdvObjection objection;
 
@@ -187,14 +188,18 @@ avoid_lure(KeyQuery *query, KeyQuery *lured, const char *runs, Oid role)
 		spared->trigger->tgenabled = TRIGGER_DISABLED;
 		return;
 	}
-	objection.reason = psprintf("a foreign key would look into it as role \"%s\"",
-								GetUserNameFromId(query->owner, false));
+	if (query != NULL)
+		objection.reason = psprintf("a foreign key would look into it as role \"%s\"",
+									GetUserNameFromId(query->owner, false));
+	else
+		objection.reason = psprintf("a foreign key would write it, or look into it, in a statement that runs as role \"%s\"",
+									GetUserNameFromId(GetUserId(), false));
 	objection.detail = psprintf("%s runs with the rights of role \"%s\" in the same statement, and what it names without a schema could become that role's.",
 								runs, GetUserNameFromId(role, false));
 	objection.detail = psprintf("%c%s", pg_toupper((unsigned char) objection.detail[0]),
 								objection.detail + 1);
 	objection.hint = "Let one role own the tables that foreign keys join, or drop the trigger or expression that calls the function.";
-	idv_report_objection(query->relation, &objection);
+	idv_report_objection((query != NULL ? query : lured)->relation, &objection);
 }
 
 /*
@@ -233,9 +238,10 @@ idv_check_lures(List *queries, const char *runs)
 	{
 		KeyQuery   *query = lfirst(lc);
 
-		/* Who owns the table that is written could write it elsewhere, too. */
-		if (query->owner == GetUserId())
-			continue;
+		/* The statement itself, as a key's query on a table of its owner. */
+		if (runs != NULL && query->runs != NULL &&
+			!idv_role_may_run_as(GetUserId(), query->owner))
+			avoid_lure(NULL, query, query->runs, query->owner);
 		if (runs != NULL && !idv_role_may_run_as(query->owner, GetUserId()))
 			avoid_lure(query, NULL, runs, GetUserId());
 		foreach(lc2, queries)

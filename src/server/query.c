@@ -12,13 +12,31 @@
  */
 #include "server/query.h"
 
+#include "tcop/cmdtag.h"
 #include "utils/builtins.h"
+#include "utils/plancache.h"
 #include "utils/snapmgr.h"
 
 #include "server/as_installed.h"
 #include "server/exec_triggers.h"
 #include "server/key_actions.h"
 #include "server/trusted_code.h"
+
+/*
+ * The query that a plan is of.  XX002 if a rule has put others in its place, or
+ * none.
+ */
+static const Query *
+only_query(SPIPlanPtr plan)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+
+	if (list_length(source->query_list) != 1 ||
+		linitial_node(Query, source->query_list)->querySource != QSRC_ORIGINAL)
+		idv_report_not_as_installed("a table in schema idverify has a rule that rewrites %s",
+									GetCommandTagName(source->commandTag));
+	return linitial_node(Query, source->query_list);
+}
 
 /*
  * idv_query
@@ -49,7 +67,7 @@ idv_query(const char *sql, int nargs, const Oid *types, const Datum *values,
 		elog(ERROR, "SPI_prepare failed: %s",
 			 SPI_result_code_string(SPI_result));
 	idv_check_plan(plan);
-	idv_check_query_keys(linitial_node(Query, ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->query_list));
+	idv_check_query_keys(only_query(plan));
 
 	watching = idv_watch_deferred(true);
 	PG_TRY();

@@ -34,11 +34,12 @@
 bool
 idv_endangers_caller(Oid owner)
 {
-	Oid			caller = GetOuterUserId();
-
-	/* With a RESET, a superuser who has become somebody else is one again. */
-	return owner != caller && !superuser_arg(owner) &&
-		(superuser_arg(caller) || superuser_arg(GetAuthenticatedUserId()));
+	/*
+	 * With a RESET, a superuser who has become somebody else, that owner
+	 * perhaps, is one again.
+	 */
+	return !superuser_arg(owner) &&
+		(superuser_arg(GetOuterUserId()) || superuser_arg(GetAuthenticatedUserId()));
 }
 
 /*
