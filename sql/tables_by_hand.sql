@@ -205,6 +205,21 @@ DROP TABLE notes, loose, people;
 DELETE FROM idverify.folds WHERE app_id = 0;
 
 --
+-- A rule that leaves no query, or makes two of one
+--
+CREATE TABLE people (id integer PRIMARY KEY, name text);
+CREATE TABLE notes (person integer);
+BEGIN;
+CREATE RULE swallow AS ON INSERT TO idverify.contact_references DO INSTEAD NOTHING;
+SELECT idverify_add_reference('people', 'notes', 'person');  -- fail
+ROLLBACK;
+BEGIN;
+CREATE RULE twice AS ON INSERT TO idverify.contact_references DO ALSO SELECT 1;
+SELECT idverify_add_reference('people', 'notes', 'person');  -- fail
+ROLLBACK;
+DROP TABLE people, notes;
+
+--
 -- TRUNCATE of apps leaves the journal of folds that belong to no app
 --
 CREATE TABLE people (id integer PRIMARY KEY, name text);
