@@ -136,6 +136,63 @@ for (@tables)
 	unlike($log, qr/$right/, '... without the user_hash');
 }
 
+# what comes later in the same statement than the function, or the guard, that was
+# given the user_hash
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION claims(text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN idverify_check('sound', 'visitor', $1); END $$;
+	CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'at the end'; END $$;
+	CREATE TABLE refusing (app_key text, external_id text, email text, user_hash text, is_verified boolean CHECK (is_verified));
+	CREATE TABLE deferring (LIKE refusing);
+	CREATE TRIGGER zz_guard BEFORE INSERT ON refusing FOR EACH ROW EXECUTE FUNCTION idverify_guard();
+	CREATE TRIGGER zz_guard BEFORE INSERT ON deferring FOR EACH ROW EXECUTE FUNCTION idverify_guard();
+	CREATE CONSTRAINT TRIGGER later AFTER INSERT ON deferring DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fails();
+});
+hidden('22012', 'an error after check', "SELECT 1 / (n - 2) FROM generate_series(1, 3) n WHERE NOT idverify_check('sound', 'visitor', '%s')");
+hidden('22012', 'an error after somebody\'s function', "SELECT 1 / (n - 2) FROM generate_series(1, 3) n WHERE NOT claims('%s')");
+hidden('23514', 'a constraint after the guard', "INSERT INTO refusing VALUES ('sound', 'visitor', NULL, '%s')");
+hidden('P0001', 'a deferred trigger after the guard', "INSERT INTO deferring VALUES ('sound', 'visitor', NULL, '%s')");
+hidden('00000', 'statistics', "SET log_statement_stats = on; SELECT idverify_check('sound', 'visitor', '%s')", qr/QUERY STATISTICS/);
+{
+	my $given = new_key();
+	my $offset = -s $node->logfile;
+	my ($output, $told) = ('', '');
+	my $client = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
+			"SELECT idverify_check('sound', 'visitor', '$given'), repeat('x', 10000), pg_sleep(0.01) FROM generate_series(1, 1000)" ],
+		'>', \$output, '2>', \$told);
+	$node->poll_query_until('postgres', "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(0.01)%' AND wait_event = 'PgSleep'")
+	  or die 'no client';
+	$client->kill_kill;
+	$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE query LIKE '%repeat(''x''%' AND pid <> pg_backend_pid()")
+	  or die 'the session stays';
+	my $log = log_since($node, $offset);
+	like($log, qr/could not send data to client|connection to client lost/, 'a client that goes away is logged');
+	unlike($log, qr/$given/, '... without the user_hash');
+}
+# ... and no other statement is left out, nor the next one
+my (undef, undef, undef, $next) = attempt($node, "SELECT idverify_check('sound', 'visitor', '${\new_key()}');\nSELECT 'next' || 1/0 FROM (SELECT '${\new_key()}') s");
+like($next, qr/STATEMENT:.*next/, 'the next statement is logged');
+
+# a user_hash where an app_key should be, and one that a table of contacts has stored
+for ([ 'identify', '42704', "SELECT idverify_identify('%s', '{}')" ], [ 'verdict', '00000', "SELECT idverify_verdict('%1\$s', 'visitor', NULL, '%1\$s')", qr/unknown_app/ ])
+{
+	my ($what, $expected, $sql, $logged) = @$_;
+	my $marker = new_key();
+	my (undef, undef, $told, $log) = attempt($node, sprintf $sql, $marker);
+
+	like("$told$log", $logged // qr/app "\*\*\*" does not exist/, "$what of an app that is a user_hash");
+	unlike("$told$log", qr/$marker/, '... which is not quoted');
+}
+{
+	my $stored = new_key();
+	$node->safe_psql('postgres', qq{
+		CREATE TABLE kept (id int PRIMARY KEY, phone text, user_hash text, CHECK (phone IS NULL OR user_hash IS NULL));
+		INSERT INTO kept VALUES (1, '1', NULL), (2, NULL, '$stored');
+	});
+	my (undef, undef, $told, $log) = attempt($node, "SELECT idverify_fold(1, 2, 'kept')");
+	like($log, qr/DETAIL: .*violates check constraint/, 'a fold that a constraint refuses is logged with the reason');
+	unlike("$told$log", qr/$stored/, '... without the user_hash in the row');
+}
+
 # waiting for a lock: what the server says of it
 my $locker = $node->background_psql('postgres');
 ask($locker, 'BEGIN; LOCK TABLE idverify.secrets IN ACCESS EXCLUSIVE MODE');

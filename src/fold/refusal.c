@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "server/hide_statement.h"
 #include "server/relation.h"
 
 /*
@@ -43,6 +44,26 @@ is_of_table(const ErrorData *error, const IdvTable *table, bool may_look)
 		get_relname_relid(error->table_name, schema) : InvalidOid;
 	return OidIsValid(relation) &&
 		idv_root_relation(relation) == idv_root_relation(table->relation);
+}
+
+/*
+ * idv_refusal_text
+ *		What the server says of a constraint, in one piece.
+ *
+ * It may quote a row, or values of one.  If there may be a user_hash among them
+ * these are left out: a table of somebody's own may have stored one.
+ */
+char *
+idv_refusal_text(const ErrorData *error)
+{
+	if (idv_has_hash(error->message, strlen(error->message)))
+		return pstrdup("The message is left out, as it may hold a user_hash.");
+	if (error->detail == NULL)
+		return pstrdup(error->message);
+	if (idv_has_hash(error->detail, strlen(error->detail)))
+		return psprintf("%s (the row is left out, as it may hold a user_hash)",
+						error->message);
+	return psprintf("%s: %s", error->message, error->detail);
 }
 
 /* Is an error one of a constraint by which one row keeps another out? */
@@ -112,8 +133,7 @@ idv_report_refusal(const IdvTable *table, const ErrorData *error, bool by_others
 					table->label) :
 			 errmsg("rows of \"%s\" cannot be moved, because of %s",
 					table->label, cause_of(error)),
-			 errdetail_log("%s%s%s", error->message, error->detail ? ": " : "",
-						   error->detail ? error->detail : ""),
+			 errdetail_log("%s", idv_refusal_text(error)),
 			 by_others ? errhint("Try again.") :
 			 !is_of_two_rows(error) ?
 			 errhint("They may not point to the target. Change these rows, or what does not allow it.") :
@@ -166,6 +186,8 @@ idv_rethrow_refusal(const IdvTable *table, const List *followers, bool by_others
  *		In PG_CATCH(): where a constraint of another table keeps a row where it
  *		is, raise an error that names it, 55000.  Any other error as it is.
  *
+ * Those of the table itself have been raised anew by the time.
+ *
  * followers	as for idv_rethrow_refusal()
  *
  * A foreign key of that table holds it there; or its rows follow by such a key,
@@ -185,8 +207,7 @@ idv_rethrow_other_refusal(const IdvTable *table, const List *followers)
 		idv_report_refusal(table, error, false);
 	}
 	if (error->sqlerrcode != ERRCODE_FOREIGN_KEY_VIOLATION ||
-		(named ? is_of_table(error, table, false) :
-		 table->distribution.rows == IDV_ROWS_HERE))
+		(!named && table->distribution.rows == IDV_ROWS_HERE))
 		PG_RE_THROW();
 	FlushErrorState();
 	ereport(ERROR,
@@ -197,8 +218,7 @@ idv_rethrow_other_refusal(const IdvTable *table, const List *followers)
 			 errmsg("rows of \"%s\" cannot be moved, because of foreign key \"%s\" of \"%s.%s\"",
 					table->label, error->constraint_name,
 					error->schema_name, error->table_name),
-			 errdetail_log("%s%s%s", error->message, error->detail ? ": " : "",
-						   error->detail ? error->detail : ""),
+			 errdetail_log("%s", idv_refusal_text(error)),
 			 errhint("Delete or change the rows that it keeps together.")));
 }
 
@@ -224,8 +244,7 @@ idv_rethrow_contact_refusal(const IdvTable *contacts, const char *source)
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("contact \"%s\" cannot be folded, because of %s",
 					source, cause_of(error)),
-			 errdetail_log("%s%s%s", error->message, error->detail ? ": " : "",
-						   error->detail ? error->detail : ""),
+			 errdetail_log("%s", idv_refusal_text(error)),
 			 errhint("The target would take over a value that is not allowed there. Change one of the two, or have idverify_set_contacts say that the column is never_filled.")));
 }
 
@@ -252,6 +271,6 @@ idv_rethrow_condition_failure(const IdvReference *reference)
 					reference->table->label, reference->condition_text) :
 			 errmsg("could not move rows of \"%s\" under a condition",
 					reference->table->label),
-			 errdetail_log("%s", error->message),
+			 errdetail_log("%s", idv_refusal_text(error)),
 			 errhint("Correct the condition in idverify.contact_references.")));
 }

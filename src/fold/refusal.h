@@ -12,6 +12,7 @@
 
 #include "references/references.h"
 
+extern char *idv_refusal_text(const ErrorData *error);
 extern bool idv_is_refusal(const ErrorData *error, const IdvTable *table,
 						   bool may_look);
 extern void idv_report_refusal(const IdvTable *table, const ErrorData *error,

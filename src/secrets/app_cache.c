@@ -456,6 +456,7 @@ idv_app_get(IdvText app_key)
 	if (unlikely(slots == NULL))
 		make_cache();
 
+	idv_hide_rest();
 	AcceptInvalidationMessages();
 	if (unlikely(idv_changes_noted || idv_keyring_number() != ring_seen))
 		forget_all();

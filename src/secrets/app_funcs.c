@@ -107,7 +107,10 @@ idverify_create_app(PG_FUNCTION_ARGS)
 
 	idv_expect_arguments(fcinfo, 12);
 	if (imports)
+	{
 		error_context_stack = &hide;
+		idv_hide_rest();
+	}
 
 	PreventCommandIfReadOnly("idverify_create_app()");
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)

@@ -61,7 +61,10 @@ idverify_add_signer(PG_FUNCTION_ARGS)
 	idv_expect_arguments(fcinfo, 4);
 	imports = !PG_ARGISNULL(2);
 	if (imports)
+	{
 		error_context_stack = &hide;
+		idv_hide_rest();
+	}
 
 	PreventCommandIfReadOnly("idverify_add_signer()");
 	signer = signer_argument(fcinfo->args[1]);

@@ -9,6 +9,11 @@
  * lock_timeout, a line of log_lock_waits.  All of them call the error context
  * callbacks, so one of ours hides both.
  *
+ * What is logged of the same statement after that comes past the log's hook: a
+ * client that has gone away, a constraint that the guarded row violates, a deferred
+ * trigger at the commit, log_statement_stats.  There the statement is left out if
+ * it may hold a user_hash.
+ *
  * An error of a parallel worker is raised again in the leader, and that it was to
  * be hidden is lost on the way.  What does get there is its context: a worker
  * puts a line into that, by which the leader knows it.  Somebody can make such a
@@ -29,6 +34,8 @@
 #include "server/hide_statement.h"
 
 #include "access/parallel.h"
+#include "access/xact.h"
+#include "tcop/tcopprot.h"
 
 /* What the context of a worker's error says.  The client sees it, too. */
 #define MARK	"idverify function in a parallel worker"
@@ -36,7 +43,13 @@
 /* As many of the 64 hex digits of a user_hash are still worth hiding. */
 #define HALF_A_HASH	32
 
+/* What a token begins with: a JSON object in base64url. */
+#define TOKEN_BEGINS	"eyJ"
+
 static emit_log_hook_type previous_hook = NULL;
+
+/* When the statement began in which we were last given what may be a user_hash. */
+static TimestampTz given_in = 0;
 
 /*
  * idv_hide_statement
@@ -66,6 +79,42 @@ has_mark(const char *context)
 	return false;
 }
 
+/* Are there so many hex digits in a row? */
+static bool
+has_digits(const char *text, size_t len, int wanted)
+{
+	int			digits = 0;
+
+	for (size_t i = 0; i < len; i++)
+	{
+		digits = isxdigit((unsigned char) text[i]) ? digits + 1 : 0;
+		if (digits == wanted)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * idv_has_hash
+ *		May a value, or a row, as text hold a user_hash, a secret, or a token?
+ *
+ * Half a hash is not told from an app_key that was generated, and is none.
+ */
+bool
+idv_has_hash(const char *text, size_t len)
+{
+	const int	begins = strlen(TOKEN_BEGINS);
+
+	if (has_digits(text, len, HALF_A_HASH + 1))
+		return true;
+	for (size_t i = 0; i + begins <= len; i++)
+	{
+		if (memcmp(text + i, TOKEN_BEGINS, begins) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * May there be a user_hash, or a secret, in these statements?
  *
@@ -76,15 +125,36 @@ has_mark(const char *context)
 static bool
 may_hold_hash(const char *statements)
 {
-	int			digits = 0;
-
 	for (const char *at = statements; *at != '\0'; at++)
 	{
-		digits = isxdigit((unsigned char) *at) ? digits + 1 : 0;
-		if (digits == HALF_A_HASH || pg_strncasecmp(at, "idverify", 8) == 0)
+		if (pg_strncasecmp(at, "idverify", 8) == 0)
 			return true;
 	}
-	return false;
+	return has_digits(statements, strlen(statements), HALF_A_HASH) ||
+		strstr(statements, TOKEN_BEGINS) != NULL;
+}
+
+/*
+ * idv_hide_rest
+ *		Note that the statement under way may hold a user_hash, or a secret, so that
+ *		it is not logged with what comes after the function that was called.
+ */
+void
+idv_hide_rest(void)
+{
+	given_in = GetCurrentStatementStartTimestamp();
+}
+
+/* Leave out a statement that has given us what may be a user_hash, and its context. */
+static void
+hide_rest(ErrorData *error)
+{
+	if (given_in == 0 || given_in != GetCurrentStatementStartTimestamp())
+		return;
+	if (debug_query_string != NULL && may_hold_hash(debug_query_string))
+		error->hide_stmt = true;
+	if (error->context != NULL && idv_has_hash(error->context, strlen(error->context)))
+		error->hide_ctx = true;
 }
 
 /*
@@ -119,6 +189,7 @@ look_at_log(ErrorData *error)
 		error->hide_stmt = true;
 		error->hide_ctx = true;
 	}
+	hide_rest(error);
 	hide_others_statements(error);
 	if (previous_hook != NULL)
 		previous_hook(error);

@@ -20,6 +20,7 @@
 #include "core/printable.h"
 
 #include "core/bad_identity.h"
+#include "server/hide_statement.h"
 
 #define HINT_CHARACTERS 4
 
@@ -246,6 +247,8 @@ idv_append_escaped(StringInfo line, const char *bytes, size_t len)
  * idv_text_shown
  *		A name as a message shows it: cut off after so many characters, and
  *		escaped if it has any that cannot be printed.
+ *
+ * What may be a user_hash in the wrong place is not shown.
  */
 char *
 idv_text_shown(IdvText name, int max_characters)
@@ -255,7 +258,9 @@ idv_text_shown(IdvText name, int max_characters)
 	StringInfoData result;
 
 	initStringInfo(&result);
-	if (idv_text_is_printable(shown))
+	if (idv_has_hash(name.bytes, name.len))
+		appendStringInfoString(&result, "***");
+	else if (idv_text_is_printable(shown))
 		appendBinaryStringInfo(&result, shown.bytes, (int) shown.len);
 	else
 		idv_append_escaped(&result, shown.bytes, shown.len);

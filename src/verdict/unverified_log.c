@@ -14,6 +14,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/timestamp.h"
 
+#include "server/hide_statement.h"
 #include "tables/apps.h"
 #include "verdict/masked_identity.h"
 
@@ -88,9 +89,12 @@ idv_log_unverified(IdvText app_key, IdvVerdict verdict,
 		appendStringInfoString(&claimed, "an unnamed identity");
 
 	initStringInfo(&app);
-	idv_append_escaped(&app, app_key.bytes,
-					   pg_mbcharcliplen(app_key.bytes, (int) app_key.len,
-										IDV_APP_KEY_MAX));
+	if (idv_has_hash(app_key.bytes, app_key.len))
+		appendStringInfoString(&app, "***");
+	else
+		idv_append_escaped(&app, app_key.bytes,
+						   pg_mbcharcliplen(app_key.bytes, (int) app_key.len,
+											IDV_APP_KEY_MAX));
 
 	initStringInfo(&others);
 	if (suppressed > 0)
