@@ -52,6 +52,10 @@ BEGIN
 END $$;
 SELECT * FROM pg_temp.altered('SELECT 1');
 
+-- a view, or a table in parts, in the place of a table
+SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets RENAME TO kept; CREATE VIEW idverify.secrets AS SELECT * FROM idverify.kept');
+SELECT * FROM pg_temp.altered('ALTER TABLE idverify.apps RENAME TO kept; CREATE TABLE idverify.apps (LIKE idverify.kept INCLUDING DEFAULTS) PARTITION BY LIST (id)');
+
 -- NULL
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets ALTER sealed DROP NOT NULL; UPDATE idverify.secrets SET sealed = NULL');
 SELECT * FROM pg_temp.altered('ALTER TABLE idverify.secrets ALTER hint DROP NOT NULL; UPDATE idverify.secrets SET hint = NULL');

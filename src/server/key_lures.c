@@ -238,8 +238,8 @@ idv_check_lures(List *queries, const char *runs)
 	{
 		KeyQuery   *query = lfirst(lc);
 
-		/* The statement itself, as a key's query on a table of its owner. */
-		if (runs != NULL && query->runs != NULL &&
+		/* The statement itself, whatever its owner has hung there just now. */
+		if (query->runs != NULL &&
 			!idv_role_may_run_as(GetUserId(), query->owner))
 			avoid_lure(NULL, query, query->runs, query->owner);
 		if (runs != NULL && !idv_role_may_run_as(query->owner, GetUserId()))

@@ -23,6 +23,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -177,7 +178,14 @@ idv_our_table_open(IdvOurTable which)
 
 		table = try_table_open(oid, AccessShareLock);
 		if (table != NULL && ours->oid == oid)
+		{
+			/* These are scanned by their index; a view, say, has none. */
+			if ((which == IDV_APPS || which == IDV_SECRETS) &&
+				table->rd_rel->relkind != RELKIND_RELATION)
+				idv_report_not_as_installed("idverify.%s is not an ordinary table",
+											ours->name);
 			return table;
+		}
 
 		/* Dropped or changed since we looked. */
 		if (table != NULL)
