@@ -114,6 +114,8 @@ sub talk
 {
 	my ($session, $text) = @_;
 
+	# what ran in between, programs say, does not count
+	$session->{timeout}->start;
 	$session->{out} = $session->{err} = '';
 	$session->{in} .= $text;
 	IPC::Run::pump($session->{run})
@@ -124,11 +126,11 @@ sub talk
 sub start
 {
 	my (@command) = @_;
-	my $session = { in => '', out => '', err => '' };
+	my $session = { in => '', out => '', err => '',
+		timeout => IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default) };
 
 	$session->{run} = IPC::Run::start(\@command,
-		'<', \$session->{in}, '>', \$session->{out}, '2>', \$session->{err},
-		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
+		'<', \$session->{in}, '>', \$session->{out}, '2>', \$session->{err}, $session->{timeout});
 	return $session;
 }
 

@@ -123,17 +123,17 @@ change("UPDATE idverify.apps SET app_key = 'shop' WHERE app_key = 'store'");
 # The app moves to tokens and back: a secret verifies its own kind, there as here.
 change("UPDATE idverify.apps SET signs = 'token' WHERE app_key = 'shop'");
 change("SELECT idverify_stage('shop', '" . new_key() . "', 'hex')");
-my $token = $publisher->safe_psql('postgres', q{
+my $made = $publisher->safe_psql('postgres', q{
 	BEGIN;
 	SET LOCAL client_min_messages = warning;
 	SELECT idverify_promote('shop');
 	SELECT idverify_sign_token('shop', '{"sub": "ann"}', '1 hour');
 	ROLLBACK;
 }) =~ s/^\n//r;
-both_say($warm, $old, "SELECT idverify_check('shop', 'ann', '$token')", 't', 'a staged secret for tokens');
+both_say($warm, $old, "SELECT idverify_check('shop', 'ann', '$made')", 't', 'a staged secret for tokens');
 both_say($warm, $old, check($third), 't', '... beside the one for hashes');
 change("SELECT idverify_revoke('shop')");
-both_say($warm, $old, "SELECT idverify_check('shop', 'ann', '$token')", 'f', '... revoked');
+both_say($warm, $old, "SELECT idverify_check('shop', 'ann', '$made')", 'f', '... revoked');
 change("UPDATE idverify.apps SET signs = 'hash' WHERE app_key = 'shop'");
 
 my $new = new_key();

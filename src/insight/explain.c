@@ -499,7 +499,7 @@ static List *
 explain_token(Inquiry *inquiry, IdvVerdict *verdict, NullableDatum app_key, const IdvClaim *claim)
 {
 	IdvTokenFinding token = {.finding = IDV_FOUND_TOKEN_MALFORMED,
-		.detail = "It begins like a token, but has more than 8,192 bytes, or other than three parts of base64url without padding."};
+	.detail = "It begins like a token, but has more than 8,192 bytes, or other than three parts of base64url without padding."};
 	const Candidate *secret;
 	bool		right;
 
