@@ -66,7 +66,8 @@ debug_print_parse = on
 debug_print_rewritten = on
 debug_print_plan = on
 debug_pretty_print = off
-shared_preload_libraries = 'auto_explain'
+# Without idverify in it, 15 and 16 count no claims.
+shared_preload_libraries = 'auto_explain, idverify'
 auto_explain.log_min_duration = 0
 wal_level = logical
 CONF
