@@ -827,6 +827,84 @@ COMMENT ON FUNCTION @extschema@.idverify_set_contacts(regclass, name[], name[])
 REVOKE ALL ON FUNCTION @extschema@.idverify_set_contacts(regclass, name[], name[]) FROM PUBLIC;
 
 --
+-- A person's data
+--
+
+CREATE FUNCTION @extschema@.idverify_export(
+	id anyelement,
+	contacts regclass DEFAULT 'idverify.contacts')
+	RETURNS TABLE (relation regclass, column_name name, record jsonb)
+	LANGUAGE C
+	STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_export';
+
+COMMENT ON FUNCTION @extschema@.idverify_export(anyelement, regclass)
+	IS 'all rows of a contact: its own, those that point to it, with the column that does, what is deleted with these, and the contacts that were folded into it';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_export(anyelement, regclass) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.idverify_export(
+	id text,
+	contacts regclass DEFAULT 'idverify.contacts')
+	RETURNS TABLE (relation regclass, column_name name, record jsonb)
+	LANGUAGE C
+	STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_export';
+
+COMMENT ON FUNCTION @extschema@.idverify_export(text, regclass)
+	IS 'the same, with the id as text';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_export(text, regclass) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.idverify_erase(
+	id anyelement,
+	contacts regclass DEFAULT 'idverify.contacts',
+	others text DEFAULT 'refuse',
+	dry_run boolean DEFAULT false)
+	RETURNS TABLE (relation regclass, column_name name, action text, rows bigint)
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_erase';
+
+COMMENT ON FUNCTION @extschema@.idverify_erase(anyelement, regclass, text, boolean)
+	IS 'erase a contact for ever, with all that points to it and its journal; others says what becomes of rows that no foreign key takes along; dry_run erases and rolls back';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_erase(anyelement, regclass, text, boolean) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.idverify_erase(
+	id text,
+	contacts regclass DEFAULT 'idverify.contacts',
+	others text DEFAULT 'refuse',
+	dry_run boolean DEFAULT false)
+	RETURNS TABLE (relation regclass, column_name name, action text, rows bigint)
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_erase';
+
+COMMENT ON FUNCTION @extschema@.idverify_erase(text, regclass, text, boolean)
+	IS 'the same, with the id as text';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_erase(text, regclass, text, boolean) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.idverify_forget(
+	older_than interval)
+	RETURNS bigint
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_forget';
+
+COMMENT ON FUNCTION @extschema@.idverify_forget(interval)
+	IS 'delete the journal of folds that were made longer ago, which can then not be undone or followed; how many';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_forget(interval) FROM PUBLIC;
+
+
+--
 -- Guard
 --
 

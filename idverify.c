@@ -18,6 +18,7 @@
  *		fold/		one contact into another, and back		references
  *		identify/	who is this visitor						fold, verdict
  *		guard/		the trigger on somebody's contacts		verdict, references
+ *		privacy/	export, erase, forget					fold
  *		insight/	why a claim does not verify				all of them
  *
  * Two rules hold in every room.  An opened secret never leaves the process

@@ -19,7 +19,9 @@ GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
 	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_sign_token, idverify_explain, idverify_add_signer, idverify_drop_signer,
 	idverify_purge, idverify_rekey, idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass),
 	idverify_add_reference, idverify_set_contacts, idverify_coverage, idverify_stat_reset,
-	idverify.counting_since, idverify.claim_counts, idverify.secret_counts, idverify.refused_claims
+	idverify.counting_since, idverify.claim_counts, idverify.secret_counts, idverify.refused_claims,
+	idverify_export(anyelement, regclass), idverify_export(text, regclass),
+	idverify_erase(anyelement, regclass, text, boolean), idverify_erase(text, regclass, text, boolean), idverify_forget
 	TO regress_idverify_admin;
 
 SELECT identity_secret AS secret FROM idverify_create_app('Web', 'web', revealable => true) \gset
@@ -70,7 +72,10 @@ INSERT INTO regress_idverify.calls VALUES
 	(38, 'count(*) FROM idverify.stat_secrets'),
 	(39, 'count(*) FROM idverify.stat_refused'),
 	(40, 'idverify_token_claims(''web'', ''a.b.c'')'),
-	(41, 'idverify_sign_token(''web'', ''{"sub": "alice"}'')');
+	(41, 'idverify_sign_token(''web'', ''{"sub": "alice"}'')'),
+	(42, 'count(*) FROM idverify_export(0::bigint)'),
+	(43, 'count(*) FROM idverify_erase(0::bigint)'),
+	(44, 'idverify_forget(''1 year'')');
 GRANT SELECT ON regress_idverify.calls TO PUBLIC;
 SELECT p.proname AS not_called
   FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid JOIN pg_proc p ON p.oid = d.objid

@@ -78,6 +78,8 @@ my @reading = (
 	[ 'reveal', "SELECT idverify_reveal('shop')", $first ],
 	[ 'resolve', "SELECT idverify_resolve(${folded}::bigint)", $ann ],
 	[ 'resolve, nothing to follow', "SELECT idverify_resolve(${visitor}::bigint)", $visitor ],
+	[ 'export', "SELECT relation, record ->> 'id' FROM idverify_export(${ann}::bigint) WHERE relation::text ~ '^idverify'",
+		"idverify.contacts|$ann\nidverify.folds|$folded" ],
 	[ 'the view', 'SELECT masked_secret FROM idverify.app_status', $mask . substr($first, -4) ]);
 
 # Writing is refused before anything else is looked at.
@@ -95,6 +97,9 @@ my @writing = (
 	"idverify_fold($visitor, $ann)",
 	"idverify_fold($visitor, $ann, dry_run => true)",
 	"idverify_unfold($fold)",
+	"idverify_erase($ann)",
+	"idverify_erase($ann, dry_run => true)",
+	"idverify_forget('1 year')",
 	"idverify_add_reference('idverify.contacts', 'messages', 'contact_id')",
 	"idverify_set_contacts('idverify.contacts', never_filled => '{phone}')");
 
@@ -114,7 +119,7 @@ for (
 	{
 		my ($function) = /(\w+)\(/;
 		my ($sqlstate, $message) = attempt($node, "${before}SELECT $_");
-		is("$sqlstate: $message" =~ s/a fold/idverify_fold()/r, "25006: cannot execute $function() in a read-only transaction",
+		is("$sqlstate: $message" =~ s/a fold/idverify_fold()/r =~ s/an erasure/idverify_erase()/r, "25006: cannot execute $function() in a read-only transaction",
 			"$where, refused: $_");
 	}
 }

@@ -92,9 +92,14 @@ idv_is_refusal(const ErrorData *error, const IdvTable *table, bool may_look)
 		is_of_table(error, table, may_look);
 }
 
-/* What does not allow something, for a message: ", because of constraint ...". */
-static char *
-cause_of(const ErrorData *error)
+/*
+ * idv_refusal_cause
+ *		What does not allow something, for a message: ", because of constraint ...".
+ *
+ * error	one of integrity constraints
+ */
+char *
+idv_refusal_cause(const ErrorData *error)
 {
 	const char *of = error->table_name ? error->table_name :
 	error->datatype_name ? error->datatype_name : "";
@@ -132,7 +137,7 @@ idv_report_refusal(const IdvTable *table, const ErrorData *error, bool by_others
 			 errmsg("could not move rows of \"%s\" due to a concurrent insert or update",
 					table->label) :
 			 errmsg("rows of \"%s\" cannot be moved, because of %s",
-					table->label, cause_of(error)),
+					table->label, idv_refusal_cause(error)),
 			 errdetail_log("%s", idv_refusal_text(error)),
 			 by_others ? errhint("Try again.") :
 			 !is_of_two_rows(error) ?
@@ -243,7 +248,7 @@ idv_rethrow_contact_refusal(const IdvTable *contacts, const char *source)
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("contact \"%s\" cannot be folded, because of %s",
-					source, cause_of(error)),
+					source, idv_refusal_cause(error)),
 			 errdetail_log("%s", idv_refusal_text(error)),
 			 errhint("The target would take over a value that is not allowed there. Change one of the two, or have idverify_set_contacts say that the column is never_filled.")));
 }

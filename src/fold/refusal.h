@@ -15,6 +15,7 @@
 extern char *idv_refusal_text(const ErrorData *error);
 extern bool idv_is_refusal(const ErrorData *error, const IdvTable *table,
 						   bool may_look);
+extern char *idv_refusal_cause(const ErrorData *error);
 extern void idv_report_refusal(const IdvTable *table, const ErrorData *error,
 							   bool by_others) __attribute__((noreturn));
 

@@ -25,9 +25,12 @@ static IdvStatement read_any_hop;
 static IdvStatement read_external_id;
 static IdvStatement read_email;
 
-/* Are two ids the same if, and only if, they are written the same? */
-static bool
-is_written_once(const IdvContactTable *contacts)
+/*
+ * idv_is_written_once
+ *		Are two ids the same if, and only if, they are written the same?
+ */
+bool
+idv_is_written_once(const IdvContactTable *contacts)
 {
 	Form_pg_attribute att = TupleDescAttr(contacts->table->desc,
 										  contacts->id - 1);
@@ -54,7 +57,7 @@ later_folds(const IdvContactTable *contacts, int32 app_id, Datum id, int64 last)
 	values[0] = CStringGetTextDatum(contacts->table->name);
 	values[1] = Int64GetDatum(last);
 	values[2] = Int32GetDatum(app_id);
-	if (!is_written_once(contacts))
+	if (!idv_is_written_once(contacts))
 		return idv_statement_ask(&read_any_hop,
 								 "SELECT id, app_id, target_id, source_id"
 								 " FROM idverify.folds"

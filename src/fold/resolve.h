@@ -10,6 +10,9 @@
 
 #include "postgres.h"
 
+#include "references/contact_table.h"
+
+extern bool idv_is_written_once(const IdvContactTable *contacts);
 extern Datum idv_resolve(Oid contacts, Oid id_type, Datum id);
 extern bool idv_resolve_external_id(int32 app_id, Datum external_id,
 									int64 *contact);

@@ -76,7 +76,10 @@ idv_where_points_to_source(StringInfo sql, const IdvMoveSql *moving, const char 
 
 	for (int i = 0; i < reference->ncolumns; i++)
 		appendStringInfo(sql, "%s%s%s", i == 0 ? "" : " AND ",
-						 idv_comparison(psprintf("$%d", moving->before + i + 1), reference->equal[i],
+						 idv_comparison(moving->keys != NULL ?
+										psprintf("%s.v%d", moving->keys, i + 1) :
+										psprintf("$%d", moving->before + i + 1),
+										reference->equal[i],
 										psprintf("%s.%s", alias,
 												 idv_column_name(reference->table,
 																 reference->columns[i]))),

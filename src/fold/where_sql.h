@@ -26,6 +26,8 @@ typedef struct IdvMoveSql
 	IdvReference *reference;
 	uint32		changed;
 	int			before;			/* parameters that are none of its own */
+	const char *keys;			/* alias of a relation whose columns v1 ...
+								 * stand for these parameters; NULL: none */
 	int			nargs;
 	Oid			types[2 * INDEX_MAX_KEYS];
 } IdvMoveSql;

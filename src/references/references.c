@@ -85,7 +85,7 @@ describe_foreign_key(IdvTable *table, Oid key)
 	reference = palloc0(sizeof(IdvReference));
 	DeconstructFkConstraintRow(tuple, &reference->ncolumns,
 							   reference->columns, confkey, reference->equal,
-							   NULL, NULL, NULL, NULL);
+							   NULL, NULL, &reference->nset, reference->set);
 	for (int i = 0; i < reference->ncolumns; i++)
 		reference->referenced[i] = column_of_relative(table->relation,
 													  form->confrelid,
@@ -93,6 +93,10 @@ describe_foreign_key(IdvTable *table, Oid key)
 	/* The target may be in another part than the one that is pointed to. */
 	if (form->confrelid == table->relation)
 		reference->key = key;
+	reference->constraint = key;
+	reference->names = form->confrelid;
+	reference->on_delete = form->confdeltype;
+	reference->full = form->confmatchtype == FKCONSTR_MATCH_FULL;
 	ReleaseSysCache(tuple);
 	reference->table = idv_table(conrelid);
 	reference->self = idv_root_relation(conrelid) ==

@@ -21,6 +21,13 @@ typedef struct IdvReference
 	bool		self;			/* it is the one pointed to */
 	Oid			key;			/* the foreign key, if it is one to just the
 								 * table that is pointed to */
+	Oid			constraint;		/* the foreign key; InvalidOid: it is listed */
+	Oid			names;			/* the table that the key names: the one that
+								 * is pointed to, a part or the whole of it */
+	char		on_delete;		/* of the key: FKCONSTR_ACTION_... */
+	bool		full;			/* MATCH FULL: all columns are null, or none */
+	int			nset;			/* columns that ON DELETE SET empties; 0: all */
+	AttrNumber	set[INDEX_MAX_KEYS];
 	bool		has_generated;	/* one of the columns is */
 	bool		may_refuse;		/* an UPDATE may fail without touching a row */
 	int			ncolumns;
@@ -35,6 +42,7 @@ typedef struct IdvReference
 	IdvStatement pointing;		/* of references/source_rows.c */
 	List	   *moves;			/* of fold/move_sql.c */
 	List	   *links;			/* of fold/link_sql.c */
+	struct IdvPointing *taken;	/* of privacy/pointing_sql.c; NULL: not asked */
 } IdvReference;
 
 extern List *idv_table_references(IdvTable *table);

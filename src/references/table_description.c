@@ -248,12 +248,12 @@ has_triggers(Relation relation)
 	return relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 }
 
-/* May the owner name a table, read it and update it? */
+/* May the owner name a table, read it, and write and delete its rows? */
 static bool
 has_privileges(Relation relation)
 {
 	Oid			owner = relation->rd_rel->relowner;
-	AclMode		mode = ACL_SELECT | ACL_UPDATE;
+	AclMode		mode = ACL_SELECT | ACL_UPDATE | ACL_DELETE;
 
 #if PG_VERSION_NUM >= 160000
 	if (object_aclcheck(NamespaceRelationId, RelationGetNamespace(relation),
@@ -269,7 +269,7 @@ has_privileges(Relation relation)
 }
 
 /*
- * May an UPDATE of a table fail, or do something, where it touches no row?
+ * May an UPDATE or a DELETE fail, or do something, where it touches no row?
  *
  * By a rule, a trigger for each statement, or because the owner has taken the
  * right from themselves.
@@ -281,7 +281,9 @@ may_refuse(Relation relation)
 
 	return relation->rd_rules != NULL ||
 		(triggers != NULL && (triggers->trig_update_before_statement ||
-							  triggers->trig_update_after_statement)) ||
+							  triggers->trig_update_after_statement ||
+							  triggers->trig_delete_before_statement ||
+							  triggers->trig_delete_after_statement)) ||
 		!has_privileges(relation);
 }
 

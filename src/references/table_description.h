@@ -33,7 +33,7 @@ typedef struct IdvTable
 	TupleDesc	desc;
 	bool		has_parts;		/* it is partitioned */
 	bool		has_triggers;	/* somebody's own, not those of constraints */
-	bool		may_refuse;		/* an UPDATE may fail without touching a row */
+	bool		may_refuse;		/* a statement may fail without touching a row */
 	IdvDistribution distribution;	/* where its rows are */
 
 	/* It, and what is one table with it: partitioned tables and their parts. */

@@ -37,10 +37,8 @@
  */
 #include "server/exec_triggers.h"
 
-#include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
@@ -49,7 +47,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
 #include "server/code_author.h"
 #include "server/key_actions.h"
@@ -67,23 +64,6 @@ static Following following = {NULL, 0};
 /* Does a statement of ours run? */
 static bool watching = false;
 static ExecutorStart_hook_type previous_start = NULL;
-
-/* Is a constraint this one, or that of a partition, which is part of it? */
-static bool
-is_part_of(Oid constraint, Oid whole)
-{
-	while (constraint != whole && OidIsValid(constraint))
-	{
-		HeapTuple	tuple = SearchSysCache1(CONSTROID,
-											ObjectIdGetDatum(constraint));
-
-		if (!HeapTupleIsValid(tuple))
-			return false;
-		constraint = ((Form_pg_constraint) GETSTRUCT(tuple))->conparentid;
-		ReleaseSysCache(tuple);
-	}
-	return constraint == whole;
-}
 
 /*
  * Disable a foreign key's check of updated rows.
@@ -109,7 +89,7 @@ skip_key_check(EState *estate, Oid key)
 			Trigger    *trigger = &triggers->triggers[i];
 
 			if (trigger->tgfoid == F_RI_FKEY_CHECK_UPD &&
-				is_part_of(trigger->tgconstraint, key))
+				idv_key_is_part_of(trigger->tgconstraint, key))
 				trigger->tgenabled = TRIGGER_DISABLED;
 		}
 	}
@@ -377,13 +357,14 @@ run_watched(QueryDesc *query, bool followed)
  *		Run a statement to its end, with the check of one foreign key disabled.
  *
  * skipped_key	the foreign key, of an UPDATE; or InvalidOid
- * unreferenced, pointers	see idv_check_key_actions()
+ * unreferenced, pointers, done_keys	see idv_check_key_actions()
  *
  * Returns how many rows it touched or returned.
  */
 uint64
 idv_execute(PlannedStmt *planned, DestReceiver *receiver, ParamListInfo params,
-			Oid skipped_key, bool unreferenced, IdvPointers pointers)
+			Oid skipped_key, bool unreferenced, IdvPointers pointers,
+			const List *done_keys)
 {
 	QueryDesc  *query;
 	bool		followed;
@@ -396,7 +377,7 @@ idv_execute(PlannedStmt *planned, DestReceiver *receiver, ParamListInfo params,
 	if (OidIsValid(skipped_key))
 		skip_key_check(query->estate, skipped_key);
 	followed = idv_check_key_actions(query->estate, query->operation, unreferenced,
-									 pointers);
+									 pointers, done_keys);
 	if (InSecurityRestrictedOperation())
 		defer_nothing(query->estate, true);
 	else if (would_lure_deferred())

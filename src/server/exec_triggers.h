@@ -19,6 +19,7 @@ extern bool idv_watch_deferred(bool watch);
 extern int	idv_trigger_depth(void);
 extern uint64 idv_execute(PlannedStmt *planned, DestReceiver *receiver,
 						  ParamListInfo params, Oid skipped_key,
-						  bool unreferenced, IdvPointers pointers);
+						  bool unreferenced, IdvPointers pointers,
+						  const List *done_keys);
 
 #endif							/* IDV_EXEC_TRIGGERS_H */

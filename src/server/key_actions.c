@@ -129,6 +129,39 @@ is_of_key(const Trigger *trigger)
 		trigger->tgenabled != TRIGGER_DISABLED;
 }
 
+/*
+ * idv_key_is_part_of
+ *		Is a foreign key this one, or that of a partition, which is part of it?
+ */
+bool
+idv_key_is_part_of(Oid key, Oid whole)
+{
+	while (key != whole && OidIsValid(key))
+	{
+		HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
+
+		if (!HeapTupleIsValid(tuple))
+			return false;
+		key = ((Form_pg_constraint) GETSTRUCT(tuple))->conparentid;
+		ReleaseSysCache(tuple);
+	}
+	return key == whole;
+}
+
+/* Is a foreign key one of these, or part of one? */
+static bool
+is_among(Oid key, const List *keys)
+{
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		if (idv_key_is_part_of(key, lfirst_oid(lc)))
+			return true;
+	}
+	return false;
+}
+
 /* A change of rows of a table that foreign keys make. */
 typedef struct Change
 {
@@ -142,6 +175,8 @@ typedef struct Watched
 	List	   *queries;		/* see server/key_lures.c */
 	List	   *changes;		/* of Change pointers: what keys write, that
 								 * is still to be looked at, or was */
+	const List *done_keys;		/* of the statement's own tables: the caller
+								 * does what these would */
 } Watched;
 
 /*
@@ -351,6 +386,11 @@ check_actions(Oid relation, TriggerDesc *triggers, const Bitmapset *updated,
 			(updated != NULL ? !TRIGGER_FOR_UPDATE(trigger->tgtype) :
 			 !TRIGGER_FOR_DELETE(trigger->tgtype)))
 			continue;
+		if (updated == NULL && is_among(trigger->tgconstraint, watched->done_keys))
+		{
+			trigger->tgenabled = TRIGGER_DISABLED;
+			continue;
+		}
 		if (updated != NULL || !unreferenced)
 		{
 			key = read_key(trigger->tgconstraint);
@@ -431,10 +471,12 @@ check_all_actions(EState *estate, Oid relation, TriggerDesc *triggers,
 				  bool unreferenced, IdvPointers pointers, Watched *watched)
 {
 	int			i = list_length(watched->changes);
+	const List *done_keys = watched->done_keys;
 
 	check_actions(relation, triggers, updated, unreferenced, pointers, watched);
 
-	/* It grows meanwhile. */
+	/* They are disabled in that statement alone.  The list grows meanwhile. */
+	watched->done_keys = NIL;
 	for (; i < list_length(watched->changes); i++)
 	{
 		Change	   *change = list_nth(watched->changes, i);
@@ -449,6 +491,7 @@ check_all_actions(EState *estate, Oid relation, TriggerDesc *triggers,
 			check_lookups(triggers, change->updated, false, false, watched);
 		check_actions(change->relation, triggers, change->updated, false, then, watched);
 	}
+	watched->done_keys = done_keys;
 }
 
 /*
@@ -513,14 +556,16 @@ runs_of(EState *estate)
  * unreferenced	the caller has seen, and sees to it, that nothing points to the
  *				rows that are deleted: then a key that must not look need not
  * pointers		of an UPDATE: what becomes of those that point to its rows
+ * done_keys	of a DELETE: foreign keys, to its table, of which the caller does
+ *				itself what they would do; these are disabled
  *
  * Returns whether foreign keys may write rows of these or other tables.
  */
 bool
 idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
-					  IdvPointers pointers)
+					  IdvPointers pointers, const List *done_keys)
 {
-	Watched		watched = {NIL, NIL};
+	Watched		watched = {NIL, NIL, done_keys};
 	const char *runs;
 	ListCell   *lc;
 
@@ -580,7 +625,7 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 List *
 idv_key_followers(Oid relation, const Bitmapset *updated)
 {
-	Watched		watched = {NIL, NIL};
+	Watched		watched = {NIL, NIL, NIL};
 	List	   *followers = NIL;
 
 	add_change_of(&watched, relation, bms_copy(updated));
@@ -619,7 +664,7 @@ idv_key_followers(Oid relation, const Bitmapset *updated)
 void
 idv_check_query_keys(const Query *query)
 {
-	Watched		watched = {NIL, NIL};
+	Watched		watched = {NIL, NIL, NIL};
 	Bitmapset  *updated = NULL;
 	TriggerDesc *triggers;
 	RangeTblEntry *entry;

@@ -22,8 +22,10 @@ typedef enum IdvPointers
 	IDV_POINTERS_STAY			/* there must be none: 23503 */
 } IdvPointers;
 
+extern bool idv_key_is_part_of(Oid key, Oid whole);
 extern bool idv_check_key_actions(EState *estate, CmdType operation,
-								  bool unreferenced, IdvPointers pointers);
+								  bool unreferenced, IdvPointers pointers,
+								  const List *done_keys);
 extern ResultRelInfo *idv_trigger_result_rel(EState *estate, Oid relation);
 extern List *idv_key_followers(Oid relation, const Bitmapset *updated);
 extern void idv_check_query_keys(const Query *query);

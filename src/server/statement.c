@@ -12,6 +12,9 @@
  * memory, and a contact may have a million of them.  So the executor is run
  * from here, and what it returns goes into a tuplestore, or is one row.
  *
+ * What only shows rows to the caller shows those of the caller's snapshot, all of
+ * one moment.
+ *
  *-------------------------------------------------------------------------
  */
 #include "server/statement.h"
@@ -378,13 +381,18 @@ run(const IdvStatement *statement, const Datum *values, const bool *nulls,
 				 errhint("Use triggers instead of rules.")));
 	}
 
-	CommandCounterIncrement();
-	PushCopiedSnapshot(GetLatestSnapshot());
-	UpdateActiveSnapshotCommandId();
+	if (statement->as_of_caller)
+		PushActiveSnapshot(GetActiveSnapshot());
+	else
+	{
+		CommandCounterIncrement();
+		PushCopiedSnapshot(GetLatestSnapshot());
+		UpdateActiveSnapshotCommandId();
+	}
 
 	processed = idv_execute(linitial_node(PlannedStmt, plan->stmt_list), receiver,
-							params, skipped_key,
-							statement->unreferenced, statement->pointers);
+							params, skipped_key, statement->unreferenced,
+							statement->pointers, statement->done_keys);
 	PopActiveSnapshot();
 	ReleaseCachedPlan(plan, CurrentResourceOwner);
 	idv_become_caller(&before);

@@ -29,6 +29,9 @@ typedef struct IdvStatement
 	bool		unreferenced;	/* deletes rows that nothing points to any
 								 * more */
 	IdvPointers pointers;		/* see server/key_actions.h */
+	const List *done_keys;		/* likewise */
+	bool		as_of_caller;	/* under the snapshot of the caller, not the
+								 * latest: it only reads */
 	Oid		   *returned;		/* the types of its result, or of the first */
 	int			nreturned;		/* columns of it: those that are read */
 	struct IdvChecked *checked; /* that its tables' code was trusted */
