@@ -13,6 +13,7 @@
 #include "server/builtin_code.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
@@ -178,6 +179,36 @@ idv_builtin_only_answers(Oid function)
 	harmless = is_closed(form) || reckons_with_time(form);
 	ReleaseSysCache(tuple);
 	return harmless;
+}
+
+/*
+ * idv_could_be_lured
+ *		Could a function look up something by its name, or by text that it is
+ *		given, and run code that it finds there?
+ *
+ * form		of one in C, or that is built in: ts_rewrite() and query_to_xml() run a
+ *			query, crosstab() does
+ *
+ * Functions of types and of index methods do not, nor do triggers that are built in:
+ * they are given what they work on.
+ */
+bool
+idv_could_be_lured(const Form_pg_proc form)
+{
+	if (form->provolatile == PROVOLATILE_IMMUTABLE || form->prorettype == CSTRINGOID ||
+		form->prorettype == INTERNALOID)
+		return false;
+	for (int i = 0; i < form->pronargs; i++)
+	{
+		if (form->proargtypes.values[i] == CSTRINGOID ||
+			form->proargtypes.values[i] == INTERNALOID)
+			return false;
+	}
+	if (form->oid >= FirstUnpinnedObjectId)
+		return true;
+	return form->prorettype != TRIGGEROID &&
+		form->oid != F_CURRENT_SETTING_TEXT && form->oid != F_CURRENT_SETTING_TEXT_BOOL &&
+		!idv_builtin_only_answers(form->oid);
 }
 
 /*

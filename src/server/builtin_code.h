@@ -17,6 +17,7 @@
 extern Form_pg_proc idv_function_form(Oid function, HeapTuple *tuple);
 extern bool idv_builtin_is_closed(Oid function);
 extern bool idv_builtin_only_answers(Oid function);
+extern bool idv_could_be_lured(const Form_pg_proc form);
 extern bool idv_reads_open_setting(const Node *node);
 
 #endif							/* IDV_BUILTIN_CODE_H */

@@ -45,10 +45,7 @@
 
 /*
  * idv_look_at_function
- *		Look at whose function this is.
- *
- * A function in C, unless it is a trigger's, is taken for one that looks up
- * nothing by its name: those of types and operator classes do not.
+ *		Look at whose function this is, and whether it could be lured.
  */
 void
 idv_look_at_function(const IdvCodePlace *place, Oid function)
@@ -56,19 +53,27 @@ idv_look_at_function(const IdvCodePlace *place, Oid function)
 	HeapTuple	tuple;
 	Form_pg_proc form;
 	Oid			owner;
-	bool		plain;
+	bool		lured;
 
-	if (function < FirstUnpinnedObjectId ||
+	if (!OidIsValid(function) ||
+		(function < FirstUnpinnedObjectId && place->code->runs != NULL) ||
 		list_member_oid(place->code->functions, function))
 		return;
-	idv_code_watch(PROCOID, function);
+	if (function >= FirstUnpinnedObjectId)
+		idv_code_watch(PROCOID, function);
 	form = idv_function_form(function, &tuple);
 	owner = form->proowner;
-	plain = (form->prolang == INTERNALlanguageId || form->prolang == ClanguageId) &&
-		form->prorettype != TRIGGEROID;
+	if ((form->prolang == INTERNALlanguageId || form->prolang == ClanguageId) &&
+		(function < FirstUnpinnedObjectId || form->prorettype != TRIGGEROID))
+		lured = idv_could_be_lured(form);
+	else
+		lured = true;
+	lured = lured && !idv_function_is_ours(function);
 	ReleaseSysCache(tuple);
-	if (place->code->runs == NULL && !plain && !idv_function_is_ours(function))
+	if (place->code->runs == NULL && lured)
 		place->code->runs = psprintf("function %s", format_procedure_qualified(function));
+	if (function < FirstUnpinnedObjectId)
+		return;
 	if (idv_role_is_trusted(place->code, owner))
 		place->code->functions = lappend_oid(place->code->functions, function);
 	else
