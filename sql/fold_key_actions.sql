@@ -160,6 +160,48 @@ END
 $$;
 SELECT action, f.* FROM actions, moved_by_age(action) f WHERE action NOT LIKE 'MATCH FULL%' ORDER BY nr;
 
+-- A key may point to one partition alone.  To such a key a row that goes to another
+-- partition is deleted; nothing is cascaded away, or emptied: the fold, or the undo,
+-- names the key.  pictures: the key is made, and what points by it is put there.
+CREATE FUNCTION after_leaving(prepare text, action text, rows text, call text, OUT outcome text, OUT pictures text) LANGUAGE plpgsql AS $$
+DECLARE
+	fold bigint;
+BEGIN
+	CREATE TABLE letters (id int, person int REFERENCES people) PARTITION BY LIST (person);
+	CREATE TABLE letters_5 PARTITION OF letters (UNIQUE (id)) FOR VALUES IN (5);
+	CREATE TABLE letters_6 PARTITION OF letters (UNIQUE (id)) FOR VALUES IN (6);
+	CREATE TABLE lines (id int, chat int, person int, FOREIGN KEY (chat, person) REFERENCES chats (id, person)) PARTITION BY LIST (person);
+	CREATE TABLE lines_5 PARTITION OF lines (UNIQUE (id)) FOR VALUES IN (5);
+	CREATE TABLE lines_6 PARTITION OF lines (UNIQUE (id)) FOR VALUES IN (6);
+	CREATE TABLE pictures (thing int DEFAULT 7);
+	INSERT INTO people VALUES (5), (6);
+	INSERT INTO letters VALUES (10, 5), (7, 5);
+	INSERT INTO chats VALUES (5, 5);
+	INSERT INTO lines VALUES (10, 5, 5), (7, 5, 5);
+	EXECUTE coalesce(prepare, 'SELECT 0') INTO fold;
+	EXECUTE format('ALTER TABLE pictures ADD CONSTRAINT of_thing FOREIGN KEY (thing) REFERENCES %s', action);
+	EXECUTE format('INSERT INTO pictures SELECT n FROM unnest(ARRAY[%s]::int[]) n', rows);
+	BEGIN
+		EXECUTE format(call, fold);
+		outcome = 'done';
+	EXCEPTION WHEN OTHERS THEN
+		outcome = sqlstate || ': ' || regexp_replace(sqlerrm, 'fold \d+', 'fold N');
+	END;
+	SELECT string_agg(coalesce(p.thing::text, 'null'), ' ') INTO pictures FROM pictures p;
+	RAISE 'take it all back' USING errcode = 'ZZ999';
+EXCEPTION WHEN sqlstate 'ZZ999' THEN
+END
+$$;
+SELECT what, action, f.* FROM (VALUES
+	(1, 'a fold', NULL, 'letters_5 (id)', '10', 'SELECT idverify_fold(5, 6, ''people'')'),
+	(2, 'a fold, and nothing points there', NULL, 'letters_5 (id)', '', 'SELECT idverify_fold(5, 6, ''people'')'),
+	(3, 'what follows', NULL, 'lines_5 (id)', '10', 'SELECT idverify_fold(5, 6, ''people'')'),
+	(4, 'an undo', 'SELECT min(fold_id) FROM idverify_fold(5, 6, ''people'')', 'letters_6 (id)', '10', 'SELECT idverify_unfold(%s)'),
+	(5, 'the undo of what followed', 'SELECT min(fold_id) FROM idverify_fold(5, 6, ''people'')', 'lines_6 (id)', '10', 'SELECT idverify_unfold(%s)')
+	) w(nr, what, prepare, key, rows, call),
+	unnest(ARRAY['', ' ON DELETE CASCADE', ' ON DELETE SET NULL', ' ON DELETE SET DEFAULT DEFERRABLE INITIALLY DEFERRED']) action,
+	after_leaving(prepare, key || action, rows, call) f ORDER BY nr, action;
+
 DELETE FROM idverify.fold_rows WHERE app_id = 0;
 DELETE FROM idverify.folds WHERE app_id = 0;
 DROP SCHEMA fold_key_actions CASCADE;

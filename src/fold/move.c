@@ -38,9 +38,10 @@
  * that counts: then they have to be looked for again.
  */
 static bool
-drop(IdvFold *fold, IdvTable *table, const IdvCollision *collision,
+drop(IdvFold *fold, const IdvReference *reference, const IdvCollision *collision,
 	 const IdvResult *result, int depth)
 {
+	IdvTable   *table = reference->table;
 	Datum		place[2] = {
 		datumCopy(result->values[0], false, sizeof(ItemPointerData)),
 		result->values[1]
@@ -60,8 +61,9 @@ drop(IdvFold *fold, IdvTable *table, const IdvCollision *collision,
 	if (!DatumGetBool(result->values[IDV_COLLISION_TARGETED]))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("row of \"%s\" cannot be moved: by index \"%s\" it duplicates a row that does not reference the target",
-						table->label, collision->index),
+				 errmsg("row of \"%s\" cannot be moved: by index \"%s\" it duplicates a row whose \"%s\" does not reference the target",
+						table->label, collision->index,
+						NameStr(TupleDescAttr(table->desc, reference->columns[0] - 1)->attname)),
 				 errhint("Look for rows that are equal by that index once they reference the target, and change or delete one of the two.")));
 
 	table = idv_table_now(table);
@@ -117,7 +119,7 @@ drop_collisions(IdvFold *fold, IdvMoving *moving, const IdvCollision *collision,
 		{
 			CHECK_FOR_INTERRUPTS();
 			MemoryContextSwitchTo(row_context);
-			if (drop(fold, table, collision, result, moving->depth))
+			if (drop(fold, moving->reference, collision, result, moving->depth))
 			{
 				idv_kept_rows_add(kept, &result->values[2]);
 				dropped++;
@@ -323,6 +325,9 @@ move_all(IdvFold *fold, IdvMoving *moving)
 			idv_result_end(result);
 		}
 		drop_and_move(fold, moving);
+		if (moving->moved > 0)
+			idv_move_check_followers(moving->reference->table,
+									 moving->statements->followers_in_parts);
 	}
 	PG_CATCH();
 	{
@@ -349,6 +354,7 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 	if (!idv_move_source_parameters(moving.values, moving.nulls, &changed, table,
 									reference, from, to))
 		return;
+	idv_move_check_detaching(table, reference, from);
 	if (idv_table_objection(reference->table) != NULL)
 	{
 		idv_move_check_not_pointing(table, reference, from);

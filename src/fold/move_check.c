@@ -7,10 +7,14 @@
  */
 #include "fold/move_check.h"
 
+#include "catalog/partition.h"
+#include "utils/lsyscache.h"
+
 #include "fold/move_parameters.h"
 #include "fold/move_sql.h"
 #include "references/source_rows.h"
 #include "server/canonical_text.h"
+#include "server/relation.h"
 
 /*
  * idv_move_check_not_pointing
@@ -42,6 +46,64 @@ idv_move_leaves_alone(IdvTable *table, IdvReference *reference, IdvRow from)
 {
 	return reference->may_refuse &&
 		!idv_reference_may_point(reference, table, from);
+}
+
+static void report_detaching(const IdvTable *table, Oid part) __attribute__((noreturn));
+
+static void
+report_detaching(const IdvTable *table, Oid part)
+{
+	Oid			whole = get_rel_relispartition(part) ?
+	get_partition_parent(part, true) : table->relation;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("rows of \"%s\" cannot be moved while partition \"%s\" is being detached from \"%s\"",
+					table->label, idv_relation_label(part), idv_relation_label(whole)),
+			 errhint("Wait until that is done. If it was interrupted: ALTER TABLE %s DETACH PARTITION %s FINALIZE;",
+					 idv_relation_name(whole), idv_relation_name(part))));
+}
+
+/*
+ * idv_move_check_detaching
+ *		See that no row of a partition that is being detached points to the
+ *		source.  55000.
+ *
+ * table	what the reference points to, with the source
+ *
+ * No statement on the reference's table would find it.
+ */
+void
+idv_move_check_detaching(IdvTable *table, IdvReference *reference, IdvRow from)
+{
+	Oid			part = idv_reference_detaching(reference, table, from);
+
+	if (OidIsValid(part))
+		report_detaching(reference->table, part);
+}
+
+/*
+ * idv_move_check_followers
+ *		See that no partition is being detached of tables whose rows have followed
+ *		those of table.  55000.
+ *
+ * followers	OIDs of partitioned tables
+ *
+ * The foreign keys that make them follow would not find its rows.  Asked when that
+ * is done, since a partition may be detached at any moment before.
+ */
+void
+idv_move_check_followers(const IdvTable *table, const List *followers)
+{
+	ListCell   *lc;
+
+	foreach(lc, followers)
+	{
+		List	   *parts = idv_detaching_parts(lfirst_oid(lc));
+
+		if (parts != NIL)
+			report_detaching(table, linitial_oid(parts));
+	}
 }
 
 static void report_left_behind(const IdvContactTable *contacts, const IdvTable *table,

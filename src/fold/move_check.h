@@ -17,6 +17,10 @@ extern bool idv_move_leaves_alone(IdvTable *table, IdvReference *reference,
 								  IdvRow from);
 extern void idv_move_check_not_pointing(IdvTable *table, IdvReference *reference,
 										IdvRow from);
+extern void idv_move_check_detaching(IdvTable *table, IdvReference *reference,
+									 IdvRow from);
+extern void idv_move_check_followers(const IdvTable *table,
+									 const List *followers);
 extern void idv_move_check_complete(const IdvContactTable *contacts,
 									IdvTable *table, IdvRow from, IdvRow to,
 									int depth);

@@ -10,6 +10,7 @@
 #include "access/genam.h"
 #include "access/relation.h"
 #include "access/sysattr.h"
+#include "catalog/pg_class.h"
 #include "utils/lsyscache.h"
 
 #include "fold/collision_sql.h"
@@ -179,12 +180,11 @@ may_skip_key_check(const IdvTable *target, const IdvReference *reference)
 	return OidIsValid(reference->key);
 }
 
-/* The names of the tables whose rows follow when these columns change. */
-static List *
-find_followers(const IdvReference *reference, uint32 changed)
+/* The tables whose rows follow when these columns change. */
+static void
+find_followers(IdvMove *move, const IdvReference *reference, uint32 changed)
 {
 	Bitmapset  *columns = NULL;
-	List	   *names = NIL;
 	ListCell   *lc;
 
 	for (int i = 0; i < reference->ncolumns; i++)
@@ -194,8 +194,12 @@ find_followers(const IdvReference *reference, uint32 changed)
 									 FirstLowInvalidHeapAttributeNumber);
 	}
 	foreach(lc, idv_key_followers(reference->table->relation, columns))
-		names = lappend(names, idv_relation_label(lfirst_oid(lc)));
-	return names;
+	{
+		move->followers = lappend(move->followers, idv_relation_label(lfirst_oid(lc)));
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_PARTITIONED_TABLE)
+			move->followers_in_parts = lappend_oid(move->followers_in_parts,
+												   lfirst_oid(lc));
+	}
 }
 
 /*
@@ -267,7 +271,7 @@ idv_move_statements(IdvTable *table, IdvReference *reference, uint32 changed)
 		((IdvCollision *) lfirst(lc))->of_pairs;
 	if (reference->table->has_triggers)
 		move->only_by_others = false;
-	move->followers = find_followers(reference, changed);
+	find_followers(move, reference, changed);
 	relation_close(relation, NoLock);
 	reference->moves = lappend(reference->moves, move);
 	MemoryContextSwitchTo(caller);

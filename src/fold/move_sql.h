@@ -39,6 +39,7 @@ typedef struct IdvMove
 
 	/* Names of the tables whose rows follow the moved ones by foreign keys. */
 	List	   *followers;
+	List	   *followers_in_parts; /* OIDs of those that are partitioned */
 
 	/*
 	 * The foreign key whose check is skipped (server/exec_triggers.c), since

@@ -24,6 +24,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -269,29 +270,14 @@ shards_may_point(IdvReference *reference, const IdvTable *table, IdvRow row)
 	return idv_statement_run(&reference->pointing, values, NULL) > 0;
 }
 
-/*
- * idv_reference_may_point
- *		Does, along a reference, anything point to a row of table?
- *
- * The reference's table need not be trusted.  A condition of the reference is
- * not asked for, and what cannot be known is said to point.
- */
-bool
-idv_reference_may_point(IdvReference *reference, const IdvTable *table,
-						IdvRow row)
+/* Does, along a reference, anything in these parts of its table point to the row? */
+static bool
+parts_may_point(const List *parts, const IdvReference *reference,
+				const IdvTable *table, IdvRow row)
 {
-	List	   *parts = list_make1_oid(reference->table->relation);
 	bool		found = false;
 	ListCell   *lc;
 
-	for (int i = 0; i < reference->ncolumns; i++)
-		if (row.nulls[reference->referenced[i] - 1])
-			return false;
-	if (reference->table->distribution.rows != IDV_ROWS_HERE)
-		return shards_may_point(reference, table, row);
-
-	if (get_rel_relkind(reference->table->relation) == RELKIND_PARTITIONED_TABLE)
-		parts = find_all_inheritors(reference->table->relation, RowExclusiveLock, NULL);
 	foreach(lc, parts)
 	{
 		Relation	part = table_open(lfirst_oid(lc), NoLock);
@@ -306,4 +292,51 @@ idv_reference_may_point(IdvReference *reference, const IdvTable *table,
 			return true;
 	}
 	return false;
+}
+
+/*
+ * idv_reference_may_point
+ *		Does, along a reference, anything point to a row of table?
+ *
+ * The reference's table need not be trusted.  A condition of the reference is
+ * not asked for, and what cannot be known is said to point.
+ */
+bool
+idv_reference_may_point(IdvReference *reference, const IdvTable *table,
+						IdvRow row)
+{
+	List	   *parts = list_make1_oid(reference->table->relation);
+
+	for (int i = 0; i < reference->ncolumns; i++)
+		if (row.nulls[reference->referenced[i] - 1])
+			return false;
+	if (reference->table->distribution.rows != IDV_ROWS_HERE)
+		return shards_may_point(reference, table, row);
+
+	if (get_rel_relkind(reference->table->relation) == RELKIND_PARTITIONED_TABLE)
+		parts = find_all_inheritors(reference->table->relation, RowExclusiveLock, NULL);
+	return parts_may_point(parts, reference, table, row);
+}
+
+/*
+ * idv_reference_detaching
+ *		A partition that is being detached from the reference's table, and of
+ *		which a row may point to a row of table; or InvalidOid.
+ */
+Oid
+idv_reference_detaching(IdvReference *reference, const IdvTable *table, IdvRow row)
+{
+	ListCell   *lc;
+
+	foreach(lc, reference->table->detaching)
+	{
+		Oid			part = lfirst_oid(lc);
+
+		LockRelationOid(part, AccessShareLock);
+		if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(part)) &&
+			parts_may_point(find_all_inheritors(part, AccessShareLock, NULL),
+							reference, table, row))
+			return part;
+	}
+	return InvalidOid;
 }

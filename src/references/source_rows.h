@@ -30,5 +30,7 @@ extern bool idv_pointee_is(IdvPointee *pointee, Datum value);
 
 extern bool idv_reference_may_point(IdvReference *reference,
 									const IdvTable *table, IdvRow row);
+extern Oid	idv_reference_detaching(IdvReference *reference,
+									const IdvTable *table, IdvRow row);
 
 #endif							/* IDV_SOURCE_ROWS_H */

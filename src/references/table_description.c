@@ -11,8 +11,10 @@
  */
 #include "references/table_description.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
@@ -21,6 +23,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
@@ -304,6 +307,46 @@ find_family(Oid relation)
 }
 
 /*
+ * idv_detaching_parts
+ *		The OIDs of the partitions of a table, of any level, that are being
+ *		detached while it is in use.
+ *
+ * DETACH PARTITION CONCURRENTLY waits for those who use the table.  Until it is
+ * done, statements on the table do not reach the partition's rows, nor do foreign
+ * keys of the whole table; and it may have been interrupted.
+ */
+List *
+idv_detaching_parts(Oid relation)
+{
+	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
+	List	   *parts = NIL;
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relation, NoLock, NULL))
+	{
+		ScanKeyData key;
+		SysScanDesc scan;
+		HeapTuple	tuple;
+
+		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_PARTITIONED_TABLE)
+			continue;
+		ScanKeyInit(&key, Anum_pg_inherits_inhparent, BTEqualStrategyNumber,
+					F_OIDEQ, ObjectIdGetDatum(lfirst_oid(lc)));
+		scan = systable_beginscan(inherits, InheritsParentIndexId, true, NULL, 1, &key);
+		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		{
+			Form_pg_inherits form = (Form_pg_inherits) GETSTRUCT(tuple);
+
+			if (form->inhdetachpending)
+				parts = lappend_oid(parts, form->inhrelid);
+		}
+		systable_endscan(scan);
+	}
+	table_close(inherits, AccessShareLock);
+	return parts;
+}
+
+/*
  * idv_table_describe
  *		What the catalog says of a table, all of it kept in this memory context.
  *
@@ -328,6 +371,8 @@ idv_table_describe(Oid relid, MemoryContext context)
 	table->may_refuse = may_refuse(relation);
 	table->distribution = idv_distribution(relid);
 	table->family = find_family(relid);
+	if (table->has_parts)
+		table->detaching = idv_detaching_parts(relid);
 	MemoryContextSwitchTo(caller);
 	idv_canonical_text_end(level);
 	relation_close(relation, NoLock);

@@ -38,6 +38,7 @@ typedef struct IdvTable
 
 	/* It, and what is one table with it: partitioned tables and their parts. */
 	List	   *family;			/* of OIDs */
+	List	   *detaching;		/* OIDs of the partitions that are being detached */
 
 	/* of references/description_cache.c: idv_table_keys() */
 	bool		knows_keys;
@@ -54,6 +55,7 @@ typedef struct IdvTable
 										 * NULL: not asked */
 } IdvTable;
 
+extern List *idv_detaching_parts(Oid relation);
 extern IdvTable *idv_table_describe(Oid relid, MemoryContext context);
 extern const IdvObjection *idv_table_objection(const IdvTable *table);
 extern void idv_table_check_code(const IdvTable *table);

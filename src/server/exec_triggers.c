@@ -190,7 +190,8 @@ defer_no_follower(EState *estate)
 		for (int i = 0; fired != NULL && i < Min(triggers->numtriggers, fired->numtriggers); i++)
 		{
 			if (triggers->triggers[i].tgoid == fired->triggers[i].tgoid &&
-				fired->triggers[i].tgfoid == F_RI_FKEY_CASCADE_UPD)
+				(fired->triggers[i].tgfoid == F_RI_FKEY_CASCADE_UPD ||
+				 fired->triggers[i].tgfoid == F_RI_FKEY_NOACTION_DEL))
 				triggers->triggers[i].tgdeferrable = false;
 		}
 	}

@@ -28,6 +28,7 @@
 #include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_index.h"
@@ -245,7 +246,10 @@ check_lookups_of_parts(Relation table, bool rarely, Watched *watched)
 		check_lookups(triggers_of(lfirst_oid(lc)), NULL, true, rarely, watched);
 }
 
-/* The columns of a part of a table that have the names of columns of the whole. */
+/*
+ * The columns of a part of a table that have the names of columns of the whole; or
+ * the other way round.
+ */
 static Bitmapset *
 columns_of_part(const Bitmapset *columns, Oid whole, Oid part)
 {
@@ -322,6 +326,32 @@ add_change(Watched *watched, Oid relation, Bitmapset *updated)
 					  columns_of_part(updated, relation, lfirst_oid(lc)));
 }
 
+/*
+ * May rows leave a partition where these columns change?
+ *
+ * triggers		the partition's; a BEFORE trigger may change other columns
+ */
+static bool
+may_leave(Oid part, const TriggerDesc *triggers, const Bitmapset *updated)
+{
+	bool		leaves = triggers != NULL && triggers->trig_update_before_row;
+	ListCell   *lc;
+
+	if (!get_rel_relispartition(part) || leaves)
+		return get_rel_relispartition(part);
+	foreach(lc, get_partition_ancestors(part))
+	{
+		Relation	whole = table_open(lfirst_oid(lc), AccessShareLock);
+		bool		in_expression;
+
+		leaves = leaves ||
+			has_partition_attrs(whole, columns_of_part(updated, part, lfirst_oid(lc)),
+								&in_expression);
+		table_close(whole, NoLock);
+	}
+	return leaves;
+}
+
 /* Let a key do at once what another action does. */
 static void
 act_as(Trigger *trigger, Oid function)
@@ -338,7 +368,8 @@ acts_as_any(const TriggerDesc *triggers)
 	for (int i = 0; i < triggers->numtriggers; i++)
 	{
 		if (triggers->triggers[i].tgfoid == F_RI_FKEY_CASCADE_UPD ||
-			triggers->triggers[i].tgfoid == F_RI_FKEY_NOACTION_UPD)
+			triggers->triggers[i].tgfoid == F_RI_FKEY_NOACTION_UPD ||
+			triggers->triggers[i].tgfoid == F_RI_FKEY_NOACTION_DEL)
 			return true;
 	}
 	return false;
@@ -355,6 +386,38 @@ may_act_as_cascade(Oid relation, const TriggerDesc *triggers, Oid other)
 {
 	return !triggers->trig_update_before_row ||
 		idv_role_may_run_as(idv_relation_owner(relation), idv_relation_owner(other));
+}
+
+/*
+ * Check what foreign keys run that point to a partition itself, where rows leave it.
+ *
+ * To such a key the row is deleted: it would delete, or empty, what points there.
+ * Nothing can follow, as the key has no room for another partition.  So none of
+ * them does more than look, and the statement fails if a row points there.
+ *
+ * triggers		the partition's that will fire
+ */
+static void
+check_leaving(TriggerDesc *triggers, Watched *watched)
+{
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+		const IdvObjection *objection;
+
+		/* A key to the whole table stays satisfied, and has clones here. */
+		if (!is_of_key(trigger) || trigger->tgisclone ||
+			RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_PK ||
+			!TRIGGER_FOR_DELETE(trigger->tgtype))
+			continue;
+		act_as(trigger, F_RI_FKEY_NOACTION_DEL);
+		LockRelationOid(trigger->tgconstrrelid, RowExclusiveLock);
+		objection = idv_key_objection(trigger->tgconstrrelid, RowShareLock);
+		if (objection != NULL)
+			idv_report_objection(trigger->tgconstrrelid, objection);
+		watched->queries = idv_note_key_query(watched->queries, trigger->tgconstrrelid,
+											  RowShareLock, NULL);
+	}
 }
 
 /*
@@ -482,13 +545,18 @@ check_all_actions(EState *estate, Oid relation, TriggerDesc *triggers,
 		Change	   *change = list_nth(watched->changes, i);
 		IdvPointers then = change->updated != NULL ? pointers : IDV_POINTERS_AS_DECLARED;
 
-		if (then == IDV_POINTERS_FOLLOW)
+		/* Those of an update will be looked for there. */
+		if (estate != NULL && change->updated != NULL)
 			triggers = idv_trigger_result_rel(estate, change->relation)->ri_TrigDesc;
 		else
 			triggers = triggers_of(change->relation);
 
 		if (change->updated != NULL)
+		{
 			check_lookups(triggers, change->updated, false, false, watched);
+			if (may_leave(change->relation, triggers, change->updated))
+				check_leaving(triggers, watched);
+		}
 		check_actions(change->relation, triggers, change->updated, false, then, watched);
 	}
 	watched->done_keys = done_keys;
@@ -575,11 +643,18 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 	{
 		ResultRelInfo *result = lfirst(lc);
 		Oid			relation = RelationGetRelid(result->ri_RelationDesc);
-		Bitmapset  *updated;
+		Bitmapset  *updated = NULL;
 
 		/* Its partitions are opened no sooner than a row goes there. */
 		if (operation == CMD_INSERT)
 			check_lookups_of_parts(result->ri_RelationDesc, false, &watched);
+		if (operation == CMD_UPDATE)
+		{
+			updated = ExecGetAllUpdatedCols(result, estate);
+			if (may_leave(relation, result->ri_TrigDesc, updated))
+				check_leaving(idv_trigger_result_rel(estate, relation)->ri_TrigDesc,
+							  &watched);
+		}
 		if (result->ri_TrigDesc == NULL)
 			continue;
 		if (operation == CMD_INSERT)
@@ -589,7 +664,6 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 							  IDV_POINTERS_AS_DECLARED, &watched);
 		else
 		{
-			updated = ExecGetAllUpdatedCols(result, estate);
 			check_lookups(result->ri_TrigDesc, updated, false, false, &watched);
 			check_all_actions(estate, relation, result->ri_TrigDesc, updated, false,
 							  pointers, &watched);

@@ -37,6 +37,7 @@
 typedef struct KeyQuery
 {
 	Oid			relation;
+	LOCKMODE	lock;			/* what it takes there */
 	Oid			owner;			/* as whom it runs */
 	const char *runs;			/* a function of that table that could be
 								 * lured, or NULL */
@@ -159,10 +160,19 @@ List *
 idv_note_key_query(List *queries, Oid relation, LOCKMODE lock, Trigger *trigger)
 {
 	bool		with_parts = get_rel_relkind(relation) == RELKIND_PARTITIONED_TABLE;
-	KeyQuery   *query = palloc(sizeof(KeyQuery));
+	KeyQuery   *query;
+	ListCell   *lc;
 
+	foreach(lc, queries)
+	{
+		query = lfirst(lc);
+		if (query->relation == relation && query->lock == lock && query->trigger == trigger)
+			return queries;
+	}
+	query = palloc(sizeof(KeyQuery));
 	restrict_for(relation);
 	query->relation = relation;
+	query->lock = lock;
 	query->owner = idv_relation_owner(relation);
 	query->runs = idv_code_runs(relation, InvalidOid, with_parts, lock);
 	query->trigger = trigger;
