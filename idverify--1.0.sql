@@ -316,8 +316,12 @@ REVOKE ALL ON TABLE idverify.fold_rows FROM PUBLIC;
 
 SELECT pg_extension_config_dump('idverify.contacts', '');
 SELECT pg_extension_config_dump('idverify.contacts_id_seq', '');
-SELECT pg_extension_config_dump('idverify.contact_references', '');
-SELECT pg_extension_config_dump('idverify.contact_options', '');
+-- What is said of a table that was dropped would be dumped as a bare number, and
+-- restored as what is said of any table that has this number there.
+SELECT pg_extension_config_dump('idverify.contact_references',
+	'WHERE EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = contacts) AND EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = relation)');
+SELECT pg_extension_config_dump('idverify.contact_options',
+	'WHERE EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = contacts)');
 SELECT pg_extension_config_dump('idverify.folds', '');
 SELECT pg_extension_config_dump('idverify.folds_id_seq', '');
 SELECT pg_extension_config_dump('idverify.fold_rows', '');
@@ -717,9 +721,10 @@ REVOKE ALL ON FUNCTION @extschema@.idverify_identify(text, jsonb, text) FROM PUB
 -- Fold
 --
 
+-- anycompatible: one id may be an integer, and the other, being larger, a bigint.
 CREATE FUNCTION @extschema@.idverify_fold(
-	source anyelement,
-	target anyelement,
+	source anycompatible,
+	target anycompatible,
 	contacts regclass DEFAULT 'idverify.contacts',
 	dry_run boolean DEFAULT false,
 	force boolean DEFAULT false)
@@ -729,10 +734,10 @@ CREATE FUNCTION @extschema@.idverify_fold(
 	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'idverify_fold';
 
-COMMENT ON FUNCTION @extschema@.idverify_fold(anyelement, anyelement, regclass, boolean, boolean)
+COMMENT ON FUNCTION @extschema@.idverify_fold(anycompatible, anycompatible, regclass, boolean, boolean)
 	IS 'fold the source contact into the target: move all that points to it, then delete it; a row for each column that did; dry_run folds and rolls back, so it costs what a fold does';
 
-REVOKE ALL ON FUNCTION @extschema@.idverify_fold(anyelement, anyelement, regclass, boolean, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idverify_fold(anycompatible, anycompatible, regclass, boolean, boolean) FROM PUBLIC;
 
 -- With ids as text: what a literal is, and a parameter that has no type.
 CREATE FUNCTION @extschema@.idverify_fold(

@@ -72,6 +72,14 @@ SELECT contacts, same, never_filled FROM idverify.contact_options;
 SELECT idverify_set_contacts('people', NULL, NULL);
 SELECT count(*) FROM idverify.contact_options;
 
+-- What was said of a table that is dropped goes when anything is said next.
+CREATE TABLE passing (id int PRIMARY KEY);
+SELECT idverify_set_contacts('passing', same => '{}');
+DROP TABLE passing;
+SELECT idverify_set_contacts('people', never_filled => '{pin}');
+SELECT contacts FROM idverify.contact_options;
+SELECT idverify_set_contacts('people');
+
 -- What is rolled back was never said.
 BEGIN;
 SELECT idverify_set_contacts('people', never_filled => '{name}');

@@ -46,7 +46,7 @@ SELECT * FROM idverify_fold(:a::uuid, :a::uuid, 'people');
 -- whose table is it: statements run as its owner, for a caller who may do nothing but fold
 CREATE ROLE regress_fold_caller;
 GRANT USAGE ON SCHEMA fold_own TO regress_fold_caller;
-GRANT EXECUTE ON FUNCTION idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold TO regress_fold_caller;
+GRANT EXECUTE ON FUNCTION idverify_fold(anycompatible, anycompatible, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold TO regress_fold_caller;
 CREATE TABLE seen (who name);
 GRANT INSERT ON seen TO PUBLIC;
 SET ROLE regress_fold_owner;
@@ -172,6 +172,6 @@ SELECT * FROM idverify_fold(:b::uuid, :a::uuid, 'people');  -- fail: 55000
 DELETE FROM idverify.contact_references;
 DELETE FROM idverify.fold_rows WHERE app_id = 0;
 DELETE FROM idverify.folds WHERE app_id = 0;
-REVOKE EXECUTE ON FUNCTION idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold FROM regress_fold_caller;
+REVOKE EXECUTE ON FUNCTION idverify_fold(anycompatible, anycompatible, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold FROM regress_fold_caller;
 DROP SCHEMA fold_own CASCADE;
 DROP ROLE regress_fold_owner, regress_fold_caller;

@@ -90,6 +90,28 @@ SELECT * FROM old.people ORDER BY id;
 SELECT * FROM blue.people ORDER BY id;
 DROP SCHEMA old, blue CASCADE;
 
+--
+-- Rows that a policy hides, even from the owner of the table, move like others
+--
+CREATE ROLE regress_hidden_owner;
+GRANT USAGE ON SCHEMA fold_tables TO regress_hidden_owner;
+CREATE TABLE hidden (id int PRIMARY KEY, name text);
+CREATE TABLE hidden_tags (id int PRIMARY KEY, person int REFERENCES hidden, tag text, UNIQUE (person, tag));
+INSERT INTO hidden VALUES (1, NULL), (2, 'two');
+INSERT INTO hidden_tags VALUES (1, 2, 'a'), (2, 2, 'b'), (3, 1, 'a');
+ALTER TABLE hidden OWNER TO regress_hidden_owner;
+ALTER TABLE hidden_tags OWNER TO regress_hidden_owner;
+ALTER TABLE hidden ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+ALTER TABLE hidden_tags ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+SELECT min(fold_id) AS fold FROM idverify_fold(2, 1, 'hidden') \gset
+TABLE hidden;
+TABLE hidden_tags ORDER BY id;
+SELECT * FROM idverify_unfold(:fold) ORDER BY relation::text;
+TABLE hidden ORDER BY id;
+TABLE hidden_tags ORDER BY id;
+DROP OWNED BY regress_hidden_owner CASCADE;
+DROP ROLE regress_hidden_owner;
+
 DELETE FROM idverify.fold_rows WHERE app_id = 0;
 DELETE FROM idverify.folds WHERE app_id = 0;
 DROP SCHEMA fold_tables CASCADE;

@@ -21,7 +21,9 @@ INSERT INTO kinds VALUES
 	(7, 'citext',      'ANN', 'ben'),
 	(8, 'numeric',     '1.50', '2'),
 	(9, 'positive',    '1', '2'),
-	(10, 'date',       '2026-02-01', '01.03.2026');
+	(10, 'date',       '2026-02-01', '01.03.2026'),
+	(11, 'mood',       'sad', 'glad');
+CREATE TYPE mood AS ENUM ('sad', 'glad');
 SET DateStyle = 'German, DMY';
 CREATE FUNCTION pg_temp.try(type text, source text, target text, OUT rows bigint, OUT leads_to text, OUT "left" text)
 	LANGUAGE plpgsql AS $$
@@ -56,6 +58,27 @@ SELECT idverify_resolve(1::bigint, 'people'), pg_typeof(idverify_resolve(1::bigi
 SELECT count(*) FROM idverify_fold(4, '5', 'people');
 SELECT count(*) FROM idverify_fold('5'::text, '6', 'people', dry_run => true);
 
+-- ids of two types, as literals of different size are, or one that would be rounded
+INSERT INTO people VALUES (3000000000);
+SELECT count(*) FROM idverify_fold(6, 3000000000, 'people', dry_run => true);
+SELECT count(*) FROM idverify_fold(3000000000, 6::smallint, 'people', dry_run => true);
+SELECT count(*) FROM idverify_fold(6.0, 3000000000, 'people', dry_run => true);
+SELECT count(*) FROM idverify_fold(5.5, 6, 'people', dry_run => true);  -- fail
+
+-- what is no value of the ids' type is 22P02, whatever the type says
+CREATE FUNCTION pg_temp.refused(type text, given text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('CREATE TABLE pg_temp.others (id %s PRIMARY KEY)', type);
+	PERFORM idverify_fold(given, given, 'pg_temp.others');
+	RETURN 'taken';
+EXCEPTION WHEN OTHERS THEN
+	RETURN sqlstate || ': ' || regexp_replace(sqlerrm, 'pg_temp_\d+', 'pg_temp');
+END $$;
+SELECT type, given, pg_temp.refused(type, given) FROM (VALUES ('smallint', '40000'), ('int', 'x'), ('date', 'x'), ('date', '2020-13-45'),
+	('timestamptz', 'x'), ('bytea', '\xzz'), ('uuid', 'x'), ('mood', 'angry'), ('numeric(3,1)', '1e9999999')) t(type, given);
+-- nor is what may be a user_hash quoted
+SELECT idverify_resolve(repeat('ab', 32), 'people');
+
 -- what is no id, and whose id it is not
 SELECT idverify_fold('nobody', '6', 'people');
 SELECT idverify_fold('1.5', '6', 'people');
@@ -86,7 +109,7 @@ SELECT idverify_resolve('1', 'big'), pg_typeof(idverify_resolve('1', 'big'));
 DROP FUNCTION own_text(bigint) CASCADE;
 
 DROP TABLE notes, people, kinds, pairs, big;
-DROP TYPE pair;
+DROP TYPE pair, mood;
 DROP DOMAIN positive;
 DROP EXTENSION citext;
 DELETE FROM idverify.folds;

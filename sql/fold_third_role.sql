@@ -240,6 +240,14 @@ app: CREATE TRIGGER t AFTER DELETE ON app.inbox EXECUTE FUNCTION third.obey('SEL
 ('arguments for a superuser''s function, where ON UPDATE CASCADE goes to', $$app: CREATE TABLE app.inbox (chat bigint, person bigint)
 dba: ALTER TABLE app.inbox ADD FOREIGN KEY (chat, person) REFERENCES third.chats (id, person) ON UPDATE CASCADE
 app: CREATE TRIGGER t AFTER UPDATE ON app.inbox EXECUTE FUNCTION third.obey('SELECT app.spring()')$$),
+('trigger where a cascade goes to, from a partition that a row leaves', $$owner: CREATE TABLE third.parted (id bigint, person bigint REFERENCES third.people) PARTITION BY LIST (person)
+owner: CREATE TABLE third.parted_1 PARTITION OF third.parted (PRIMARY KEY (id)) FOR VALUES IN (1)
+owner: CREATE TABLE third.parted_2 PARTITION OF third.parted DEFAULT
+owner: INSERT INTO third.parted VALUES (1, 1)
+owner: GRANT REFERENCES, SELECT ON third.parted_1 TO regress_third_app
+app: CREATE TABLE app.inbox (item bigint REFERENCES third.parted_1 (id) ON DELETE CASCADE)
+app: INSERT INTO app.inbox VALUES (1)
+app: CREATE TRIGGER t AFTER DELETE ON app.inbox EXECUTE FUNCTION app.hung()$$),
 ('function that fits better than that of an index', $$owner: CREATE UNIQUE INDEX ON third.tags (person, third.norm(tag))
 owner: INSERT INTO third.tags VALUES (1, 'vip', 1), (2, 'VIP', 2)
 app: CREATE FUNCTION third.norm(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM app.spring(); RETURN $1; END'$$),
@@ -277,6 +285,15 @@ app: ALTER DOMAIN app.word ADD CHECK (app.spring()) NOT VALID$$),
 app: ALTER DOMAIN app.word ADD CHECK (app.spring()) NOT VALID$$),
 ('WHEN a domain in a row, from JSON', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (jsonb_populate_record(NULL::app.pair, '{"a": "b"}') IS NOT NULL) EXECUTE FUNCTION third.owners()
 app: ALTER DOMAIN app.word ADD CHECK (app.spring()) NOT VALID$$),
+('WHEN of a row that a policy hides', $$owner: ALTER TABLE third.chats ENABLE ROW LEVEL SECURITY
+owner: CREATE POLICY p ON third.chats TO regress_third_app USING (title <> 'hello')
+app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (NEW.title::int > 0) EXECUTE FUNCTION third.owners()$$),
+('WHEN of a row that a policy hides, of the owner alone: no harm', $$owner: REVOKE TRIGGER ON third.chats FROM regress_third_app
+owner: ALTER TABLE third.chats ENABLE ROW LEVEL SECURITY
+owner: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (NEW.title <> '') EXECUTE FUNCTION third.owners()$$),
+('WHEN a function that it may not execute', $$owner: CREATE FUNCTION third.pii(text) RETURNS text LANGUAGE sql IMMUTABLE AS $f$ SELECT 'clear text of ' || $1 $f$
+owner: REVOKE EXECUTE ON FUNCTION third.pii FROM PUBLIC
+app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (third.pii(NEW.title)::int > 0) EXECUTE FUNCTION third.owners()$$),
 ('WHEN a function of its own', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (app.even(NEW.id)) EXECUTE FUNCTION third.owners()$$),
 ('WHEN of a kind that is not looked at', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (xmlelement(NAME a, NEW.title) IS NOT NULL) EXECUTE FUNCTION third.owners()$$),
 ('WHEN an operator of its own', $$app: CREATE TRIGGER t BEFORE UPDATE ON third.chats FOR EACH ROW WHEN (NEW.id OPERATOR(app.===) 1) EXECUTE FUNCTION third.owners()$$),
@@ -375,6 +392,13 @@ owner: CREATE TEMPORARY TABLE log (text text)$$),
 -- superuser's table
 ('a cursor, from where a key looks at a deletion', $$dba: ALTER TABLE third.people OWNER TO CURRENT_USER
 owner: CREATE TRIGGER t BEFORE DELETE ON third.chats EXECUTE FUNCTION third.later()$$),
+('a cursor, from where a key of a row looks that was just inserted', $$dba: ALTER TABLE third.chats OWNER TO CURRENT_USER
+app: CREATE TABLE app.rooms (id bigint PRIMARY KEY, name text)
+app: INSERT INTO app.rooms VALUES (1)
+dba: ALTER TABLE third.chats ADD room bigint REFERENCES app.rooms
+dba: INSERT INTO third.chats VALUES (101, 1, 'hello', 1, 1)
+app: CREATE FUNCTION app.left(bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM third.leave(); RETURN $1; END'
+app: CREATE STATISTICS app.s ON (id + app.left(1)), name FROM app.rooms$$),
 
 -- what is part of the table
 ('partition of another owner', $$dba: ALTER TABLE third.notes_2 OWNER TO regress_third_app

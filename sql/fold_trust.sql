@@ -15,7 +15,7 @@ CREATE SCHEMA trust AUTHORIZATION regress_trust_owner;
 CREATE SCHEMA trap AUTHORIZATION regress_trust_admin;
 GRANT USAGE ON SCHEMA trust, trap TO PUBLIC;
 GRANT USAGE ON SCHEMA idverify TO regress_trust_admin;
-GRANT EXECUTE ON FUNCTION idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass),
+GRANT EXECUTE ON FUNCTION idverify_fold(anycompatible, anycompatible, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass),
 	idverify_add_reference TO regress_trust_admin;
 
 -- who ran somebody's code? A sequence remembers it, even if the call fails.
@@ -160,7 +160,7 @@ CREATE TRIGGER leave BEFORE UPDATE ON trust.orders FOR EACH ROW EXECUTE FUNCTION
 INSERT INTO trust.buyers VALUES (1), (2);
 INSERT INTO trust.orders VALUES (1, 1, 1), (2, 1, 2), (3, 2, 1);
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean) TO regress_trust_owner;
+GRANT EXECUTE ON FUNCTION idverify_fold(anycompatible, anycompatible, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean) TO regress_trust_owner;
 SET trust.leave = 'DECLARE held CURSOR WITH HOLD FOR SELECT trust.note()';
 SELECT * FROM idverify_fold(1, 2, 'trust.buyers');  -- fail: 42501
 SET trust.leave = 'CREATE TEMP VIEW buyers AS SELECT trust.note()';
@@ -171,7 +171,7 @@ SET trust.leave = 'INSERT INTO trust.log DEFAULT VALUES';
 SELECT * FROM idverify_fold(1, 2, 'trust.buyers');  -- fail: 42501
 -- ... nor of one who has become somebody else, which the owner's code could take back
 CREATE ROLE regress_trust_dba;
-GRANT EXECUTE ON FUNCTION idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean) TO regress_trust_dba;
+GRANT EXECUTE ON FUNCTION idverify_fold(anycompatible, anycompatible, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean) TO regress_trust_dba;
 GRANT USAGE ON SCHEMA trust TO regress_trust_dba;
 SET ROLE regress_trust_dba;
 SELECT * FROM idverify_fold(1, 2, 'trust.buyers');  -- fail: 42501

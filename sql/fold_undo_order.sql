@@ -137,6 +137,18 @@ SELECT t.*, undone_for(type, of_source, of_target, of_new) FROM (VALUES
 	('timestamptz', 'now() - interval ''1 day''', 'now()', 'NULL'),
 	('date', '''2020-01-01''', '''2020-01-02''', '''2100-01-01'''),
 	('text', '''2020''', '''2021''', '''2100''')) t(type, of_source, of_target, of_new);
+-- so it is where the app tells, or one that had none is of an app by now
+CREATE TABLE clients (id int PRIMARY KEY, app_key text, app_id int, name text);
+INSERT INTO clients VALUES (1, 'k', NULL), (2, 'k', NULL);
+SELECT min(fold_id) AS first FROM idverify_fold(1, 2, 'clients') \gset
+UPDATE clients SET app_key = 'other' WHERE id = 2;
+SELECT count(*) FROM idverify_unfold(:first);  -- fail: 55000
+UPDATE clients SET app_key = 'k', app_id = 1 WHERE id = 2;
+SELECT count(*) FROM idverify_unfold(:first);  -- fail: 55000
+UPDATE clients SET app_id = NULL WHERE id = 2;
+SELECT count(*) FROM idverify_unfold(:first);
+SELECT id, app_key, app_id FROM clients ORDER BY id;
+
 -- so it is with our own contacts
 INSERT INTO idverify.apps (app_key, name) VALUES ('undo', 'undo') RETURNING id AS app \gset
 INSERT INTO idverify.contacts (app_id, id, name) OVERRIDING SYSTEM VALUE VALUES (:app, 910001, 'one'), (:app, 910002, 'two');
@@ -170,6 +182,24 @@ SELECT count(*) FROM idverify_unfold(:first);  -- fail: 55000
 ALTER TABLE links RENAME another TO other;
 SELECT count(*) FROM idverify_unfold(:first);
 TABLE links ORDER BY id;
+
+-- a row that a later fold has moved by its other column, and finds by a key that
+-- holds what the earlier one moved
+CREATE TABLE parted (id int, person int REFERENCES people, other int REFERENCES people, PRIMARY KEY (id, person));
+INSERT INTO parted VALUES (1, 2, 4), (2, 2, 6);
+SELECT fold(2, 1) AS first \gset
+SELECT fold(4, 5) AS later \gset
+SELECT count(*) FROM idverify_unfold(:first);  -- fail: 55000
+SELECT count(*) FROM idverify_unfold(:later);
+SELECT count(*) FROM idverify_unfold(:first);
+TABLE parted ORDER BY id;
+-- ... or another row of that person's
+UPDATE parted SET person = 1 WHERE id = 1;
+SELECT fold(2, 1) AS first \gset
+SELECT fold(4, 5) AS later \gset
+SELECT count(*) FROM idverify_unfold(:first);
+SELECT count(*) FROM idverify_unfold(:later);
+TABLE parted ORDER BY id;
 
 DELETE FROM idverify.contact_references;
 DELETE FROM idverify.fold_rows WHERE app_id = 0;

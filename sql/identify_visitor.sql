@@ -221,6 +221,10 @@ SELECT idverify_identify('drop', '{"external_id": 1e1024}');
 SELECT idverify_identify('drop', jsonb_build_object('custom_data', jsonb_build_object('x', repeat('x', 66000))));
 SELECT verdict FROM idverify_identify('drop', jsonb_build_object('external_id', '1', 'user_hash', repeat('x', 10000)));
 -- the limit is for what there is and what is added, together
+-- what counts is its text, as PostgreSQL writes it
+SELECT octet_length((jsonb_build_object('l', (SELECT jsonb_agg(1) FROM generate_series(1, 21843))))::text) AS bytes, created
+	FROM idverify_identify('drop', jsonb_build_object('custom_data', jsonb_build_object('l', (SELECT jsonb_agg(1) FROM generate_series(1, 21843)))));
+SELECT idverify_identify('drop', jsonb_build_object('custom_data', jsonb_build_object('l', (SELECT jsonb_agg(1) FROM generate_series(1, 21844)))));  -- fail
 SELECT visitor AS big FROM idverify_identify('drop', jsonb_build_object('custom_data', jsonb_build_object('a', repeat('x', 40000)))) \gset
 SELECT idverify_identify('drop', jsonb_build_object('custom_data', jsonb_build_object('b', repeat('x', 40000))), :'big');
 SELECT created FROM idverify_identify('drop', jsonb_build_object('custom_data', jsonb_build_object('b', repeat('x', 40000), 'a', NULL)), :'big');

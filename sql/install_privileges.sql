@@ -17,7 +17,7 @@ GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(te
 	TO regress_idverify_ask;
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
 	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_sign_token, idverify_explain, idverify_add_signer, idverify_drop_signer,
-	idverify_purge, idverify_rekey, idverify_fold(anyelement, anyelement, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass),
+	idverify_purge, idverify_rekey, idverify_fold(anycompatible, anycompatible, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass),
 	idverify_add_reference, idverify_set_contacts, idverify_coverage, idverify_stat_reset,
 	idverify.counting_since, idverify.claim_counts, idverify.secret_counts, idverify.refused_claims,
 	idverify_export(anyelement, regclass), idverify_export(text, regclass),

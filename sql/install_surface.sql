@@ -145,6 +145,7 @@ SELECT c.oid::regclass AS not_in_dumps FROM pg_class c
  WHERE relnamespace = 'idverify'::regnamespace AND relkind IN ('r', 'p', 'S')
    AND c.oid NOT IN (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'idverify')
  ORDER BY c.oid::regclass::text COLLATE "C";
+-- (of tables that were dropped nothing is)
 SELECT config::regclass AS only_in_part
   FROM pg_extension, unnest(extconfig, extcondition) AS t(config, condition)
  WHERE extname = 'idverify' AND condition <> '';

@@ -49,7 +49,10 @@ my $all = q{
 	UNION ALL SELECT 'tag', to_jsonb(t) FROM tags t
 	UNION ALL SELECT 'person', to_jsonb(p) FROM "My People" p
 	UNION ALL SELECT 'letter', to_jsonb(l) FROM letters l
-	UNION ALL SELECT 'option', to_jsonb(o) FROM idverify.contact_options o
+	UNION ALL SELECT 'option', to_jsonb(o) FROM idverify.contact_options o WHERE contacts::text !~ '^[0-9]+$'
+	UNION ALL SELECT 'number', to_jsonb(o) FROM idverify.contact_options o WHERE contacts::text ~ '^[0-9]+$' AND current_database() <> 'postgres'
+	UNION ALL SELECT 'number', to_jsonb(r) FROM idverify.contact_references r
+		WHERE concat(contacts, ' ', relation) ~ '^[0-9]| [0-9]' AND current_database() <> 'postgres'
 	ORDER BY 1, 2};
 my $before = $server->safe_psql('postgres', $all);
 
@@ -57,6 +60,13 @@ $server->safe_psql(
 	'postgres', q{
 	SELECT idverify_fold(visitor.contact_id, ann.contact_id) FROM visitor, ann;
 	SELECT idverify_fold('00000000-0000-4000-8000-000000000001'::uuid, '00000000-0000-4000-8000-000000000002'::uuid, '"My People"');
+
+	-- what was said of a table that is gone has no name to be dumped by
+	CREATE TABLE gone (id int PRIMARY KEY);
+	CREATE TABLE pointing (id bigint);
+	SELECT idverify_set_contacts('gone', same => '{}'), idverify_add_reference('gone', 'pointing', 'id'),
+		idverify_add_reference('idverify.contacts', 'pointing', 'id');
+	DROP TABLE gone, pointing;
 });
 my $folded = $server->safe_psql('postgres', $all);
 isnt($folded, $before, 'the folds changed something');

@@ -56,7 +56,7 @@ IDV_ENTRY(idverify_resolve);
 IDV_ENTRY(idverify_add_reference);
 
 /*
- * idverify_fold(source anyelement, target anyelement, contacts regclass,
+ * idverify_fold(source anycompatible, target anycompatible, contacts regclass,
  *		dry_run boolean, force boolean)
  *		returns table (fold_id bigint, relation regclass, column_name name,
  *		moved bigint, dropped bigint)

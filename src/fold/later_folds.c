@@ -11,8 +11,11 @@
  *	 to move that back would leave the target without either.
  * - A row that this fold moved is not where it was moved to, because a later
  *	 fold moved or dropped it.
+ * - A later fold has written down a row by a key that holds a column which this
+ *	 fold wrote: it would not be found by that any more.
  *
- * The journal is searched for the second only where rows are missing.  Rows are
+ * The journal is searched for the second only where rows are missing, and for the
+ * third only where a unique index has such a column.  Rows are
  * compared by their keys, as text; where there is no key, a later fold that may
  * have touched a row counts as one that has.
  *
@@ -20,6 +23,8 @@
  */
 #include "fold/later_folds.h"
 
+#include "access/genam.h"
+#include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -228,6 +233,20 @@ moved_on(const Moved *moved, const Moved *later)
 	return touches && keys_overlap(moved, later);
 }
 
+/* Has a later move written down some of these rows by a key that holds what moved? */
+static bool
+is_keyed_by(const Moved *moved, const Moved *later)
+{
+	for (int i = 0; i < moved->columns.n; i++)
+	{
+		int			key = position(&later->key_columns, moved->columns.of[i]);
+
+		if (key >= 0 && later->has_keys && has_key(later, key, moved->values.of[i]))
+			return keys_overlap(moved, later);
+	}
+	return false;
+}
+
 static void report_later(const IdvJournaledFold *fold, const IdvTable *table,
 						 int64 later) __attribute__((noreturn));
 
@@ -287,11 +306,18 @@ idv_later_check_kept(const IdvJournaledFold *fold, const IdvStep *step)
 	idv_result_end(result);
 }
 
-/* See that no later fold has touched these rows. */
-static void
+/*
+ * See that no later fold has touched these rows.
+ *
+ * by_key	... has written some of them down by a key that holds what moved
+ *
+ * Returns whether any that stands has written to the table at all.
+ */
+static bool
 check_rows(const IdvJournaledFold *fold, const IdvTable *table,
-		   const Moved *moved)
+		   const Moved *moved, bool by_key)
 {
+	bool		any = false;
 	static const Oid types[] = {TEXTOID, INT8OID, TEXTOID};
 	const IdvContactTable *contacts = fold->contacts;
 	Datum		values[3];
@@ -330,8 +356,9 @@ check_rows(const IdvJournaledFold *fold, const IdvTable *table,
 		bool		touched;
 
 		CHECK_FOR_INTERRUPTS();
+		any = true;
 		if (!result->nulls[6])
-			touched = is_among(moved, DatumGetJsonbP(result->values[6]));
+			touched = !by_key && is_among(moved, DatumGetJsonbP(result->values[6]));
 		else
 		{
 			Moved		later;
@@ -341,12 +368,13 @@ check_rows(const IdvJournaledFold *fold, const IdvTable *table,
 			later.key_columns = strings(result->values[3]);
 			later.keys = strings(result->values[4]);
 			later.has_keys = !DatumGetBool(result->values[5]);
-			touched = moved_on(moved, &later);
+			touched = by_key ? is_keyed_by(moved, &later) : moved_on(moved, &later);
 		}
 		if (touched)
 			report_later(fold, table, DatumGetInt64(result->values[0]));
 	}
 	idv_result_end(result);
+	return any;
 }
 
 /*
@@ -361,7 +389,51 @@ idv_later_check_rows(const IdvJournaledFold *fold, const IdvStep *step)
 {
 	Moved		moved = moved_by(step);
 
-	check_rows(fold, step->table, &moved);
+	(void) check_rows(fold, step->table, &moved, false);
+}
+
+/* Has a unique index one of a step's columns, and others? */
+static bool
+is_in_key(const IdvStep *step)
+{
+	Relation	relation = relation_open(step->table->relation, NoLock);
+	Strings		columns = names(step->columns);
+	bool		found = false;
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(relation))
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+
+		for (int k = 0; form->indisunique && form->indnkeyatts > 1 && k < form->indnkeyatts; k++)
+		{
+			AttrNumber	column = form->indkey.values[k];
+
+			found = found ||
+				(column > 0 &&
+				 position(&columns, NameStr(TupleDescAttr(step->table->desc, column - 1)->attname)) >= 0);
+		}
+		index_close(index, NoLock);
+	}
+	relation_close(relation, NoLock);
+	return found;
+}
+
+/*
+ * idv_later_check_keys
+ *		See that no later fold finds rows of this step by a key that its undoing
+ *		would change.  55000.
+ *
+ * Returns false if there is none of any step of this table, and it need not be
+ * asked again.
+ */
+bool
+idv_later_check_keys(const IdvJournaledFold *fold, const IdvStep *step)
+{
+	Moved		moved = moved_by(step);
+
+	return !is_in_key(step) || check_rows(fold, step->table, &moved, true);
 }
 
 /*
@@ -383,5 +455,5 @@ idv_later_check_filled(const IdvJournaledFold *fold, char *column, char *value)
 		.has_keys = true
 	};
 
-	check_rows(fold, table, &moved);
+	(void) check_rows(fold, table, &moved, false);
 }

@@ -16,6 +16,8 @@ extern void idv_later_check_kept(const IdvJournaledFold *fold,
 								 const IdvStep *step);
 extern void idv_later_check_rows(const IdvJournaledFold *fold,
 								 const IdvStep *step);
+extern bool idv_later_check_keys(const IdvJournaledFold *fold,
+								 const IdvStep *step);
 extern void idv_later_check_filled(const IdvJournaledFold *fold, char *column,
 								   char *value);
 

@@ -159,8 +159,14 @@ idv_resolve(Oid relation, Oid id_type, Datum id)
 		fits = true;
 	}
 	if (!fits)
-		elog(ERROR, "no assignment from type %u to type %u",
-			 contacts->id_type, id_type);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("contacts in \"%s\" have ids of type %s, which cannot be returned as %s",
+						contacts->table->label,
+						format_type_be(contacts->id_type),
+						format_type_be(id_type)),
+				 errhint("Cast the id to type %s.",
+						 format_type_be(contacts->id_type))));
 	get_typlenbyval(id_type, &length, &by_value);
 	MemoryContextSwitchTo(context);
 	become = datumCopy(become, by_value, length);

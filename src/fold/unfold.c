@@ -30,6 +30,7 @@
 #include "fold/journal_read.h"
 #include "fold/later_folds.h"
 #include "fold/lock_order.h"
+#include "fold/refusal.h"
 #include "fold/unfill.h"
 #include "fold/unmove.h"
 #include "references/contact_rows.h"
@@ -42,6 +43,8 @@ typedef struct Unfold
 	IdvFoldResult result;
 	IdvUnmove	unmove;
 	IdvStatement once;			/* one that is run once, and then freed */
+	List	   *unkeyed;		/* OIDs of tables of which no later fold has
+								 * written down a row by what was moved */
 	List	   *unfound;		/* numbers of the steps of rows without a key
 								 * of which some were not found again */
 } Unfold;
@@ -113,6 +116,41 @@ check_is_no_other(const Unfold *unfold, IdvRow target)
 }
 
 /*
+ * See that the target is of the source's app, as a fold has seen to.  It may be
+ * somebody new, in a table whose contacts have no created_at.  55000.
+ */
+static void
+check_same_app(const Unfold *unfold, IdvRow target)
+{
+	const IdvJournaledFold *fold = &unfold->fold;
+	const IdvTable *table = fold->contacts->table;
+	Jsonb	   *source = DatumGetJsonbP(fold->source_row);
+	int			column = -1;
+
+	while ((column = bms_next_member(fold->contacts->apps, column)) >= 0)
+	{
+		char	   *name = NameStr(TupleDescAttr(table->desc, column - 1)->attname);
+		char	   *text = idv_journal_member(source, name);
+		JsonbValue	value;
+
+		/* A column that was added since says nothing of the source. */
+		if (getKeyJsonValueFromContainer(&source->root, name, strlen(name), &value) == NULL ||
+			(text == NULL ? target.nulls[column - 1] :
+			 !target.nulls[column - 1] &&
+			 idv_column_equals(table, column, idv_journal_value(fold, table, column, text),
+							   target.values[column - 1])))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("contact \"%s\" is of another app since fold " INT64_FORMAT,
+						fold->target_id, fold->id),
+				 errdetail("Column \"%s\" is not what the source had.", name),
+				 errhint("If the id has been given to somebody new, the fold cannot be undone. If it is the same contact, give it the \"%s\" that it had.",
+						 name)));
+	}
+}
+
+/*
  * Lock the target, and contacts that point to it, in the one order.  A later fold
  * of the target is in the way, and so is somebody new in its place.
  */
@@ -150,6 +188,7 @@ lock_target(Unfold *unfold, Datum target_id)
 						later, unfold->fold.target_id, unfold->fold.id),
 				 errhint("Undo fold " INT64_FORMAT " first.", later)));
 	check_is_no_other(unfold, target);
+	check_same_app(unfold, target);
 	return target;
 }
 
@@ -286,6 +325,13 @@ undo_move(Unfold *unfold, const IdvStep *step)
 	int64		moved;
 
 	idv_later_check_kept(&unfold->fold, step);
+	if (!list_member_oid(unfold->unkeyed, step->table->relation) &&
+		!idv_later_check_keys(&unfold->fold, step))
+	{
+		caller = MemoryContextSwitchTo(unfold->result.context);
+		unfold->unkeyed = lappend_oid(unfold->unkeyed, step->table->relation);
+		MemoryContextSwitchTo(caller);
+	}
 	moved = idv_unmove(&unfold->unmove, &unfold->fold, step);
 	line->moved += moved;
 	if (moved >= step->moved)
@@ -399,23 +445,20 @@ report_in_the_way(const Unfold *unfold, ErrorData *error)
 				 errmsg("could not undo fold " INT64_FORMAT ": its table no longer takes what it would put back",
 						unfold->fold.id),
 				 errdetail("%s", error->message),
-				 errdetail_log("%s%s%s", error->message, error->detail ? ": " : "",
-							   error->detail ? error->detail : ""),
+				 errdetail_log("%s", idv_refusal_text(error)),
 				 errhint("Change what was made of the table since, or the rows of the fold in the journal.")));
 	if (error->sqlerrcode == ERRCODE_FOREIGN_KEY_VIOLATION)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("could not undo fold " INT64_FORMAT ": a foreign key is in the way",
 						unfold->fold.id),
-				 errdetail("%s%s%s", error->message, error->detail ? ": " : "",
-						   error->detail ? error->detail : ""),
+				 errdetail("%s", idv_refusal_text(error)),
 				 errhint("If the detail names a contact that was folded since, undo that fold first. Else put back or change the row that it names.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("could not undo fold " INT64_FORMAT ": a later row is in the way",
 					unfold->fold.id),
-			 errdetail("%s%s%s", error->message, error->detail ? ": " : "",
-					   error->detail ? error->detail : ""),
+			 errdetail("%s", idv_refusal_text(error)),
 			 errhint("Change or delete the row that the detail names. If it is a contact of the same person, fold it into contact \"%s\". If there is no such row, a trigger makes one during the undo.",
 					 unfold->fold.target_id)));
 }

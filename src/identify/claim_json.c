@@ -14,6 +14,7 @@
 #include "utils/numeric.h"
 
 #include "core/jws.h"
+#include "server/json_merge.h"
 #include "server/text.h"
 
 /* What a field of claims may be called. */
@@ -248,7 +249,7 @@ read_custom_data(IdvClaimJson *sent, const JsonbValue *value,
 	if (value->type != jbvBinary ||
 		!JsonContainerIsObject(value->val.binary.data))
 		report_type(spelling->name, "an object");
-	if (value->val.binary.len > IDV_CUSTOM_DATA_MAX)
+	if (idv_json_size(value->val.binary.data) > IDV_CUSTOM_DATA_MAX)
 		report_size(spelling->name, IDV_CUSTOM_DATA_MAX);
 
 	other = JsonbValueToJsonb(unconstify(JsonbValue *, value));

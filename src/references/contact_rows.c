@@ -23,7 +23,11 @@
 #include "server/index_lookup.h"
 #include "server/relation.h"
 #include "server/table_owner.h"
+#include "server/text.h"
 #include "tables/our_tables.h"
+
+/* So much of a text is shown in a message. */
+#define IDV_SHOWN_MAX	128
 
 /* The table of contacts that a statement of ours writes just now, and how
  * many triggers that statement is inside of. */
@@ -104,11 +108,44 @@ is_rounded(Datum given, Oid from, Datum value, Oid to)
 										type->typcollation, given, back));
 }
 
+/* An id from text.  22P02 if it is none, whatever the type's own function says. */
+static Datum
+id_from_text(const IdvContactTable *contacts, Datum given, bool *fits)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile Datum id = (Datum) 0;
+
+	PG_TRY();
+	{
+		id = idv_read_text(given, contacts->id_type, fits);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("\"%s\" cannot be an id of a contact in \"%s\"",
+						idv_text_shown(idv_text(given), IDV_SHOWN_MAX),
+						contacts->table->label),
+				 errhint("Contacts there have ids of type %s.",
+						 format_type_be(contacts->id_type))));
+	}
+	PG_END_TRY();
+	return id;
+}
+
 /*
  * idv_contact_row_id
  *		An id of any type, or as text, as one of the contacts' own.
  *
- * 22023 if its type cannot be assigned, or if it would be rounded.
+ * 22023 if its type cannot be assigned, or if it would be rounded; 22P02 for a text
+ * that is none of the contacts' type.
  */
 Datum
 idv_contact_row_id(const IdvContactTable *contacts, Datum given, Oid type)
@@ -117,7 +154,7 @@ idv_contact_row_id(const IdvContactTable *contacts, Datum given, Oid type)
 	Datum		id = idv_cast(given, type, contacts->id_type, &fits);
 
 	if (!fits && type == TEXTOID)
-		id = idv_read_text(given, contacts->id_type, &fits);
+		id = id_from_text(contacts, given, &fits);
 	if (!fits)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -23,7 +23,7 @@ read_value(char *string, Oid type, bool *fits)
 	Oid			ioparam;
 
 	/* A domain within a type has checks, which would run with our rights. */
-	*fits = type < FirstUnpinnedObjectId ||
+	*fits = type < FirstUnpinnedObjectId || get_typtype(type) == TYPTYPE_ENUM ||
 		(get_typtype(type) == TYPTYPE_BASE &&
 		 !OidIsValid(get_element_type(type)));
 	if (!*fits)

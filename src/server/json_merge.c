@@ -109,6 +109,23 @@ idv_json_empty_object(void)
 }
 
 /*
+ * idv_json_size
+ *		How many bytes a value takes as text, in the server encoding.
+ *
+ * As PostgreSQL writes it, so that octet_length(custom_data::text) says the same:
+ * what jsonb takes inside depends on what is in it, and nobody else can tell.
+ */
+size_t
+idv_json_size(JsonbContainer *json)
+{
+	char	   *text = JsonbToCString(NULL, json, 0);
+	size_t		size = strlen(text);
+
+	pfree(text);
+	return size;
+}
+
+/*
  * idv_json_merge_patch
  *		Apply a JSON Merge Patch (RFC 7396) that is an object to an object.
  *

@@ -17,6 +17,7 @@
 #include "server/text.h"
 
 extern Jsonb *idv_json_empty_object(void);
+extern size_t idv_json_size(JsonbContainer *json);
 extern Jsonb *idv_json_merge_patch(Jsonb *target, Jsonb *patch);
 extern bool idv_json_is_blank(Jsonb *json);
 extern bool idv_json_text_is_blank(IdvText json);

@@ -36,7 +36,7 @@
 	COLUMN(UPDATED_AT,		updated_at,		TIMESTAMPTZOID,	false,	SERVER) \
 	COLUMN(LAST_SEEN_AT,	last_seen_at,	TIMESTAMPTZOID,	false,	SERVER)
 
-#define IDV_CUSTOM_DATA_MAX	(64 * 1024) /* bytes of custom_data, as jsonb */
+#define IDV_CUSTOM_DATA_MAX	(64 * 1024) /* bytes of custom_data, as text */
 
 typedef enum IdvContactColumn
 {
