@@ -49,6 +49,7 @@
 #include "utils/snapmgr.h"
 
 #include "server/code_author.h"
+#include "server/foreign_key.h"
 #include "server/key_actions.h"
 #include "server/key_lures.h"
 

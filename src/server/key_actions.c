@@ -25,13 +25,10 @@
  */
 #include "server/key_actions.h"
 
-#include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/table.h"
-#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
@@ -42,112 +39,12 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 
 #include "server/code_author.h"
+#include "server/foreign_key.h"
 #include "server/key_lures.h"
 #include "server/relation.h"
 #include "server/table_owner.h"
-
-/* A foreign key, as far as it matters here. */
-typedef struct Key
-{
-	Bitmapset  *pointing;		/* its columns */
-	Bitmapset  *pointed_to;		/* what they point to */
-	char		on_update;
-	char		on_delete;
-	bool		may_follow;		/* could be ON UPDATE CASCADE */
-	bool		to_primary;		/* points to the primary key */
-} Key;
-
-static Bitmapset *
-add_columns(Bitmapset *set, const AttrNumber *columns, int n)
-{
-	for (int i = 0; i < n; i++)
-		set = bms_add_member(set, columns[i] - FirstLowInvalidHeapAttributeNumber);
-	return set;
-}
-
-/* Is one of these columns generated? */
-static bool
-is_any_generated(Oid relation, const AttrNumber *columns, int n)
-{
-	for (int i = 0; i < n; i++)
-	{
-		if (get_attgenerated(relation, columns[i]) != '\0')
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_primary(Oid index)
-{
-	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
-	bool		primary;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for index %u", index);
-	primary = ((Form_pg_index) GETSTRUCT(tuple))->indisprimary;
-	ReleaseSysCache(tuple);
-	return primary;
-}
-
-static Key
-read_key(Oid constraint)
-{
-	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
-	Form_pg_constraint form;
-	AttrNumber	pointing[INDEX_MAX_KEYS];
-	AttrNumber	pointed_to[INDEX_MAX_KEYS];
-	Oid			equal[INDEX_MAX_KEYS];
-	int			n;
-	Key			key = {0};
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for constraint %u", constraint);
-	form = (Form_pg_constraint) GETSTRUCT(tuple);
-	DeconstructFkConstraintRow(tuple, &n, pointing, pointed_to, equal,
-							   NULL, NULL, NULL, NULL);
-	key.pointing = add_columns(NULL, pointing, n);
-	key.pointed_to = add_columns(NULL, pointed_to, n);
-	key.to_primary = is_primary(form->conindid);
-	key.on_update = form->confupdtype;
-	key.on_delete = form->confdeltype;
-	key.may_follow = !is_any_generated(form->conrelid, pointing, n);
-#if PG_VERSION_NUM >= 180000
-	key.may_follow = key.may_follow && !form->conperiod;
-#endif
-	ReleaseSysCache(tuple);
-	return key;
-}
-
-/* Is this trigger one of a foreign key, which may fire? */
-static bool
-is_of_key(const Trigger *trigger)
-{
-	return trigger->tgisinternal && OidIsValid(trigger->tgconstraint) &&
-		trigger->tgenabled != TRIGGER_DISABLED;
-}
-
-/*
- * idv_key_is_part_of
- *		Is a foreign key this one, or that of a partition, which is part of it?
- */
-bool
-idv_key_is_part_of(Oid key, Oid whole)
-{
-	while (key != whole && OidIsValid(key))
-	{
-		HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
-
-		if (!HeapTupleIsValid(tuple))
-			return false;
-		key = ((Form_pg_constraint) GETSTRUCT(tuple))->conparentid;
-		ReleaseSysCache(tuple);
-	}
-	return key == whole;
-}
 
 /* Is a foreign key one of these, or part of one? */
 static bool
@@ -201,11 +98,11 @@ check_lookups(const TriggerDesc *triggers, const Bitmapset *updated, bool insert
 		Trigger    *trigger = &triggers->triggers[i];
 		const IdvObjection *objection;
 
-		if (!is_of_key(trigger) ||
+		if (!idv_key_fires(trigger) ||
 			RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_FK ||
 			(!TRIGGER_FOR_UPDATE(trigger->tgtype) && !inserts) ||
 			(updated != NULL &&
-			 !bms_overlap(updated, read_key(trigger->tgconstraint).pointing)))
+			 !bms_overlap(updated, idv_key_read(trigger->tgconstraint).pointing)))
 			continue;
 		objection = rarely ?
 			idv_code_objection(trigger->tgconstrrelid, InvalidOid,
@@ -219,21 +116,6 @@ check_lookups(const TriggerDesc *triggers, const Bitmapset *updated, bool insert
 	}
 }
 
-/*
- * The triggers of a table, as the server has them.
- *
- * A copy: the relation's own is freed when its cache entry is made anew.
- */
-static TriggerDesc *
-triggers_of(Oid relation)
-{
-	Relation	table = table_open(relation, NoLock);
-	TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
-
-	table_close(table, NoLock);
-	return triggers;
-}
-
 /* The same of all partitions of a table, to which rows may go. */
 static void
 check_lookups_of_parts(Relation table, bool rarely, Watched *watched)
@@ -243,45 +125,7 @@ check_lookups_of_parts(Relation table, bool rarely, Watched *watched)
 	if (table->rd_rel->relkind != RELKIND_PARTITIONED_TABLE || table->rd_rel->relispartition)
 		return;
 	foreach(lc, find_all_inheritors(RelationGetRelid(table), RowExclusiveLock, NULL))
-		check_lookups(triggers_of(lfirst_oid(lc)), NULL, true, rarely, watched);
-}
-
-/*
- * The columns of a part of a table that have the names of columns of the whole; or
- * the other way round.
- */
-static Bitmapset *
-columns_of_part(const Bitmapset *columns, Oid whole, Oid part)
-{
-	Bitmapset  *result = NULL;
-	int			column = -1;
-
-	while ((column = bms_next_member(columns, column)) >= 0)
-	{
-		char	   *name = get_attname(whole, column + FirstLowInvalidHeapAttributeNumber,
-									   false);
-		AttrNumber	number = get_attnum(part, name);
-
-		result = add_columns(result, &number, 1);
-	}
-	return result;
-}
-
-/* Some columns of a table, and those that are generated, since they may be from them. */
-static Bitmapset *
-with_generated(Bitmapset *columns, Oid relation)
-{
-	Relation	table = table_open(relation, NoLock);
-
-	for (int i = 0; i < RelationGetDescr(table)->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(table), i);
-
-		if (att->attgenerated != '\0')
-			columns = add_columns(columns, &att->attnum, 1);
-	}
-	table_close(table, NoLock);
-	return columns;
+		check_lookups(idv_triggers(lfirst_oid(lc)), NULL, true, rarely, watched);
 }
 
 /* Add a change to those that are looked at, unless one of them covers it. */
@@ -292,7 +136,7 @@ add_change_of(Watched *watched, Oid relation, Bitmapset *updated)
 	ListCell   *lc;
 
 	if (updated != NULL)
-		updated = with_generated(bms_copy(updated), relation);
+		updated = idv_columns_with_generated(bms_copy(updated), relation);
 
 	foreach(lc, watched->changes)
 	{
@@ -323,33 +167,7 @@ add_change(Watched *watched, Oid relation, Bitmapset *updated)
 	parts = find_all_inheritors(relation, RowExclusiveLock, NULL);
 	foreach(lc, parts)
 		add_change_of(watched, lfirst_oid(lc),
-					  columns_of_part(updated, relation, lfirst_oid(lc)));
-}
-
-/*
- * May rows leave a partition where these columns change?
- *
- * triggers		the partition's; a BEFORE trigger may change other columns
- */
-static bool
-may_leave(Oid part, const TriggerDesc *triggers, const Bitmapset *updated)
-{
-	bool		leaves = triggers != NULL && triggers->trig_update_before_row;
-	ListCell   *lc;
-
-	if (!get_rel_relispartition(part) || leaves)
-		return get_rel_relispartition(part);
-	foreach(lc, get_partition_ancestors(part))
-	{
-		Relation	whole = table_open(lfirst_oid(lc), AccessShareLock);
-		bool		in_expression;
-
-		leaves = leaves ||
-			has_partition_attrs(whole, columns_of_part(updated, part, lfirst_oid(lc)),
-								&in_expression);
-		table_close(whole, NoLock);
-	}
-	return leaves;
+					  idv_columns_of_part(updated, relation, lfirst_oid(lc)));
 }
 
 /* Let a key do at once what another action does. */
@@ -406,7 +224,7 @@ check_leaving(TriggerDesc *triggers, Watched *watched)
 		const IdvObjection *objection;
 
 		/* A key to the whole table stays satisfied, and has clones here. */
-		if (!is_of_key(trigger) || trigger->tgisclone ||
+		if (!idv_key_fires(trigger) || trigger->tgisclone ||
 			RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_PK ||
 			!TRIGGER_FOR_DELETE(trigger->tgtype))
 			continue;
@@ -441,10 +259,10 @@ check_actions(Oid relation, TriggerDesc *triggers, const Bitmapset *updated,
 		char		action;
 		bool		writes;
 		bool		declared = false;	/* acts as declared in any case */
-		Key			key = {0};
+		IdvKey		key = {0};
 
 		CHECK_FOR_INTERRUPTS();
-		if (!is_of_key(trigger) ||
+		if (!idv_key_fires(trigger) ||
 			RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_PK ||
 			(updated != NULL ? !TRIGGER_FOR_UPDATE(trigger->tgtype) :
 			 !TRIGGER_FOR_DELETE(trigger->tgtype)))
@@ -456,7 +274,7 @@ check_actions(Oid relation, TriggerDesc *triggers, const Bitmapset *updated,
 		}
 		if (updated != NULL || !unreferenced)
 		{
-			key = read_key(trigger->tgconstraint);
+			key = idv_key_read(trigger->tgconstraint);
 
 			/*
 			 * A BEFORE trigger may change what the statement leaves; but a
@@ -549,12 +367,12 @@ check_all_actions(EState *estate, Oid relation, TriggerDesc *triggers,
 		if (estate != NULL && change->updated != NULL)
 			triggers = idv_trigger_result_rel(estate, change->relation)->ri_TrigDesc;
 		else
-			triggers = triggers_of(change->relation);
+			triggers = idv_triggers(change->relation);
 
 		if (change->updated != NULL)
 		{
 			check_lookups(triggers, change->updated, false, false, watched);
-			if (may_leave(change->relation, triggers, change->updated))
+			if (idv_row_may_leave(change->relation, triggers, change->updated))
 				check_leaving(triggers, watched);
 		}
 		check_actions(change->relation, triggers, change->updated, false, then, watched);
@@ -587,7 +405,7 @@ check_other_lookups(EState *estate, CmdType operation, Watched *watched)
 		Change	   *change = lfirst(lc);
 
 		if (change->updated != NULL)
-			check_lookups(triggers_of(change->relation), NULL,
+			check_lookups(idv_triggers(change->relation), NULL,
 						  get_rel_relispartition(change->relation), true, watched);
 	}
 }
@@ -651,7 +469,7 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 		if (operation == CMD_UPDATE)
 		{
 			updated = ExecGetAllUpdatedCols(result, estate);
-			if (may_leave(relation, result->ri_TrigDesc, updated))
+			if (idv_row_may_leave(relation, result->ri_TrigDesc, updated))
 				check_leaving(idv_trigger_result_rel(estate, relation)->ri_TrigDesc,
 							  &watched);
 		}
@@ -711,17 +529,17 @@ idv_key_followers(Oid relation, const Bitmapset *updated)
 		TriggerDesc *triggers;
 
 		LockRelationOid(change->relation, RowExclusiveLock);
-		triggers = triggers_of(change->relation);
+		triggers = idv_triggers(change->relation);
 		for (int t = 0; triggers != NULL && t < triggers->numtriggers; t++)
 		{
 			Trigger    *trigger = &triggers->triggers[t];
-			Key			key;
+			IdvKey		key;
 
-			if (!is_of_key(trigger) ||
+			if (!idv_key_fires(trigger) ||
 				RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_PK ||
 				!TRIGGER_FOR_UPDATE(trigger->tgtype))
 				continue;
-			key = read_key(trigger->tgconstraint);
+			key = idv_key_read(trigger->tgconstraint);
 			if (key.may_follow && bms_overlap(change->updated, key.pointed_to))
 				add_change(&watched, trigger->tgconstrrelid, key.pointing);
 		}
@@ -747,13 +565,13 @@ idv_check_query_keys(const Query *query)
 	if (query->resultRelation == 0)
 		return;
 	entry = rt_fetch(query->resultRelation, query->rtable);
-	triggers = triggers_of(entry->relid);
+	triggers = idv_triggers(entry->relid);
 	foreach(lc, query->targetList)
 	{
 		TargetEntry *target = lfirst(lc);
 
 		if (query->commandType == CMD_UPDATE && !target->resjunk)
-			updated = add_columns(updated, &target->resno, 1);
+			updated = idv_columns_add(updated, &target->resno, 1);
 	}
 	if (query->commandType != CMD_DELETE)
 		check_lookups(triggers, NULL, true, false, &watched);

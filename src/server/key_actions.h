@@ -22,7 +22,6 @@ typedef enum IdvPointers
 	IDV_POINTERS_STAY			/* there must be none: 23503 */
 } IdvPointers;
 
-extern bool idv_key_is_part_of(Oid key, Oid whole);
 extern bool idv_check_key_actions(EState *estate, CmdType operation,
 								  bool unreferenced, IdvPointers pointers,
 								  const List *done_keys);
