@@ -29,7 +29,6 @@
 #include "references/description_cache.h"
 #include "references/source_rows.h"
 #include "server/canonical_text.h"
-#include "server/comparison_sql.h"
 #include "server/json_merge.h"
 #include "server/text.h"
 #include "tables/contact_columns.h"
@@ -385,12 +384,7 @@ prepare_fill(IdvContactTable *contacts, const Bitmapset *columns)
 		appendStringInfo(&sql, "%s%s = $%d", nargs == first ? "" : ", ",
 						 idv_column_name(table, column), nargs);
 	}
-	appendStringInfo(&sql, " WHERE %s%s",
-					 contacts->own ? "x.app_id = $2 AND " : "",
-					 idv_comparison(psprintf("x.%s", idv_column_name(table, contacts->id)),
-									idv_equal_operator(contacts->id_type,
-													   contacts->id_type),
-									"$1"));
+	appendStringInfo(&sql, " WHERE %s", idv_contact_table_where(contacts));
 
 	if (list_length(contacts->fills) >= FILLS_KEPT)
 		forget_fill(contacts);

@@ -39,7 +39,6 @@
 #include "references/description_cache.h"
 #include "references/references.h"
 #include "server/canonical_text.h"
-#include "server/comparison_sql.h"
 #include "tables/our_tables.h"
 
 #define DIFFERENT_APPS_HINT	"Fold contacts of one app. Whoever visits several is a contact of each."
@@ -164,15 +163,9 @@ delete_source(IdvFold *fold, Datum id)
 		Oid			types[] = {contacts->id_type, INT4OID};
 
 		idv_table_statement(&contacts->remove, contacts->table,
-							psprintf("DELETE FROM %s x WHERE %s%s",
+							psprintf("DELETE FROM %s x WHERE %s",
 									 contacts->table->from,
-									 contacts->own ? "x.app_id = $2 AND " : "",
-									 idv_comparison(psprintf("x.%s",
-															 idv_column_name(contacts->table,
-																			 contacts->id)),
-													idv_equal_operator(contacts->id_type,
-																	   contacts->id_type),
-													"$1")),
+									 idv_contact_table_where(contacts)),
 							contacts->own ? 2 : 1, types);
 		contacts->remove.unreferenced = true;
 	}

@@ -20,7 +20,6 @@
 #include "fold/later_folds.h"
 #include "references/contact_rows.h"
 #include "server/canonical_text.h"
-#include "server/comparison_sql.h"
 #include "server/json_merge.h"
 
 static IdvStatement correct_later_fill;
@@ -267,12 +266,7 @@ idv_unfill(IdvStatement *once, const IdvJournaledFold *fold, Datum target_id,
 	if (nargs == first)
 		return;
 
-	appendStringInfo(&sql, " WHERE %s%s",
-					 contacts->own ? "x.app_id = $2 AND " : "",
-					 idv_comparison(psprintf("x.%s", idv_column_name(table, contacts->id)),
-									idv_equal_operator(contacts->id_type,
-													   contacts->id_type),
-									"$1"));
+	appendStringInfo(&sql, " WHERE %s", idv_contact_table_where(contacts));
 	idv_statement_prepare(once, table->owner, sql.data, nargs, all_types);
 	once->ours = contacts->own;
 	idv_contact_row_write(contacts, once, values, nulls);

@@ -194,6 +194,22 @@ check_distribution(const IdvTable *table)
 			 errhint("Keep the table on one node, or keep the contacts in idverify.contacts, which can be distributed.")));
 }
 
+/*
+ * idv_contact_table_where
+ *		The condition that x is the contact whose id is $1; of ours, of the app $2.
+ */
+char *
+idv_contact_table_where(const IdvContactTable *contacts)
+{
+	const IdvTable *table = contacts->table;
+	Oid			declared = get_atttype(table->relation, contacts->id);
+
+	return psprintf("%s%s", contacts->own ? "x.app_id = $2 AND " : "",
+					idv_comparison(psprintf("x.%s", idv_column_name(table, contacts->id)),
+								   idv_equal_operator(declared, contacts->id_type),
+								   "$1"));
+}
+
 /* Prepare the statements by which contacts are found. */
 static void
 prepare_lookups(IdvContactTable *contacts)
@@ -201,15 +217,10 @@ prepare_lookups(IdvContactTable *contacts)
 	IdvTable   *table = contacts->table;
 	Oid			types[] = {contacts->id_type, INT4OID};
 	int			nargs = contacts->own ? 2 : 1;
-	Oid			declared = get_atttype(table->relation, contacts->id);
 	char	   *sql;
 
-	sql = psprintf("SELECT %s FROM %s x WHERE %s%s",
-				   idv_table_columns(table, "x"), table->from,
-				   contacts->own ? "x.app_id = $2 AND " : "",
-				   idv_comparison(psprintf("x.%s", idv_column_name(table, contacts->id)),
-								  idv_equal_operator(declared, contacts->id_type),
-								  "$1"));
+	sql = psprintf("SELECT %s FROM %s x WHERE %s", idv_table_columns(table, "x"),
+				   table->from, idv_contact_table_where(contacts));
 	idv_table_statement(&contacts->look, table, sql, nargs, types);
 	idv_table_statement(&contacts->lock_source, table,
 						psprintf("%s FOR UPDATE", sql), nargs, types);

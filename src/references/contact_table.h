@@ -48,5 +48,6 @@ typedef struct IdvContactTable
 } IdvContactTable;
 
 extern IdvContactTable *idv_contact_table(Oid relation);
+extern char *idv_contact_table_where(const IdvContactTable *contacts);
 
 #endif							/* IDV_CONTACT_TABLE_H */

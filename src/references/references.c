@@ -39,18 +39,17 @@ column_of_relative(Oid relation, Oid relative, AttrNumber column)
 	return get_attnum(relation, get_attname(relative, column, false));
 }
 
-/* The table that a foreign key is of, or InvalidOid: it was dropped. */
-static Oid
-table_of_key(Oid key)
+/* What the catalog says of a foreign key.  False: it was dropped. */
+static bool
+read_key(FormData_pg_constraint *form, Oid key)
 {
 	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
-	Oid			relation;
 
 	if (!HeapTupleIsValid(tuple))
-		return InvalidOid;
-	relation = ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid;
+		return false;
+	*form = *(Form_pg_constraint) GETSTRUCT(tuple);
 	ReleaseSysCache(tuple);
-	return relation;
+	return true;
 }
 
 /*
@@ -60,15 +59,15 @@ table_of_key(Oid key)
 static IdvReference *
 describe_foreign_key(IdvTable *table, Oid key)
 {
-	Oid			conrelid = table_of_key(key);
+	FormData_pg_constraint before;
 	HeapTuple	tuple;
 	Form_pg_constraint form;
 	IdvReference *reference;
 	AttrNumber	confkey[INDEX_MAX_KEYS];
 
-	if (!OidIsValid(conrelid))
+	if (!read_key(&before, key))
 		return NULL;
-	LockRelationOid(conrelid, RowExclusiveLock);
+	LockRelationOid(before.conrelid, RowExclusiveLock);
 	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
 	if (!HeapTupleIsValid(tuple))
 		return NULL;
@@ -98,8 +97,8 @@ describe_foreign_key(IdvTable *table, Oid key)
 	reference->on_delete = form->confdeltype;
 	reference->full = form->confmatchtype == FKCONSTR_MATCH_FULL;
 	ReleaseSysCache(tuple);
-	reference->table = idv_table(conrelid);
-	reference->self = idv_root_relation(conrelid) ==
+	reference->table = idv_table(before.conrelid);
+	reference->self = idv_root_relation(before.conrelid) ==
 		idv_root_relation(table->relation);
 	return reference;
 }
@@ -298,14 +297,9 @@ find_listed(IdvTable *table)
 static bool
 is_deferred(Oid key)
 {
-	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
-	bool		deferred;
+	FormData_pg_constraint form;
 
-	if (!HeapTupleIsValid(tuple))
-		return true;
-	deferred = ((Form_pg_constraint) GETSTRUCT(tuple))->condeferred;
-	ReleaseSysCache(tuple);
-	return deferred;
+	return !read_key(&form, key) || form.condeferred;
 }
 
 /*
@@ -499,8 +493,9 @@ idv_table_self_references(IdvTable *table)
 
 	foreach(lc, keys)
 	{
-		Oid			relation = table_of_key(lfirst_oid(lc));
-		IdvReference *reference = OidIsValid(relation) && idv_root_relation(relation) == root ?
+		FormData_pg_constraint form;
+		IdvReference *reference = read_key(&form, lfirst_oid(lc)) &&
+		idv_root_relation(form.conrelid) == root ?
 		describe_foreign_key(table, lfirst_oid(lc)) : NULL;
 
 		if (reference != NULL)

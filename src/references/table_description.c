@@ -70,11 +70,27 @@ idv_column_name(const IdvTable *table, AttrNumber column)
 }
 
 /*
- * idv_column_equals
- *		Are two values of a column equal, by its type and collation?
+ * Compare two values of a column by a function of its type, and its collation.
  *
  * As the table's owner, since a type that is not built in may call what is the
  * owner's (server/type_code.c has looked at it).
+ */
+static Datum
+compare(const IdvTable *table, Form_pg_attribute att, FmgrInfo *function, Datum a, Datum b)
+{
+	IdvCaller	caller;
+	Datum		result;
+
+	idv_become_owner(&caller, att->atttypid < FirstUnpinnedObjectId ?
+					 InvalidOid : table->owner);
+	result = FunctionCall2Coll(function, att->attcollation, a, b);
+	idv_become_caller(&caller);
+	return result;
+}
+
+/*
+ * idv_column_equals
+ *		Are two values of a column equal, by its type and collation?
  */
 bool
 idv_column_equals(const IdvTable *table, AttrNumber column, Datum a, Datum b)
@@ -83,24 +99,16 @@ idv_column_equals(const IdvTable *table, AttrNumber column, Datum a, Datum b)
 	TypeCacheEntry *type = lookup_type_cache(att->atttypid,
 											 TYPECACHE_EQ_OPR_FINFO);
 
-	IdvCaller	caller;
-	bool		equal;
-
 	if (!OidIsValid(type->eq_opr_finfo.fn_oid))
 		return datum_image_eq(a, b, att->attbyval, att->attlen);
-	idv_become_owner(&caller, att->atttypid < FirstUnpinnedObjectId ?
-					 InvalidOid : table->owner);
-	equal = DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo,
-										   att->attcollation, a, b));
-	idv_become_caller(&caller);
-	return equal;
+	return DatumGetBool(compare(table, att, &type->eq_opr_finfo, a, b));
 }
 
 /*
  * idv_column_precedes
  *		Is one value of a column before another, by its type and collation?
  *
- * As the table's owner, like idv_column_equals().  False if the type has no order.
+ * False if the type has no order.
  */
 bool
 idv_column_precedes(const IdvTable *table, AttrNumber column, Datum a, Datum b)
@@ -108,17 +116,9 @@ idv_column_precedes(const IdvTable *table, AttrNumber column, Datum a, Datum b)
 	Form_pg_attribute att = TupleDescAttr(table->desc, column - 1);
 	TypeCacheEntry *type = lookup_type_cache(att->atttypid,
 											 TYPECACHE_CMP_PROC_FINFO);
-	IdvCaller	caller;
-	bool		precedes;
 
-	if (!OidIsValid(type->cmp_proc_finfo.fn_oid))
-		return false;
-	idv_become_owner(&caller, att->atttypid < FirstUnpinnedObjectId ?
-					 InvalidOid : table->owner);
-	precedes = DatumGetInt32(FunctionCall2Coll(&type->cmp_proc_finfo,
-											   att->attcollation, a, b)) < 0;
-	idv_become_caller(&caller);
-	return precedes;
+	return OidIsValid(type->cmp_proc_finfo.fn_oid) &&
+		DatumGetInt32(compare(table, att, &type->cmp_proc_finfo, a, b)) < 0;
 }
 
 /*
