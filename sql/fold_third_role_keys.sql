@@ -93,6 +93,10 @@ BEGIN
 	END LOOP;
 END $$;
 SELECT conversations, bills, login, sprung, (bill).talk FROM dba.tried(:'ann', :'visitor');
+-- what cannot follow is not emptied either
+ALTER TABLE dba.bills DROP CONSTRAINT bills_talk_contact_id_fkey,
+	ADD FOREIGN KEY (talk, contact_id) REFERENCES chat.talks (id, contact_id) ON UPDATE SET NULL;
+SELECT conversations, bills, login, sprung, (bill).talk FROM dba.tried(:'ann', :'visitor') WHERE bills = 'nothing';
 
 DROP TABLE dba.bills, chat.talks CASCADE;
 DELETE FROM idverify.contacts WHERE app_id = (SELECT id FROM idverify.apps WHERE app_key = 'keys');

@@ -143,8 +143,10 @@ $node->safe_psql('postgres', q{
 	CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'at the end'; END $$;
 	CREATE TABLE refusing (app_key text, external_id text, email text, user_hash text, is_verified boolean CHECK (is_verified));
 	CREATE TABLE deferring (LIKE refusing);
-	CREATE TRIGGER zz_guard BEFORE INSERT ON refusing FOR EACH ROW EXECUTE FUNCTION idverify_guard();
-	CREATE TRIGGER zz_guard BEFORE INSERT ON deferring FOR EACH ROW EXECUTE FUNCTION idverify_guard();
+	CREATE TABLE claiming (LIKE refusing);
+	CREATE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON refusing FOR EACH ROW EXECUTE FUNCTION idverify_guard();
+	CREATE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON deferring FOR EACH ROW EXECUTE FUNCTION idverify_guard();
+	CREATE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON claiming FOR EACH ROW EXECUTE FUNCTION idverify_guard();
 	CREATE CONSTRAINT TRIGGER later AFTER INSERT ON deferring DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fails();
 });
 hidden('22012', 'an error after check', "SELECT 1 / (n - 2) FROM generate_series(1, 3) n WHERE NOT idverify_check('sound', 'visitor', '%s')");
@@ -173,7 +175,7 @@ my (undef, undef, undef, $next) = attempt($node, "SELECT idverify_check('sound',
 like($next, qr/STATEMENT:.*next/, 'the next statement is logged');
 
 # a user_hash where an app_key should be, and one that a table of contacts has stored
-for ([ 'identify', '42704', "SELECT idverify_identify('%s', '{}')" ], [ 'verdict', '00000', "SELECT idverify_verdict('%1\$s', 'visitor', NULL, '%1\$s')", qr/unknown_app/ ])
+for ([ 'identify', '42704', "SELECT idverify_identify('%s', '{}')" ], [ 'the guard', '00000', "INSERT INTO claiming VALUES ('%1\$s', 'visitor', NULL, '%1\$s')", qr/app "\*\*\*" is not verified: unknown_app/ ])
 {
 	my ($what, $expected, $sql, $logged) = @$_;
 	my $marker = new_key();

@@ -87,7 +87,7 @@ idv_move_check_detaching(IdvTable *table, IdvReference *reference, IdvRow from)
  *		See that no partition is being detached of tables whose rows have followed
  *		those of table.  55000.
  *
- * followers	OIDs of partitioned tables
+ * followers	OIDs of tables; those that are not partitioned have none
  *
  * The foreign keys that make them follow would not find its rows.  Asked when that
  * is done, since a partition may be detached at any moment before.

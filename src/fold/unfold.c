@@ -16,6 +16,7 @@
  */
 #include "fold/unfold.h"
 
+#include "access/sysattr.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -30,6 +31,7 @@
 #include "fold/journal_read.h"
 #include "fold/later_folds.h"
 #include "fold/lock_order.h"
+#include "fold/move_check.h"
 #include "fold/refusal.h"
 #include "fold/unfill.h"
 #include "fold/unmove.h"
@@ -316,6 +318,21 @@ put_back(Unfold *unfold, IdvTable *table, Datum row)
 	idv_fold_line(&unfold->result, table->relation, "")->dropped++;
 }
 
+/* See that all that follows the rows of a step has followed them.  55000. */
+static void
+check_followers(const IdvJournaledFold *fold, const IdvStep *step)
+{
+	Bitmapset  *columns = NULL;
+	ListCell   *lc;
+
+	foreach(lc, step->columns)
+		columns = bms_add_member(columns,
+								 idv_journal_column(fold, step->table, lfirst(lc)) -
+								 FirstLowInvalidHeapAttributeNumber);
+	idv_move_check_followers(step->table,
+							 idv_key_followers(step->table->relation, columns));
+}
+
 /* Move the rows of a step back, and count those that are not there any more. */
 static void
 undo_move(Unfold *unfold, const IdvStep *step)
@@ -334,6 +351,8 @@ undo_move(Unfold *unfold, const IdvStep *step)
 	}
 	moved = idv_unmove(&unfold->unmove, &unfold->fold, step);
 	line->moved += moved;
+	if (moved > 0)
+		check_followers(&unfold->fold, step);
 	if (moved >= step->moved)
 		return;
 	idv_later_check_rows(&unfold->fold, step);

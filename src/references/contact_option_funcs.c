@@ -99,7 +99,10 @@ idverify_set_contacts(PG_FUNCTION_ARGS)
 						  i == 1 ? contacts->id : 0);
 	}
 
-	/* What is left of a table that was dropped is none of one with its number. */
+	/*
+	 * What is left of a table that was dropped is none of one with its
+	 * number.
+	 */
 	idv_query("DELETE FROM idverify.contact_options o WHERE NOT EXISTS"
 			  " (SELECT FROM pg_class c WHERE c.oid = o.contacts)",
 			  0, NULL, NULL, NULL);

@@ -41,7 +41,7 @@ column_of_relative(Oid relation, Oid relative, AttrNumber column)
 
 /* What the catalog says of a foreign key.  False: it was dropped. */
 static bool
-read_key(FormData_pg_constraint *form, Oid key)
+read_key(Form_pg_constraint form, Oid key)
 {
 	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key));
 

@@ -38,7 +38,8 @@ typedef struct IdvTable
 
 	/* It, and what is one table with it: partitioned tables and their parts. */
 	List	   *family;			/* of OIDs */
-	List	   *detaching;		/* OIDs of the partitions that are being detached */
+	List	   *detaching;		/* OIDs of the partitions that are being
+								 * detached */
 
 	/* of references/description_cache.c: idv_table_keys() */
 	bool		knows_keys;

@@ -81,13 +81,13 @@ has_mark(const char *context)
 
 /* Are there so many hex digits in a row? */
 static bool
-has_digits(const char *text, size_t len, int wanted)
+has_digits(const char *value, size_t len, int wanted)
 {
 	int			digits = 0;
 
 	for (size_t i = 0; i < len; i++)
 	{
-		digits = isxdigit((unsigned char) text[i]) ? digits + 1 : 0;
+		digits = isxdigit((unsigned char) value[i]) ? digits + 1 : 0;
 		if (digits == wanted)
 			return true;
 	}
@@ -101,15 +101,15 @@ has_digits(const char *text, size_t len, int wanted)
  * Half a hash is not told from an app_key that was generated, and is none.
  */
 bool
-idv_has_hash(const char *text, size_t len)
+idv_has_hash(const char *value, size_t len)
 {
 	const int	begins = strlen(TOKEN_BEGINS);
 
-	if (has_digits(text, len, HALF_A_HASH + 1))
+	if (has_digits(value, len, HALF_A_HASH + 1))
 		return true;
 	for (size_t i = 0; i + begins <= len; i++)
 	{
-		if (memcmp(text + i, TOKEN_BEGINS, begins) == 0)
+		if (memcmp(value + i, TOKEN_BEGINS, begins) == 0)
 			return true;
 	}
 	return false;

@@ -12,7 +12,7 @@
 
 extern void idv_hide_statement(void *arg);
 extern void idv_hide_rest(void);
-extern bool idv_has_hash(const char *text, size_t len);
+extern bool idv_has_hash(const char *value, size_t len);
 extern void idv_hide_statement_init(void);
 
 #endif							/* IDV_HIDE_STATEMENT_H */

@@ -258,6 +258,7 @@ check_actions(Oid relation, TriggerDesc *triggers, const Bitmapset *updated,
 		const IdvObjection *objection;
 		char		action;
 		bool		writes;
+		bool		follows;
 		bool		declared = false;	/* acts as declared in any case */
 		IdvKey		key = {0};
 
@@ -296,12 +297,21 @@ check_actions(Oid relation, TriggerDesc *triggers, const Bitmapset *updated,
 			(action != FKCONSTR_ACTION_NOACTION && action != FKCONSTR_ACTION_RESTRICT);
 		LockRelationOid(other, RowExclusiveLock);
 
+		/* What cannot follow is not let go either. */
+		follows = pointers == IDV_POINTERS_FOLLOW && !declared && key.may_follow;
+		if (follows && action != FKCONSTR_ACTION_CASCADE &&
+			!may_act_as_cascade(relation, triggers, other))
+		{
+			follows = writes = false;
+			action = FKCONSTR_ACTION_NOACTION;
+			act_as(trigger, F_RI_FKEY_NOACTION_UPD);
+		}
+
 		/*
 		 * Where nobody's code may run, a key that only looks goes on to: it
 		 * fails if a row is there.
 		 */
-		if (pointers == IDV_POINTERS_FOLLOW && !declared && key.may_follow &&
-			(action == FKCONSTR_ACTION_CASCADE || may_act_as_cascade(relation, triggers, other)) &&
+		if (follows &&
 			(writes || idv_key_objection(other, RowExclusiveLock) == NULL))
 		{
 			action = FKCONSTR_ACTION_CASCADE;

@@ -83,7 +83,10 @@ look_at_trigger(IdvTableCode *code, Relation relation, const Trigger *trigger)
 	place.hint = "Drop the trigger. If it is the owner's, do in its function what its condition does; and grant TRIGGER to nobody: it is part of GRANT ALL.";
 	idv_look_at_text(&place, trigger->tgqual);
 
-	/* It is computed of rows that whoever wrote it may not see; its error tells. */
+	/*
+	 * It is computed of rows that whoever wrote it may not see; its error
+	 * tells.
+	 */
 	if (trigger->tgqual != NULL && relation->rd_rel->relrowsecurity &&
 		idv_trigger_holder(code, RelationGetRelid(relation)) != NULL)
 		idv_object_to_code(&place, psprintf("trigger \"%s\" has a condition, and the table has row level security",
