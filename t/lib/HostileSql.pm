@@ -208,7 +208,7 @@ sub regclass
 	return sql_text(pick(@{ $self->{relations} })) . '::regclass';
 }
 
-# A value of any type at all, for anyelement.
+# A value of any type at all, for anyelement and anycompatible.
 sub anything
 {
 	my ($self, $type) = @_;
@@ -232,7 +232,7 @@ sub value
 {
 	my ($self, $type, $name) = @_;
 
-	return "NULL::$type" if once_in(12) && $type ne 'anyelement';
+	return "NULL::$type" if once_in(12) && $type !~ /^any(?:element|compatible)$/;
 	if (!once_in(3) && ($type eq 'text' || $type eq 'name'))
 	{
 		my $likely = $self->by_name($name);
@@ -291,10 +291,10 @@ sub call
 
 	for my $i (0 .. $given - 1)
 	{
-		# Arguments of type anyelement have to agree, and for once do not.
+		# Such arguments have to agree, and for once do not.
 		$any = pick(@any_types) if once_in(40);
 		push @arguments,
-		  $types[$i] eq 'anyelement'
+		  $types[$i] =~ /^any(?:element|compatible)$/
 		  ? $self->anything($any)
 		  : $self->value($types[$i], $function->{names}[$i] // '');
 	}
