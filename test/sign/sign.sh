@@ -1,0 +1,14 @@
+. "$(dirname -- "$0")/../../sign/idverify.sh"
+
+while read -r kind what value; do
+	case $what in
+		number) text=$value ;;
+		nothing) text= ;;
+		# with a dot behind it, so that no line feed at the end is lost
+		*) text=$(printf %s "$value" | base64 -d; echo .) && text=${text%.} ;;
+	esac
+	case $kind in
+		hash) idverify_user_hash "$text" ;;
+		token) idverify_sign_token "$text" "$what" ;;
+	esac 2> /dev/null || echo refused
+done
