@@ -52,6 +52,7 @@ idv_base64url_decode(uint8_t *dst, const char *src, size_t src_len)
 	uint32_t	wrong = 0;
 	uint32_t	bits;
 
+	/* Of what is no digit all bits are set, so the highest are. */
 	for (; src_len >= 4; src_len -= 4, src += 4, dst += 3)
 	{
 		bits = value_of(src[0]) << 18 | value_of(src[1]) << 12 |

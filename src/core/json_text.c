@@ -75,6 +75,32 @@ copy_escape(char *dst, size_t *dst_len, const uint8_t *src, size_t left)
 	return read;
 }
 
+/* How often is a character in there? */
+static int
+count_of(int c, const uint8_t *src, size_t src_len)
+{
+	const uint8_t *end = src + src_len;
+	int			n = 0;
+
+	while ((src = memchr(src, c, (size_t) (end - src))) != NULL)
+	{
+		n++;
+		src++;
+	}
+	return n;
+}
+
+/*
+ * Is there nothing to do, because there are no escapes, and no more brackets than
+ * levels?  So it is with nearly all tokens, and this is soon seen.
+ */
+static bool
+is_plain(const uint8_t *src, size_t src_len)
+{
+	return memchr(src, '\\', src_len) == NULL &&
+		count_of('{', src, src_len) + count_of('[', src, src_len) <= IDV_JSON_DEPTH_MAX;
+}
+
 /*
  * idv_json_text
  *		Copy JSON from src to dst, with all escapes that are not of ASCII
@@ -93,6 +119,12 @@ idv_json_text(char *dst, size_t *dst_len, const uint8_t *src, size_t src_len)
 	size_t		at = 0;
 	size_t		len = 0;
 
+	if (is_plain(src, src_len))
+	{
+		memcpy(dst, src, src_len);
+		*dst_len = src_len;
+		return true;
+	}
 	while (at < src_len)
 	{
 		uint8_t		c = src[at];

@@ -22,6 +22,9 @@
 /* Names that there is room for at first. */
 #define FIRST_NAMES		32
 
+/* So few names are not worth sorting. */
+#define FEW_NAMES		12
+
 /* jsonb takes any number of a token whose exponent has no more digits. */
 #define EXPONENT_MAX	999
 
@@ -36,6 +39,8 @@
 
 typedef struct Reader
 {
+	JsonLexContext *lex;
+	bool		plain;			/* there are no escapes in the text */
 	IdvJsonMember member;
 	void	   *state;
 	const char *name;			/* of the member that is being read */
@@ -46,6 +51,37 @@ typedef struct Reader
 	int			count;
 	int			room;
 } Reader;
+
+/*
+ * The text of the string that ends here, where there are no escapes: what stands
+ * between two quotes.  The closing one is overwritten, as it has been read.
+ *
+ * PostgreSQL's lexer would copy it character by character, and this once more.
+ */
+static char *
+plain_string(char *end)
+{
+	char	   *start = --end;
+
+	Assert(*end == '"');
+	*end = '\0';
+	while (*--start != '"')
+		;
+	return start + 1;
+}
+
+/* The name of a member, of which the colon has just been read. */
+static char *
+plain_name(const JsonLexContext *lex)
+{
+	char	   *end = (char *) lex->prev_token_terminator;
+
+	Assert(end[-1] == ':');
+	end--;
+	while (end[-1] != '"')		/* blanks */
+		end--;
+	return plain_string(end);
+}
 
 static int
 compare_names(const void *a, const void *b)
@@ -84,6 +120,27 @@ begin_array(void *state)
 	GO_ON;
 }
 
+/* Is one of the names there twice? */
+static bool
+has_twice(const char **names, int count)
+{
+	/* Of few, each is compared with each before it. */
+	if (count <= FEW_NAMES)
+	{
+		for (int i = 1; i < count; i++)
+			for (int j = 0; j < i; j++)
+				if (names[i][0] == names[j][0] && strcmp(names[i], names[j]) == 0)
+					return true;
+		return false;
+	}
+
+	qsort(names, count, sizeof(const char *), compare_names);
+	for (int i = 1; i < count; i++)
+		if (strcmp(names[i - 1], names[i]) == 0)
+			return true;
+	return false;
+}
+
 /* End an object or an array: see that it has no name twice. */
 ACTION
 end(void *state)
@@ -96,10 +153,8 @@ end(void *state)
 		GO_ON;
 	names = reader->names + reader->starts[reader->depth + 1];
 	count = reader->count - reader->starts[reader->depth + 1];
-	qsort(names, count, sizeof(const char *), compare_names);
-	for (int i = 1; i < count; i++)
-		if (strcmp(names[i - 1], names[i]) == 0)
-			reader->refused = true;
+	if (has_twice(names, count))
+		reader->refused = true;
 	reader->count -= count;
 	GO_ON;
 }
@@ -109,6 +164,8 @@ read_name(void *state, char *name, bool isnull pg_attribute_unused())
 {
 	Reader	   *reader = state;
 
+	if (reader->plain)
+		name = plain_name(reader->lex);
 	if (reader->count == reader->room)
 	{
 		reader->room *= 2;
@@ -126,6 +183,8 @@ read_scalar(void *state, char *value, JsonTokenType kind)
 {
 	Reader	   *reader = state;
 
+	if (kind == JSON_TOKEN_STRING && reader->plain)
+		value = plain_string((char *) reader->lex->prev_token_terminator);
 	if (kind == JSON_TOKEN_NUMBER)
 	{
 		const char *exponent = strpbrk(value, "eE");
@@ -167,7 +226,6 @@ idv_strict_json_read(IdvText *text, const uint8 *utf8, size_t len,
 		.scalar = read_scalar,
 	};
 	char	   *json;
-	JsonLexContext *lex;
 
 	if (!pg_verify_mbstr(PG_UTF8, (const char *) utf8, (int) len, true))
 		return false;
@@ -177,11 +235,15 @@ idv_strict_json_read(IdvText *text, const uint8 *utf8, size_t len,
 	json[text->len] = '\0';
 	text	  ->bytes = json;
 
+	/* What is parsed is a copy: plain_string() writes into it. */
+	reader.plain = memchr(json, '\\', text->len) == NULL;
+	if (reader.plain)
+		json = memcpy(palloc(text->len + 1), json, text->len + 1);
 #if PG_VERSION_NUM >= 170000
-	lex = makeJsonLexContextCstringLen(NULL, json, text->len, PG_UTF8, true);
+	reader.lex = makeJsonLexContextCstringLen(NULL, json, text->len, PG_UTF8, !reader.plain);
 #else
-	lex = makeJsonLexContextCstringLen(json, (int) text->len, PG_UTF8, true);
+	reader.lex = makeJsonLexContextCstringLen(json, (int) text->len, PG_UTF8, !reader.plain);
 #endif
 	reader.names = palloc(reader.room * sizeof(const char *));
-	return pg_parse_json(lex, &actions) == JSON_SUCCESS && !reader.refused;
+	return pg_parse_json(reader.lex, &actions) == JSON_SUCCESS && !reader.refused;
 }

@@ -22,6 +22,9 @@
 /* Bytes of the longest header that is remembered. */
 #define KNOWN_HEADER_MAX	128
 
+/* Integers of so many digits are the same as double precision. */
+#define EXACT_DIGITS		15
+
 /* A header, while it is read. */
 typedef struct Header
 {
@@ -103,6 +106,18 @@ read_text(Payload *payload, IdvText *text, const char *value, JsonTokenType kind
 	*text = sent;
 }
 
+/* The value of a number.  Nearly all times are a few digits, and no more. */
+static double
+seconds_of(const char *number)
+{
+	int64		seconds = 0;
+	int			len = 0;
+
+	while (number[len] >= '0' && number[len] <= '9' && len < EXACT_DIGITS)
+		seconds = seconds * 10 + (number[len++] - '0');
+	return number[len] == '\0' ? (double) seconds : strtod(number, NULL);
+}
+
 /* Read a time, a number of seconds, which may have a fraction. */
 static void
 read_time(Payload *payload, bool *has, double *seconds, const char *value,
@@ -114,7 +129,7 @@ read_time(Payload *payload, bool *has, double *seconds, const char *value,
 		return;
 	}
 	*has = true;
-	*seconds = strtod(value, NULL);
+	*seconds = seconds_of(value);
 }
 
 /* Is a number an integer, written as one? */
@@ -124,15 +139,44 @@ is_integer(const char *number)
 	return number[strspn(number, "-0123456789")] == '\0';
 }
 
-static bool
-names_id(const char *name)
+/* What a member of a payload is. */
+typedef enum Claim
 {
-	static const char *const ids[] = {"external_id", "user_id", "userId", "sub", "id"};
+	CLAIM_OTHER,
+	CLAIM_ID,
+	CLAIM_EMAIL,
+	CLAIM_EMAIL_VERIFIED,
+	CLAIM_EXP,
+	CLAIM_NBF,
+	CLAIM_IAT
+} Claim;
 
-	for (size_t i = 0; i < lengthof(ids); i++)
-		if (strcmp(name, ids[i]) == 0)
-			return true;
-	return false;
+static const struct
+{
+	const char *name;
+	Claim		claim;
+}			claims[] =
+
+{
+	{"external_id", CLAIM_ID},
+	{"user_id", CLAIM_ID},
+	{"userId", CLAIM_ID},
+	{"sub", CLAIM_ID},
+	{"id", CLAIM_ID},
+	{"email", CLAIM_EMAIL},
+	{"email_verified", CLAIM_EMAIL_VERIFIED},
+	{"exp", CLAIM_EXP},
+	{"nbf", CLAIM_NBF},
+	{"iat", CLAIM_IAT},
+};
+
+static Claim
+find_claim(const char *name)
+{
+	for (size_t i = 0; i < lengthof(claims); i++)
+		if (name[0] == claims[i].name[0] && strcmp(name, claims[i].name) == 0)
+			return claims[i].claim;
+	return CLAIM_OTHER;
 }
 
 static void
@@ -143,27 +187,34 @@ read_payload_member(void *state, const char *name, const char *value,
 	IdvToken   *token = payload->token;
 	IdvTokenTimes *times = &token->times;
 
-	if (names_id(name))
+	switch (find_claim(name))
 	{
-		read_text(payload, &token->id, value, kind);
-		if (kind == JSON_TOKEN_NUMBER && !is_integer(value))
-			payload->refused = true;
+		case CLAIM_ID:
+			read_text(payload, &token->id, value, kind);
+			if (kind == JSON_TOKEN_NUMBER && !is_integer(value))
+				payload->refused = true;
+			break;
+		case CLAIM_EMAIL:
+			read_text(payload, &token->email, value, kind);
+			if (kind == JSON_TOKEN_NUMBER)
+				payload->refused = true;
+			break;
+		case CLAIM_EMAIL_VERIFIED:
+			payload->email_unverified = kind != JSON_TOKEN_TRUE &&
+				(kind != JSON_TOKEN_STRING || strcmp(value, "true") != 0);
+			break;
+		case CLAIM_EXP:
+			read_time(payload, &times->has_exp, &times->exp, value, kind);
+			break;
+		case CLAIM_NBF:
+			read_time(payload, &times->has_nbf, &times->nbf, value, kind);
+			break;
+		case CLAIM_IAT:
+			read_time(payload, &times->has_iat, &times->iat, value, kind);
+			break;
+		case CLAIM_OTHER:
+			break;
 	}
-	else if (strcmp(name, "email") == 0)
-	{
-		read_text(payload, &token->email, value, kind);
-		if (kind == JSON_TOKEN_NUMBER)
-			payload->refused = true;
-	}
-	else if (strcmp(name, "email_verified") == 0)
-		payload->email_unverified = kind != JSON_TOKEN_TRUE &&
-			(kind != JSON_TOKEN_STRING || strcmp(value, "true") != 0);
-	else if (strcmp(name, "exp") == 0)
-		read_time(payload, &times->has_exp, &times->exp, value, kind);
-	else if (strcmp(name, "nbf") == 0)
-		read_time(payload, &times->has_nbf, &times->nbf, value, kind);
-	else if (strcmp(name, "iat") == 0)
-		read_time(payload, &times->has_iat, &times->iat, value, kind);
 }
 
 /*
