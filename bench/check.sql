@@ -18,6 +18,16 @@ CREATE TABLE claims AS
 	FROM generate_series(1, 300) visitor,
 		(SELECT *, row_number() OVER () AS n FROM plain_secrets) s,
 		LATERAL (SELECT format('user_%s_%s', n, visitor) AS external_id) id;
+
+-- The same of an app that signs tokens, of six claims: iat and exp are the server's.
+CREATE TABLE token_claims AS
+	SELECT app_key, external_id, idverify_sign_token(app_key, jsonb_build_object('sub', external_id,
+		'email', external_id || '@example.org', 'name', 'Ann', 'nbf', floor(extract(epoch FROM now()))), '12 hours') AS token
+	FROM generate_series(1, 300) visitor,
+		(SELECT app_key, row_number() OVER () AS n FROM generate_series(1, 1000) n,
+			LATERAL idverify_create_app('token app ' || n, signs => 'token') app) s,
+		LATERAL (SELECT format('user_%s_%s', n, visitor) AS external_id) id;
+VACUUM ANALYZE token_claims;
 VACUUM ANALYZE claims, plain_secrets, idverify.apps, idverify.secrets;
 
 CREATE FUNCTION check_in_plpgsql(app_key text, external_id text, user_hash text)
@@ -51,7 +61,12 @@ INSERT INTO ways VALUES
 		'SELECT count(*) FROM claims
 			WHERE check_in_plpgsql(app_key, external_id, user_hash)',
 		'SELECT count(*) FROM claims
-			WHERE num_nonnulls(app_key, external_id, user_hash) = 3');
+			WHERE num_nonnulls(app_key, external_id, user_hash) = 3'),
+	(4, 'idverify_check of a token',
+		'SELECT count(*) FROM token_claims
+			WHERE idverify_check(app_key, external_id, token)',
+		'SELECT count(*) FROM token_claims
+			WHERE num_nonnulls(app_key, external_id, token) = 3');
 
 CREATE TEMP TABLE figures (n integer, microseconds float8);
 

@@ -8,6 +8,14 @@ CREATE TABLE signed AS
 	FROM claims WHERE n <= 1000;
 ALTER TABLE signed ADD PRIMARY KEY (n);
 
+-- The same people with tokens, of six claims: iat and exp are the server's.
+SELECT idverify_create_app('Tokens', 'tokens', signs => 'token');
+CREATE TABLE tokens AS
+	SELECT n, 'tokens' AS app_key, id, idverify_sign_token('tokens', jsonb_build_object('sub', id,
+		'email', id || '@example.org', 'name', 'Ann', 'nbf', floor(extract(epoch FROM now()))), '12 hours') AS token
+	FROM signed;
+ALTER TABLE tokens ADD PRIMARY KEY (n);
+
 CREATE TABLE guarded (
 	id bigint GENERATED ALWAYS AS IDENTITY,
 	app_key text,

@@ -15,7 +15,7 @@ use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(clients run_client skip_without_clients start_pooler stop_pooler);
+our @EXPORT = qw(clients token_libraries run_client skip_without_clients start_pooler stop_pooler);
 
 # Debian's own, whatever else stands first in PATH.
 my ($python, $ruby, $php) = map { "/usr/bin/$_" } qw(python3 ruby php);
@@ -31,8 +31,13 @@ my @clients = (
 	[ django => [$python, 'client-django.py'], [ $python, '-c', 'import django' ] ],
 	[ activerecord => [$ruby, 'client-activerecord.rb'], [ $ruby, '-e', 'require "active_record"; require "pg"' ] ],
 	[ pdo => [$php, 'client-pdo.php'], [ $php, '-r', 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);' ] ]);
+# The same of those that make and verify tokens, and know no database.
+my @token_libraries = (
+	(map { [ $_ => ['node', 'jwt-node.js', $_], $_ ] } qw(jsonwebtoken jose)),
+	[ 'PyJWT' => [$python, 'jwt-python.py'], [ $python, '-c', 'import jwt' ] ],
+	[ 'ruby-jwt' => [$ruby, 'jwt-ruby.rb'], [ $ruby, '-e', 'require "jwt"' ] ]);
 my %running;
-my %command = map { $_->[0] => $_->[1] } @clients;
+my %command = map { $_->[0] => $_->[1] } @clients, @token_libraries;
 
 # End the test, and say so, unless it is dev/test clients that runs it.
 sub skip_without_clients
@@ -42,11 +47,16 @@ sub skip_without_clients
 }
 
 # The names of the clients that are there.  Says which are not.
-sub clients
+sub clients { return installed(@clients) }
+
+# The same of the libraries of tokens.
+sub token_libraries { return installed(@token_libraries) }
+
+sub installed
 {
 	my @there;
 
-	for my $client (@clients)
+	for my $client (@_)
 	{
 		my ($name, undef, $needs) = @$client;
 		my $output;
@@ -71,12 +81,12 @@ sub run_client
 	my ($name, $cases, %where) = @_;
 	my $n = 0;
 	my $input = join '', map { encode_json({ n => $n++, %$_ }) . "\n" } @$cases;
-	my ($command, $program) = @{ $command{$name} // croak "no client $name" };
+	my ($command, $program, @told) = @{ $command{$name} // croak "no client $name" };
 	my ($output, $messages) = ('', '');
 	local %ENV = (%ENV, %where, PYTHONDONTWRITEBYTECODE => 1,
 		NODE_PATH => "$ENV{IDVERIFY_CLIENTS}/node_modules");
 
-	my $ended = IPC::Run::run([ $command, "test/clients/$program" ],
+	my $ended = IPC::Run::run([ $command, "test/clients/$program", @told ],
 		'<', \$input, '>', \$output, '2>', \$messages,
 		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	diag("$name: $messages") if $messages ne '';
