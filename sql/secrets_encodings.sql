@@ -112,6 +112,7 @@ SELECT idverify_stage('site', 'secret of another product ', signer => 'main');
 SELECT idverify_revoke('site', 'main');
 
 -- how it is written is sealed with it
+\set VERBOSITY sqlstate
 BEGIN;
 UPDATE idverify.secrets SET encoding = 'text' WHERE encoding <> 'text';
 SELECT idverify_sign('created 4', 'ann');  -- fail
@@ -121,5 +122,6 @@ UPDATE idverify.secrets SET encoding = 'base64' WHERE encoding = 'hex';
 SELECT idverify_reveal('created 2');  -- fail
 ROLLBACK;
 
+\set VERBOSITY terse
 DELETE FROM idverify.apps;
 SELECT count(*) AS left_over FROM idverify.secrets;

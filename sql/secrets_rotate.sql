@@ -24,7 +24,7 @@ CREATE FUNCTION pg_temp.states(app text) RETURNS text LANGUAGE sql
 
 -- when a secret was made, and when it expires
 CREATE FUNCTION pg_temp.made(app text, number integer) RETURNS timestamptz LANGUAGE sql
-	RETURN (SELECT created_at FROM idverify.secrets JOIN idverify.apps ON id = app_id
+	RETURN (SELECT secrets.created_at FROM idverify.secrets JOIN idverify.apps ON id = app_id
 			 WHERE app_key = app AND generation = number);
 CREATE FUNCTION pg_temp.ends(app text, number integer) RETURNS timestamptz LANGUAGE sql
 	RETURN (SELECT expires_at FROM idverify.secrets JOIN idverify.apps ON id = app_id
