@@ -110,10 +110,13 @@ count_claim(const IdvColumns *columns, const IdvGuardedRow *row,
 {
 	if (!judgement->counted)
 	{
-		IdvClaim	claim = claim_of(columns, row);
+		IdvClaim	claim = {.token_names = false};
 
-		idv_count_claim(idv_app_get(app_key_of(columns, row)), IDV_WAY_GUARD,
-						judgement->verdict, judgement->generation, &claim);
+		if (judgement->verdict != IDV_VERIFIED)
+			claim = claim_of(columns, row);
+		idv_count_claim(judgement->verdict == IDV_UNKNOWN_APP ? NULL : &judgement->app,
+						IDV_WAY_GUARD, judgement->verdict,
+						judgement->generation, &claim);
 	}
 	judgement->counted = true;
 }

@@ -18,10 +18,10 @@ typedef struct IdvJudgement
 {
 	IdvVerdict	verdict;
 	IdvAppRow	app;			/* the defaults if there is no such app */
-	int32		generation;		/* of the secret that it was signed with; 0 for
-								 * none */
-	bool		counted;		/* the claim was counted, perhaps as that of the
-								 * row that conflicts with this one */
+	int32		generation;		/* of the secret that it was signed with; 0
+								 * for none */
+	bool		counted;		/* the claim was counted, perhaps as that of
+								 * the row that conflicts with this one */
 } IdvJudgement;
 
 /* The row that the guard judged last as an INSERT. */

@@ -413,7 +413,7 @@ judge(IdvIdentification *call, NullableDatum app_key)
 		claim.external_id = field[IDV_CONTACT_EXTERNAL_ID];
 		claim.email = field[IDV_CONTACT_EMAIL];
 	}
-	idv_count_claim(app, IDV_WAY_IDENTIFY, call->verdict, generation, &claim);
+	idv_count_claim(&call->app, IDV_WAY_IDENTIFY, call->verdict, generation, &claim);
 	call->by_email = call->app.signed_field == IDV_SIGNED_EMAIL ||
 		(call->app.signed_field == IDV_SIGNED_EITHER &&
 		 (field[IDV_CONTACT_EXTERNAL_ID].isnull ||

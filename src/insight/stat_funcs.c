@@ -251,7 +251,7 @@ put_coverage(FunctionCallInfo fcinfo, const IdvAppName *app,
 	if (state != NULL)
 	{
 		TimestampTz since = counts != NULL ? counts->since :
-			Max(state->since, state->displaced_at);
+		Max(state->since, state->displaced_at);
 
 		for (int i = 0; counts != NULL && i < IDV_COUNTED_DAYS; i++)
 		{

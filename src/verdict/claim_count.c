@@ -45,7 +45,7 @@ StaticAssertDecl(IDV_UNKNOWN_APP == 0 && IDV_VERDICTS - 1 <= IDV_COUNTED_KINDS,
  * Its identity is masked now, so that no more of it is kept.
  */
 static void
-note_refused(const IdvApp *app, IdvWay way, IdvVerdict verdict,
+note_refused(const IdvAppRow *app, IdvWay way, IdvVerdict verdict,
 			 IdvShownField field, NullableDatum identity, TimestampTz now)
 {
 	static StringInfoData masked = {.data = NULL};
@@ -64,7 +64,7 @@ note_refused(const IdvApp *app, IdvWay way, IdvVerdict verdict,
 
 	refused = idv_session_refused();
 	refused->at = now;
-	refused->key = idv_app_row(app)->counter_key;
+	refused->key = app->counter_key;
 	refused->kind = verdict;
 	refused->way = way;
 	refused->field = field;
@@ -75,7 +75,8 @@ note_refused(const IdvApp *app, IdvWay way, IdvVerdict verdict,
  * idv_count_claim
  *		Count a claim that was judged.
  *
- * app			which need not exist
+ * app			NULL if it does not exist
+ * claim		what it says of itself is not read if it is verified
  * generation	of the secret that it was signed with, whether or not it verifies;
  *				0 for none
  *
@@ -83,22 +84,22 @@ note_refused(const IdvApp *app, IdvWay way, IdvVerdict verdict,
  * becomes of it.
  */
 void
-idv_count_claim(const IdvApp *app, IdvWay way, IdvVerdict verdict,
+idv_count_claim(const IdvAppRow *app, IdvWay way, IdvVerdict verdict,
 				int32 generation, const IdvClaim *claim)
 {
 	TimestampTz now;
 	IdvShownField field = IDV_SHOWN_NOTHING;
 
-	if (!idv_app_is_known(app) || !idv_counters_are_there())
+	if (app == NULL || !idv_counters_are_there())
 		return;
 	now = GetCurrentTimestamp();
-	idv_session_count(&idv_app_row(app)->counter_key, verdict, generation, now);
+	idv_session_count(&app->counter_key, verdict, generation, now);
 	if (verdict == IDV_VERIFIED || verdict == IDV_ANONYMOUS)
 		return;
 
 	/* What counts as signed, if it was claimed. */
 	if (!idv_is_absent(claim->external_id) &&
-		(idv_app_row(app)->signed_field != IDV_SIGNED_EMAIL ||
+		(app->signed_field != IDV_SIGNED_EMAIL ||
 		 idv_is_absent(claim->email)))
 		field = IDV_SHOWN_EXTERNAL_ID;
 	else if (!idv_is_absent(claim->email))
@@ -123,5 +124,5 @@ idv_count_check(const IdvApp *app, bool right, int32 generation,
 	idv_session_count(&idv_app_row(app)->counter_key,
 					  right ? IDV_VERIFIED : IDV_MISMATCH, generation, now);
 	if (!right)
-		note_refused(app, IDV_WAY_CHECK, IDV_MISMATCH, IDV_SHOWN_VALUE, value, now);
+		note_refused(idv_app_row(app), IDV_WAY_CHECK, IDV_MISMATCH, IDV_SHOWN_VALUE, value, now);
 }

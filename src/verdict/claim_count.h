@@ -37,7 +37,7 @@ typedef enum IdvShownField
 extern const char *const idv_way_labels[IDV_WAYS];
 extern const char *const idv_shown_field_labels[IDV_SHOWN_FIELDS];
 
-extern void idv_count_claim(const IdvApp *app, IdvWay way, IdvVerdict verdict,
+extern void idv_count_claim(const IdvAppRow *app, IdvWay way, IdvVerdict verdict,
 							int32 generation, const IdvClaim *claim);
 extern void idv_count_check(const IdvApp *app, bool right, int32 generation,
 							NullableDatum value);

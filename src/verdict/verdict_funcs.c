@@ -98,7 +98,8 @@ idverify_verdict(PG_FUNCTION_ARGS)
 	error_context_stack = &hide;
 	app = idv_app_claimed(fcinfo->args[0]);
 	verdict = idv_judge(app, &claim, &generation, &token);
-	idv_count_claim(app, IDV_WAY_VERDICT, verdict, generation, &claim);
+	idv_count_claim(idv_app_is_known(app) ? idv_app_row(app) : NULL, IDV_WAY_VERDICT,
+					verdict, generation, &claim);
 	value = verdict_value(fcinfo->flinfo, verdict);
 	error_context_stack = hide.previous;
 	PG_RETURN_OID(value);
