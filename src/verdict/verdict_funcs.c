@@ -39,14 +39,16 @@ idverify_check(PG_FUNCTION_ARGS)
 
 	idv_expect_arguments(fcinfo, 3);
 	error_context_stack = &hide;
-	if (!fcinfo->args[0].isnull && !idv_is_absent(fcinfo->args[1]) &&
-		!idv_is_absent(fcinfo->args[2]))
+	if (!fcinfo->args[0].isnull && !fcinfo->args[1].isnull &&
+		!fcinfo->args[2].isnull)
 	{
 		const IdvApp *app = idv_app_claimed(fcinfo->args[0]);
 		int32		generation;
 
 		right = idv_check(app, fcinfo->args[1], fcinfo->args[2], &generation);
-		idv_count_check(app, right, generation, fcinfo->args[1]);
+		if (right || (!idv_is_absent(fcinfo->args[1]) &&
+					  !idv_is_absent(fcinfo->args[2])))
+			idv_count_check(app, right, generation, fcinfo->args[1]);
 	}
 	error_context_stack = hide.previous;
 	PG_RETURN_BOOL(right);
