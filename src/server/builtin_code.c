@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 /*
@@ -34,6 +35,22 @@ static const Oid harmless_functions[] = {
 	F_ARRAY_TO_STRING_ANYARRAY_TEXT_TEXT,
 	F_TO_CHAR_NUMERIC_TEXT, F_TO_CHAR_INT4_TEXT, F_TO_CHAR_INT8_TEXT,
 	F_TO_CHAR_FLOAT4_TEXT, F_TO_CHAR_FLOAT8_TEXT
+};
+
+/*
+ * Functions that run a query which they are given as text, or code of a type that is
+ * named there.  What that names without a schema is looked for when they run.
+ */
+static const Oid functions_of_names[] = {
+	F_TS_REWRITE_TSQUERY_TEXT, F_TS_STAT_TEXT, F_TS_STAT_TEXT_TEXT,
+	F_QUERY_TO_XML, F_QUERY_TO_XMLSCHEMA, F_QUERY_TO_XML_AND_XMLSCHEMA,
+	F_CURSOR_TO_XML, F_CURSOR_TO_XMLSCHEMA,
+	F_TABLE_TO_XML, F_TABLE_TO_XMLSCHEMA, F_TABLE_TO_XML_AND_XMLSCHEMA,
+	F_SCHEMA_TO_XML, F_SCHEMA_TO_XMLSCHEMA, F_SCHEMA_TO_XML_AND_XMLSCHEMA,
+	F_DATABASE_TO_XML, F_DATABASE_TO_XMLSCHEMA, F_DATABASE_TO_XML_AND_XMLSCHEMA,
+#if PG_VERSION_NUM >= 160000
+	F_PG_INPUT_IS_VALID, F_PG_INPUT_ERROR_INFO
+#endif
 };
 
 /* Types of values that are no more than they say. */
@@ -183,32 +200,37 @@ idv_builtin_only_answers(Oid function)
 
 /*
  * idv_could_be_lured
- *		Could a function look up something by its name, or by text that it is
- *		given, and run code that it finds there?
+ *		Could a function look up something by its name, in text that it is given, and
+ *		run code that it finds there?
  *
- * form		of one in C, or that is built in: ts_rewrite() and query_to_xml() run a
- *			query, crosstab() does
+ * form		of one in C, or that is built in
  *
- * Functions of types and of index methods do not, nor do triggers that are built in:
- * they are given what they work on.
+ * Of those of others it is told by their arguments: one that runs a query is given
+ * it as text, as crosstab() is, and is not immutable.  Functions of types and of
+ * index methods are given what they work on.
  */
 bool
 idv_could_be_lured(const Form_pg_proc form)
 {
-	if (form->provolatile == PROVOLATILE_IMMUTABLE || form->prorettype == CSTRINGOID ||
-		form->prorettype == INTERNALOID)
+	if (form->oid < FirstUnpinnedObjectId)
+	{
+		for (int i = 0; i < (int) lengthof(functions_of_names); i++)
+			if (functions_of_names[i] == form->oid)
+				return true;
+		return false;
+	}
+	if (form->provolatile == PROVOLATILE_IMMUTABLE)
 		return false;
 	for (int i = 0; i < form->pronargs; i++)
 	{
-		if (form->proargtypes.values[i] == CSTRINGOID ||
-			form->proargtypes.values[i] == INTERNALOID)
-			return false;
+		char		category;
+		bool		preferred;
+
+		get_type_category_preferred(form->proargtypes.values[i], &category, &preferred);
+		if (category == TYPCATEGORY_STRING)
+			return true;
 	}
-	if (form->oid >= FirstUnpinnedObjectId)
-		return true;
-	return form->prorettype != TRIGGEROID &&
-		form->oid != F_CURRENT_SETTING_TEXT && form->oid != F_CURRENT_SETTING_TEXT_BOOL &&
-		!idv_builtin_only_answers(form->oid);
+	return false;
 }
 
 /*
