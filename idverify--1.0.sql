@@ -528,6 +528,24 @@ REVOKE ALL ON FUNCTION @extschema@.idverify_explain(text, text, text, text) FROM
 
 
 --
+-- Doctor
+--
+
+-- As the owner, whose tables it reads.  It reads and changes nothing.
+CREATE FUNCTION @extschema@.idverify_doctor()
+	RETURNS TABLE (level text, finding text, object text, detail text, remedy text)
+	LANGUAGE C
+	VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 10
+	SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'idverify_doctor';
+
+COMMENT ON FUNCTION @extschema@.idverify_doctor()
+	IS 'what is set up wrong, or will be in the way before long? a row for each object, the most serious first, with what to do';
+
+REVOKE ALL ON FUNCTION @extschema@.idverify_doctor() FROM PUBLIC;
+
+
+--
 -- A secret's life
 --
 

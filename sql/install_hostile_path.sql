@@ -20,7 +20,7 @@ ALTER ROLE regress_path_admin SET client_min_messages = warning;
 GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text), idverify_mask
 	TO regress_path_ask;
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
-	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_sign_token, idverify_token_claims, idverify_explain, idverify_purge, idverify_coverage, idverify_stat_reset, idverify_add_signer, idverify_drop_signer,
+	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_sign_token, idverify_token_claims, idverify_explain, idverify_purge, idverify_coverage, idverify_stat_reset, idverify_doctor, idverify_add_signer, idverify_drop_signer,
 	idverify_rekey, idverify_fold(anycompatible, anycompatible, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass), idverify_add_reference, idverify_set_contacts
 	TO regress_path_admin;
 GRANT USAGE ON SCHEMA idverify TO regress_path_ask, regress_path_admin;
@@ -82,6 +82,7 @@ INSERT INTO calls.calls (who, of, call) VALUES
 	('ask', 'idverify_guard', format($$INSERT INTO people.asked (external_id, user_hash) VALUES ('alice', %L), ('bob', 'wrong')
 		RETURNING external_id, user_hash, is_verified$$, :'alice')),
 	('admin', 'idverify_explain', format($$SELECT verdict, finding FROM public.idverify_explain('web', 'alice', NULL, %L)$$, :'alice')),
+	('admin', 'idverify_doctor', $$SELECT finding FROM public.idverify_doctor() OFFSET 1000000$$),
 	('superuser', 'counting_since', $$SELECT pg_catalog.count(*) FROM idverify.counting_since()$$),
 	('superuser', 'claim_counts', $$SELECT app_key FROM idverify.stat_claims OFFSET 1000000$$),
 	('superuser', 'secret_counts', $$SELECT app_key FROM idverify.stat_secrets OFFSET 1000000$$),

@@ -18,7 +18,7 @@ GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_identify(te
 GRANT EXECUTE ON FUNCTION idverify_create_app, idverify_rotate, idverify_stage,
 	idverify_promote, idverify_revoke, idverify_reveal, idverify_sign, idverify_sign_token, idverify_explain, idverify_add_signer, idverify_drop_signer,
 	idverify_purge, idverify_rekey, idverify_fold(anycompatible, anycompatible, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean), idverify_unfold, idverify_resolve(anyelement, regclass), idverify_resolve(text, regclass),
-	idverify_add_reference, idverify_set_contacts, idverify_coverage, idverify_stat_reset,
+	idverify_add_reference, idverify_set_contacts, idverify_coverage, idverify_stat_reset, idverify_doctor,
 	idverify.counting_since, idverify.claim_counts, idverify.secret_counts, idverify.refused_claims,
 	idverify_export(anyelement, regclass), idverify_export(text, regclass),
 	idverify_erase(anyelement, regclass, text, boolean), idverify_erase(text, regclass, text, boolean), idverify_forget
@@ -75,7 +75,8 @@ INSERT INTO regress_idverify.calls VALUES
 	(41, 'idverify_sign_token(''web'', ''{"sub": "alice"}'')'),
 	(42, 'count(*) FROM idverify_export(0::bigint)'),
 	(43, 'count(*) FROM idverify_erase(0::bigint)'),
-	(44, 'idverify_forget(''1 year'')');
+	(44, 'idverify_forget(''1 year'')'),
+	(45, 'count(*) FROM idverify_doctor() WHERE level = ''none''');
 GRANT SELECT ON regress_idverify.calls TO PUBLIC;
 SELECT p.proname AS not_called
   FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid JOIN pg_proc p ON p.oid = d.objid

@@ -73,6 +73,7 @@ my @reading = (
 		'verified|verified' ],
 	[ 'explain, a line feed', "SELECT verdict, finding FROM idverify_explain('shop', 'visitor', NULL, '"
 		. user_hash("$first\n", 'visitor') . "')", 'mismatch|secret_not_trimmed' ],
+	[ 'doctor', "SELECT count(*) FROM idverify_doctor() WHERE level = 'error'", '0' ],
 	[ 'mask', "SELECT idverify_mask('shop')", $mask . substr($first, -4) ],
 	[ 'sign', "SELECT idverify_sign('shop', 'visitor')", user_hash($first, 'visitor') ],
 	[ 'reveal', "SELECT idverify_reveal('shop')", $first ],
@@ -211,6 +212,7 @@ for my $what ('without a ring', '... as before, after more was replayed')
 		[ 'verdict', verdict($sixth), 'F0000' ],
 		[ 'explain', "SELECT * FROM idverify_explain('shop', 'visitor', NULL, '" . '0' x 64 . "')", 'F0000' ],
 		[ 'sign', "SELECT idverify_sign('shop', 'visitor')", 'F0000' ],
+		[ 'doctor', "SELECT finding FROM idverify_doctor() WHERE level = 'error'", '00000 no_key_ring' ],
 		[ 'check of an unknown app', check($sixth, 'none'), '00000 f' ],
 		[ 'verdict on an unknown app', verdict($sixth, 'none'), '00000 unknown_app' ],
 		[ 'a malformed hash', "SELECT idverify_check('shop', 'visitor', 'x')", '00000 f' ])

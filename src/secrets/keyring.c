@@ -300,10 +300,12 @@ idv_keyring_number(void)
 }
 
 /* How to make one; t/secrets_keyring.pl runs these very lines. */
-#define MAKE_A_RING \
-	"run these lines as the server's operating-system user, and keep a copy of the file apart from the backups of the database:\n" \
+#define RING_RECIPE \
 	"test -e ~/idverify.ring || (umask 077; echo \"1:$(openssl rand -hex 32)\" > ~/idverify.ring)\n" \
 	"psql -c \"LOAD 'idverify'\" -c \"ALTER SYSTEM SET idverify.key_file = '$HOME/idverify.ring'\" -c \"SELECT pg_reload_conf()\""
+#define MAKE_A_RING \
+	"run these lines as the server's operating-system user, and keep a copy of the file apart from the backups of the database:\n" \
+	RING_RECIPE
 
 /*
  * idv_keyring_report_missing
@@ -349,6 +351,43 @@ idv_keyring_read(void)
 	if (!load_ring())
 		idv_keyring_report_missing();
 	return ring;
+}
+
+/*
+ * idv_keyring_fault
+ *		Read the file anew, and say why it cannot be used; NULL: it can be, and is.
+ *
+ * missing	output: there is no file
+ *
+ * The reason holds no path.  Good until the file is read again.
+ */
+const char *
+idv_keyring_fault(bool *missing)
+{
+	bool		usable = load_ring();
+
+	*missing = is_missing;
+	return usable ? NULL : reason;
+}
+
+/*
+ * idv_keyring_path
+ *		Where the file is said to be, not for everybody's eyes; NULL: nowhere.
+ */
+const char *
+idv_keyring_path(void)
+{
+	return key_file == NULL || key_file[0] == '\0' ? NULL : key_file;
+}
+
+/*
+ * idv_keyring_recipe
+ *		The lines of shell that make a ring and name it to the server.
+ */
+const char *
+idv_keyring_recipe(void)
+{
+	return RING_RECIPE;
 }
 
 /*

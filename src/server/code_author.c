@@ -54,6 +54,7 @@ idv_object_to_code(const IdvCodePlace *place, char *reason)
 	objection->reason = reason;
 	objection->detail = pstrdup(place->use);
 	objection->hint = pstrdup(place->hint);
+	objection->remedy = place->remedy == NULL ? NULL : pstrdup(place->remedy);
 	place->code->objection = objection;
 }
 

@@ -18,6 +18,7 @@ typedef struct IdvCodePlace
 	IdvTableCode *code;
 	const char *use;			/* a sentence for the error's detail */
 	const char *hint;
+	const char *remedy;			/* SQL, or NULL */
 	Oid			trigger_on;		/* it is the condition of a trigger on this
 								 * table; InvalidOid: it is not */
 	const char *trigger;		/* and its name */

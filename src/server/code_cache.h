@@ -19,6 +19,7 @@ typedef struct IdvObjection
 	const char *reason;			/* of a message: "function f() belongs to ..." */
 	const char *detail;			/* sentences */
 	const char *hint;
+	const char *remedy;			/* SQL that does it; NULL: none does */
 } IdvObjection;
 
 /* What a table can run, as server/table_code.c finds it. */

@@ -355,6 +355,8 @@ idv_trigger_result_rel(EState *estate, Oid relation)
 /*
  * The same, and what that makes foreign keys of other tables run, and so on:
  * each change once, however many ways lead to it.
+ *
+ * estate		NULL: nothing is going to be run
  */
 static void
 check_all_actions(EState *estate, Oid relation, TriggerDesc *triggers,
@@ -390,6 +392,22 @@ check_all_actions(EState *estate, Oid relation, TriggerDesc *triggers,
 	watched->done_keys = done_keys;
 }
 
+/* Check look-ups of all foreign keys of tables that keys write. */
+static void
+check_lookups_of_changes(Watched *watched)
+{
+	ListCell   *lc;
+
+	foreach(lc, watched->changes)
+	{
+		Change	   *change = lfirst(lc);
+
+		if (change->updated != NULL)
+			check_lookups(idv_triggers(change->relation), NULL,
+						  get_rel_relispartition(change->relation), true, watched);
+	}
+}
+
 /*
  * Check look-ups of foreign keys whose columns a statement does not change, too.
  *
@@ -410,14 +428,7 @@ check_other_lookups(EState *estate, CmdType operation, Watched *watched)
 		check_lookups(result->ri_TrigDesc, NULL, false, true, watched);
 		check_lookups_of_parts(result->ri_RelationDesc, true, watched);
 	}
-	foreach(lc, watched->changes)
-	{
-		Change	   *change = lfirst(lc);
-
-		if (change->updated != NULL)
-			check_lookups(idv_triggers(change->relation), NULL,
-						  get_rel_relispartition(change->relation), true, watched);
-	}
+	check_lookups_of_changes(watched);
 }
 
 /* A function that could be lured, of the tables that a statement writes; or NULL. */
@@ -557,6 +568,32 @@ idv_key_followers(Oid relation, const Bitmapset *updated)
 			followers = list_append_unique_oid(followers, change->relation);
 	}
 	return followers;
+}
+
+/*
+ * idv_check_fold_keys
+ *		The same of what a fold does to the rows of a table, before there is a
+ *		statement: 42501.
+ *
+ * updated		the columns that it changes, each less
+ *				FirstLowInvalidHeapAttributeNumber
+ * runs			as of idv_check_lures()
+ *
+ * The current user is the table's owner.
+ */
+void
+idv_check_fold_keys(Oid relation, const Bitmapset *updated, const char *runs)
+{
+	Watched		watched = {NIL, NIL, NIL};
+	TriggerDesc *triggers = idv_triggers(relation);
+
+	check_lookups(triggers, updated, false, false, &watched);
+	check_all_actions(NULL, relation, triggers, updated, false, IDV_POINTERS_FOLLOW,
+					  &watched);
+	check_lookups(triggers, NULL, false, true, &watched);
+	check_lookups_of_changes(&watched);
+	if (runs != NULL || idv_key_queries_run(watched.queries))
+		idv_check_lures(watched.queries, runs);
 }
 
 /*

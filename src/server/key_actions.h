@@ -27,6 +27,8 @@ extern bool idv_check_key_actions(EState *estate, CmdType operation,
 								  const List *done_keys);
 extern ResultRelInfo *idv_trigger_result_rel(EState *estate, Oid relation);
 extern List *idv_key_followers(Oid relation, const Bitmapset *updated);
+extern void idv_check_fold_keys(Oid relation, const Bitmapset *updated,
+								const char *runs);
 extern void idv_check_query_keys(const Query *query);
 
 #endif							/* IDV_KEY_ACTIONS_H */

@@ -67,7 +67,8 @@ look_at_trigger(IdvTableCode *code, Relation relation, const Trigger *trigger)
 		.trigger = name,
 		.use = psprintf("Trigger \"%s\" on table %s would run it with the rights of the table's owner.",
 						name, table),
-		.hint = "Drop the trigger, or have its function owned by the table's owner. Grant TRIGGER to nobody: it is part of GRANT ALL."
+		.hint = "Drop the trigger, or have its function owned by the table's owner. Grant TRIGGER to nobody: it is part of GRANT ALL.",
+		.remedy = psprintf("DROP TRIGGER %s ON %s;", quote_identifier(name), table)
 	};
 	HeapTuple	tuple;
 	char	   *holder;

@@ -117,6 +117,7 @@ temporary_objection(IdvTableCode *code)
 									 GetUserNameFromId(owner, false));
 		objection->detail = psprintf("What %s names without a schema could be that, with the rights of role \"%s\".",
 									 code->runs, GetUserNameFromId(code->role, false));
+		objection->remedy = NULL;
 		objection->hint = pstrdup("Drop it (DISCARD TEMP does), or fold in another session.");
 		break;
 	}

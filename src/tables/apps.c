@@ -313,6 +313,24 @@ compare_secrets(const ListCell *a, const ListCell *b)
 }
 
 /*
+ * idv_apps_check_columns
+ *		See that idverify.apps, or idverify.secrets, has the columns that are read, of
+ *		the types that they are read as.  XX002 if not, 42P01 if it does not exist.
+ */
+void
+idv_apps_check_columns(IdvOurTable which)
+{
+	Relation	table = idv_our_table_open(which);
+	bool		apps = which == IDV_APPS;
+	const IdvOurColumn *columns = apps ? apps_columns : secrets_columns;
+
+	for (int i = 0; i < (apps ? (int) APPS_READ : (int) SECRETS_READ); i++)
+		(void) idv_our_column(table, &columns[i]);
+	(void) idv_our_column(table, apps ? &apps_key : &secrets_key);
+	table_close(table, AccessShareLock);
+}
+
+/*
  * idv_app_lock
  *		Lock an app against being deleted, or against getting contacts.
  *

@@ -16,6 +16,7 @@
 
 #include "server/claim_counts.h"
 #include "server/text.h"
+#include "tables/our_tables.h"
 
 #define IDV_APP_KEY_MAX		128 /* characters in the longest app key */
 #define IDV_LIVE_MAX		64	/* secrets of an app that verify */
@@ -104,6 +105,7 @@ typedef struct IdvSecretRow
 extern const char *const idv_signature_labels[];
 extern const char *const idv_encoding_labels[];
 
+extern void idv_apps_check_columns(IdvOurTable which);
 extern void idv_app_lock(int32 app_id, LOCKMODE mode);
 extern bool idv_app_read(IdvAppRow *app, IdvText app_key);
 extern void idv_apps_check_node(void);

@@ -308,9 +308,23 @@ is_not_null(Relation table, AttrNumber column)
 #endif
 }
 
-/* Look at a table as a whole. */
-static void
-check_table(IdvOurTable which)
+/*
+ * idv_our_table_name
+ *		The name of a table of ours, in schema idverify.
+ */
+const char *
+idv_our_table_name(IdvOurTable which)
+{
+	return tables[which].name;
+}
+
+/*
+ * idv_our_table_check_columns
+ *		See that a table has the columns that are read as a whole, as they were made.
+ *		XX002 if not, 42P01 if it does not exist.
+ */
+void
+idv_our_table_check_columns(IdvOurTable which)
 {
 	const OurTable *ours = &tables[which];
 	Relation	table = idv_our_table_open(which);
@@ -345,7 +359,7 @@ idv_our_tables_check(void)
 
 		for (int i = 0; i < IDV_OUR_TABLES; i++)
 			if (tables[i].ncolumns > 0)
-				check_table(i);
+				idv_our_table_check_columns(i);
 		checked = changes == before;
 		CHECK_FOR_INTERRUPTS();
 	}

@@ -13,6 +13,9 @@
 #include "access/htup.h"
 #include "utils/relcache.h"
 
+/* The version of the extension that this library belongs to. */
+#define IDV_VERSION	"1.0"
+
 typedef enum IdvOurTable
 {
 	IDV_APPS,
@@ -45,6 +48,8 @@ typedef struct IdvOurColumn
 	{.name = column,.own_type = own,.nullable = true}
 
 extern Oid	idv_our_table(const char *name);
+extern const char *idv_our_table_name(IdvOurTable which);
+extern void idv_our_table_check_columns(IdvOurTable which);
 extern bool idv_is_own_table(Oid relation);
 extern Relation idv_our_table_open(IdvOurTable which);
 extern Oid	idv_our_table_index(IdvOurTable which);
