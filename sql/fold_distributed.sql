@@ -114,5 +114,15 @@ SELECT what, attempt(setting, coalesce(statement, :'fold_them')) FROM (VALUES
 		CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON guarded FOR EACH ROW EXECUTE FUNCTION idverify_guard()$$,
 		$$INSERT INTO guarded VALUES ('distributed', 1, 'ada', NULL, 'x')$$)
 ) AS v(n, what, setting, statement) ORDER BY n;
+
+-- a person's data: a row in a shard has no place by which it is known again, so where
+-- two columns lead to a table it is not exported; erasing needs no places
+SELECT attempt('SELECT 1', format('SELECT count(*) FROM idverify_export(%s::bigint)', :source));
+SELECT relation, column_name, action, rows FROM idverify_erase(:source::bigint, others => 'delete', dry_run => true);
+DROP TABLE friend_notes, friends CASCADE;
+SELECT relation, column_name, count(*) FROM idverify_export(:source::bigint) GROUP BY 1, 2 ORDER BY relation::text COLLATE "C", 2;
+SELECT relation, column_name, action, rows FROM idverify_erase(:source::bigint, others => 'delete');
+SELECT contact_id = :target AS targets, count(*) FROM tags GROUP BY 1;
+SELECT page, contact_id = :target AS targets FROM visits ORDER BY 1;
 ROLLBACK;
 DROP SCHEMA fold_distributed CASCADE;

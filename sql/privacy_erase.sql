@@ -92,7 +92,9 @@ SELECT * FROM holding('marker_ext_1', 'marker_a@example.com', 'marker_b@example.
 SELECT * FROM holding('marker_name_4', 'marker_custom_4', '00000000-aaaa-4000-8000-000000000004') ORDER BY 1, 2;
 SELECT id, name, last_claim FROM idverify.contacts WHERE app_id IN (:app, :other_app) ORDER BY id;
 -- rows that went, and rows that are changed or new
-SELECT relation, count(*) FROM (TABLE before EXCEPT ALL SELECT * FROM all_rows() WHERE relation <> 'before') x GROUP BY relation ORDER BY relation;
+SELECT relation, count(*) FROM (TABLE before EXCEPT ALL SELECT * FROM all_rows() WHERE relation <> 'before') x
+ WHERE relation <> 'idverify.fold_rows' GROUP BY relation ORDER BY relation;
+SELECT count(*) AS without_fold FROM idverify.fold_rows r WHERE NOT EXISTS (SELECT FROM idverify.folds f WHERE (f.app_id, f.id) = (r.app_id, r.fold_id));
 SELECT relation, line FROM (SELECT * FROM all_rows() WHERE relation NOT IN ('before', 'idverify.contacts') EXCEPT ALL TABLE before) x ORDER BY relation, line COLLATE "C";
 -- her ids are as of nobody
 SELECT idverify_resolve(910001);  -- fail
