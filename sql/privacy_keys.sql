@@ -246,4 +246,18 @@ SELECT source_id, target_id FROM idverify.folds;
 SELECT idverify_resolve(4, 'people');
 SELECT * FROM idverify_erase(2, 'people');
 SELECT source_id, target_id FROM idverify.folds;
+-- ... and erased, it leads nowhere, though it was folded once into somebody who is there
+INSERT INTO people VALUES (6, 'six'), (7, 'seven'), (8, 'eight');
+SELECT count(*) FROM idverify_fold(7, 6, 'people');
+SELECT count(*) FROM idverify_fold(8, 6, 'people');
+INSERT INTO people VALUES (7, 'again');
+SELECT * FROM idverify_erase(7, 'people');
+SELECT idverify_resolve(7, 'people');  -- fail
+SELECT idverify_resolve(8, 'people');
+-- without its contact in between: a fold on to somebody who was deleted by hand
+SELECT count(*) FROM idverify_fold(6, 5, 'people');
+DELETE FROM people WHERE id = 5;
+INSERT INTO people VALUES (6, 'again');
+SELECT * FROM idverify_erase(6, 'people');
+SELECT source_id, target_id FROM idverify.folds;
 DROP SCHEMA privacy_keys CASCADE;
