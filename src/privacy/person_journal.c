@@ -160,7 +160,7 @@ add_identity(List *identities, const IdvResult *fold, int column)
 {
 	if (fold->nulls[column])
 		return identities;
-	return lappend(identities, DatumGetPointer(PG_DETOAST_DATUM_COPY(fold->values[column])));
+	return lappend(identities, PG_DETOAST_DATUM_COPY(fold->values[column]));
 }
 
 /*
