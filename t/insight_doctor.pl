@@ -13,7 +13,8 @@ use Test::More;
 my $folder = PostgreSQL::Test::Utils::tempdir;
 my $ring = "$folder/the ring";
 my ($one, $two) = map { new_key() } 1 .. 2;
-my $node = new_server('doctor', ring => $ring);
+# The tests' servers log all statements.
+my $node = new_server('doctor', ring => $ring, conf => "log_statement = none\n");
 my $statistics = $node->safe_psql('postgres', 'SELECT idverify.counting_since() IS NOT NULL');
 my $quiet = "finding NOT IN ('statistics_off')";
 
