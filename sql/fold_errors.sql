@@ -51,6 +51,16 @@ ROLLBACK;
 CREATE TRIGGER bad BEFORE DELETE ON chats FOR EACH ROW EXECUTE FUNCTION swallow();
 SELECT outcome('SELECT FROM idverify_fold(1, 2, ''people'')');
 DROP TRIGGER bad ON chats;
+-- what comes to point to the source when it is about to be deleted
+CREATE FUNCTION point() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO fold_errors.by_email VALUES (OLD.email); RETURN OLD; END $$;
+CREATE TRIGGER bad BEFORE DELETE ON people FOR EACH ROW EXECUTE FUNCTION point();
+SELECT outcome('SELECT FROM idverify_fold(1, 2, ''people'')');
+DROP TRIGGER bad ON people;
+-- ... by a trigger of the whole statement, too
+CREATE FUNCTION point_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO fold_errors.by_email VALUES ('one@example.com'); RETURN NULL; END $$;
+CREATE TRIGGER bad BEFORE DELETE ON people EXECUTE FUNCTION point_once();
+SELECT outcome('SELECT FROM idverify_fold(1, 2, ''people'')');
+DROP TRIGGER bad ON people;
 -- a rule makes more of a statement than it says
 CREATE RULE bad AS ON UPDATE TO chats DO ALSO DELETE FROM fold_errors.by_email;
 SELECT outcome('SELECT FROM idverify_fold(1, 2, ''people'')');

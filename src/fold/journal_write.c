@@ -138,7 +138,7 @@ write_head(IdvJournal *journal)
 	values[1] = CStringGetTextDatum(head->contacts);
 	values[2] = CStringGetTextDatum(head->source_id);
 	values[3] = CStringGetTextDatum(head->target_id);
-	values[4] = CStringGetTextDatum(head->source_row);
+	values[4] = CStringGetTextDatum(idv_row_json(head->table, head->source));
 	values[5] = CStringGetTextDatum(head->filled);
 	values[6] = head->visitor.value;
 	nulls[6] = head->visitor.isnull;
@@ -189,7 +189,8 @@ complete_head(IdvJournal *journal)
 
 	values[0] = Int32GetDatum(journal->app_id);
 	values[1] = Int64GetDatum(journal->fold_id);
-	values[2] = CStringGetTextDatum(journal->head.source_row);
+	values[2] = CStringGetTextDatum(idv_row_json(journal->head.table,
+												 journal->head.source));
 	values[3] = CStringGetTextDatum(journal->head.filled);
 	if (complete_fold.plan == NULL)
 		idv_statement_prepare(&complete_fold, InvalidOid,

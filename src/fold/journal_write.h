@@ -21,8 +21,9 @@ typedef struct IdvJournalHead
 	const char *contacts;
 	const char *source_id;
 	const char *target_id;
-	const char *source_row;		/* JSON, as is what follows */
-	const char *filled;
+	const IdvTable *table;		/* of the source */
+	IdvRow		source;			/* as it is to be put back */
+	const char *filled;			/* JSON */
 	NullableDatum visitor;
 	NullableDatum external_id;	/* the signed identity that the source had */
 	NullableDatum email;

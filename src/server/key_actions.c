@@ -245,7 +245,7 @@ check_leaving(TriggerDesc *triggers, Watched *watched)
  *				need not, are disabled in it
  * updated		the columns that change, or NULL: rows are deleted
  * unreferenced	nothing points to the rows
- * pointers		of an update: what becomes of those that point to the rows
+ * pointers		what becomes of those that point to the rows
  */
 static void
 check_actions(Oid relation, TriggerDesc *triggers, const Bitmapset *updated,
@@ -268,7 +268,8 @@ check_actions(Oid relation, TriggerDesc *triggers, const Bitmapset *updated,
 			(updated != NULL ? !TRIGGER_FOR_UPDATE(trigger->tgtype) :
 			 !TRIGGER_FOR_DELETE(trigger->tgtype)))
 			continue;
-		if (updated == NULL && is_among(trigger->tgconstraint, watched->done_keys))
+		if (pointers == IDV_POINTERS_NONE ||
+			(updated == NULL && is_among(trigger->tgconstraint, watched->done_keys)))
 		{
 			trigger->tgenabled = TRIGGER_DISABLED;
 			continue;
@@ -462,7 +463,7 @@ runs_of(EState *estate)
  * estate		of a statement that was started, and has not run yet
  * unreferenced	the caller has seen, and sees to it, that nothing points to the
  *				rows that are deleted: then a key that must not look need not
- * pointers		of an UPDATE: what becomes of those that point to its rows
+ * pointers		what becomes of those that point to the rows
  * done_keys	of a DELETE: foreign keys, to its table, of which the caller does
  *				itself what they would do; these are disabled
  *
@@ -500,7 +501,7 @@ idv_check_key_actions(EState *estate, CmdType operation, bool unreferenced,
 			check_lookups(result->ri_TrigDesc, NULL, true, false, &watched);
 		else if (operation == CMD_DELETE)
 			check_all_actions(estate, relation, result->ri_TrigDesc, NULL, unreferenced,
-							  IDV_POINTERS_AS_DECLARED, &watched);
+							  pointers, &watched);
 		else
 		{
 			check_lookups(result->ri_TrigDesc, updated, false, false, &watched);

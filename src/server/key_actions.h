@@ -14,12 +14,14 @@
 #include "nodes/execnodes.h"
 #include "nodes/parsenodes.h"
 
-/* What becomes of those that point to a row by what an UPDATE changes. */
+/* What becomes of those that point to a row, where it is deleted or changes. */
 typedef enum IdvPointers
 {
 	IDV_POINTERS_AS_DECLARED,	/* what their foreign keys say */
-	IDV_POINTERS_FOLLOW,		/* they point to it still */
-	IDV_POINTERS_STAY			/* there must be none: 23503 */
+	IDV_POINTERS_FOLLOW,		/* of an UPDATE: they point to it still */
+	IDV_POINTERS_STAY,			/* of an UPDATE: there must be none: 23503 */
+	IDV_POINTERS_NONE			/* of a DELETE: there are none, and no key
+								 * need look */
 } IdvPointers;
 
 extern bool idv_check_key_actions(EState *estate, CmdType operation,
