@@ -94,6 +94,7 @@ $$;
 CREATE TABLE own (id bigint PRIMARY KEY, name text);
 INSERT INTO own VALUES (1, 'a'), (2, 'b');
 SELECT format('SELECT idverify_fold(%s::bigint, %s::bigint)', :source, :target) AS fold_them \gset
+\set of_other 'CREATE ROLE regress_other; ALTER TABLE visits OWNER TO regress_other; GRANT USAGE ON SCHEMA fold_distributed TO regress_other'
 SELECT what, attempt(setting, coalesce(statement, :'fold_them')) FROM (VALUES
 	(1, 'own contacts, distributed', $$SELECT distribute('own', 'id')$$, $$SELECT idverify_fold(1, 2, 'own')$$),
 	(2, 'own contacts, in one shard', $$SELECT distribute('own', 'id', 'n')$$, $$SELECT idverify_fold(1, 2, 'own')$$),
@@ -112,7 +113,9 @@ SELECT what, attempt(setting, coalesce(statement, :'fold_them')) FROM (VALUES
 		DELETE FROM idverify.apps;
 		CREATE TABLE guarded (app_key text, id int, external_id text, email text, user_hash text, is_verified boolean);
 		CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON guarded FOR EACH ROW EXECUTE FUNCTION idverify_guard()$$,
-		$$INSERT INTO guarded VALUES ('distributed', 1, 'ada', NULL, 'x')$$)
+		$$INSERT INTO guarded VALUES ('distributed', 1, 'ada', NULL, 'x')$$),
+	(13, 'a table of another owner', :'of_other', NULL),
+	(14, '... not colocated', :'of_other' || $$; SELECT distribute('visits', 'app_id', 'h', 's', 2)$$, NULL)
 ) AS v(n, what, setting, statement) ORDER BY n;
 
 -- a person's data: a row in a shard has no place by which it is known again, so where

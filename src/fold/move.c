@@ -16,6 +16,7 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -337,6 +338,25 @@ move_all(IdvFold *fold, IdvMoving *moving)
 	PG_END_TRY();
 }
 
+/*
+ * Refuse to write, as another role than the contacts' owner, to rows that are in
+ * shards beside theirs: Citus lets no two roles do that in one transaction.  0A000.
+ */
+static void
+check_owner(const IdvTable *contacts, const IdvTable *table)
+{
+	if (table->distribution.rows == IDV_ROWS_HERE ||
+		table->distribution.colocation != contacts->distribution.colocation ||
+		table->owner == contacts->owner)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("rows of distributed table \"%s\" cannot be moved, because \"%s\" has another owner",
+					table->label, contacts->label),
+			 errhint("Give it the same one: ALTER TABLE ... OWNER TO %s",
+					 quote_identifier(GetUserNameFromId(contacts->owner, false)))));
+}
+
 /* Move what points to one row along one reference. */
 static void
 move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
@@ -362,6 +382,7 @@ move_along(IdvFold *fold, IdvTable *table, IdvReference *reference,
 	}
 	if (idv_move_leaves_alone(table, reference, from))
 		return;
+	check_owner(fold->contacts->table, reference->table);
 	moving.statements = idv_move_statements(table, reference, changed);
 	if (moving.statements->generated ||
 		!idv_move_target_parameters(moving.values, moving.nulls, moving.statements,

@@ -309,4 +309,47 @@ run(q{
 is(run('SELECT is_verified FROM guarded_here WHERE id = 1;') . run(q{SELECT sum(dropped) FROM idverify_fold(2, 1, 'guarded_here');}), 't1',
 	'a guard and a fold of a table that is not distributed');
 
+# ... unless the apps are there, too, and the secrets, and the key ring
+{
+	my $insert = "INSERT INTO guarded (app_key, id, external_id, user_hash)"
+	  . " SELECT 'app' || n, n + 100, 'ada', hash(CASE WHEN n < 6 THEN n ELSE n + 1 END, 'ada') FROM generate_series(0, 11, 3) n";
+
+	replicate_apps($coordinator, @workers);
+	run("$insert;");
+	is(run(q{SELECT count(DISTINCT get_shard_id_for_distribution_column('guarded', app_key)) > 1, string_agg(id || ':' || is_verified || coalesce(external_id, ''), ' ' ORDER BY id),
+			count(user_hash) FROM guarded;}),
+		't|100:trueada 103:trueada 106:false 109:false|0', 'a guard where the apps are replicated judges in each shard');
+	is(run(q{UPDATE guarded SET external_id = 'bob' WHERE id = 100; SELECT is_verified, external_id FROM guarded WHERE id = 100;}),
+		't|ada', '... an UPDATE that nobody signed as well');
+	is(run(q{UPDATE guarded SET external_id = 'bob', user_hash = hash(0, 'bob') WHERE app_key = 'app0' AND id = 100;
+			SELECT is_verified, external_id FROM guarded WHERE id = 100;}), 't|bob', '... and one that somebody did');
+	refused(q{INSERT INTO guarded (app_key, id, external_id, user_hash) VALUES ('app2', 110, 'ada', hash(0, 'ada'));},
+		'28000: claim to app "app2" is not verified: mismatch', '... and refuses');
+	my $signed = run("SELECT idverify_sign('app0', 'eve');");
+	run("SELECT idverify_rotate('app0', grace => '0');");
+	wait_for_apps($coordinator, @workers);
+	run("INSERT INTO guarded (app_key, id, external_id, user_hash) VALUES ('app0', 120, 'eve', '$signed');",
+		"INSERT INTO guarded (app_key, id, external_id, user_hash) VALUES ('app0', 121, 'eve', idverify_sign('app0', 'eve'));");
+	is(run('SELECT string_agg(is_verified::text, \' \' ORDER BY id) FROM guarded WHERE id IN (120, 121);'), 'false true',
+		'... a rotation counts there when it has arrived');
+}
+
+# Citus lets no two roles write to related rows in one transaction
+run(q{
+	CREATE ROLE regress_other LOGIN;
+	CREATE TABLE notes (app_id int, id int, contact_id bigint, PRIMARY KEY (app_id, id));
+	ALTER TABLE notes OWNER TO regress_other;
+	SELECT create_distributed_table('notes', 'app_id', colocate_with => 'idverify.contacts');
+	SELECT idverify_add_reference('idverify.contacts', 'notes', 'contact_id');
+});
+{
+	my ($app, $visitor, $person) = make_history(10, 'ada');
+
+	run("INSERT INTO notes VALUES ($app, 1, $visitor);");
+	refused("SELECT idverify_fold($visitor\::bigint, $person\::bigint);",
+		'0A000: rows of distributed table "public.notes" cannot be moved, because "idverify.contacts" has another owner', 'a table of another owner');
+	run('ALTER TABLE notes OWNER TO CURRENT_USER;');
+	is(run("SELECT count(*) FROM idverify_fold($visitor\::bigint, $person\::bigint);"), 9, '... and of the same one');
+}
+
 done_testing();

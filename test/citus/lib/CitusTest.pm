@@ -12,7 +12,7 @@ use lib "$FindBin::RealBin/../../t/lib";
 use IdverifyTest;
 use Test::More;
 
-our @EXPORT = qw(attempt_message distribute_contacts new_cluster on_all shard_of);
+our @EXPORT = qw(attempt_message distribute_contacts new_cluster on_all replicate_apps shard_of wait_for_apps);
 
 # Three servers with Citus, of which the first knows the others, and no idverify
 # yet.
@@ -70,6 +70,33 @@ sub distribute_contacts
 		SELECT create_distributed_table('idverify.folds', 'app_id', colocate_with => 'idverify.contacts');
 		SELECT create_distributed_table('idverify.fold_rows', 'app_id', colocate_with => 'idverify.contacts');
 	});
+	return;
+}
+
+# Apps and secrets of the coordinator on these workers, too, and kept so.
+sub replicate_apps
+{
+	my ($coordinator, @workers) = @_;
+
+	$coordinator->safe_psql('postgres', 'CREATE PUBLICATION apps FOR TABLE idverify.apps, idverify.secrets');
+	for my $worker (@workers)
+	{
+		my $name = $worker->name;
+
+		$worker->safe_psql('postgres', "CREATE SUBSCRIPTION $name CONNECTION '"
+			  . $coordinator->connstr('postgres') =~ s/'/''/gr . "' PUBLICATION apps");
+		$worker->poll_query_until('postgres', q{SELECT bool_and(srsubstate = 'r') FROM pg_subscription_rel})
+		  or croak "apps were not replicated to $name";
+	}
+	return;
+}
+
+# Wait until the workers have what the coordinator has of apps and secrets.
+sub wait_for_apps
+{
+	my ($coordinator, @workers) = @_;
+
+	$coordinator->wait_for_catchup($_->name) for @workers;
 	return;
 }
 
