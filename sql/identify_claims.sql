@@ -115,6 +115,17 @@ SELECT left(field, 50) AS field, stored(field::jsonb) FROM (VALUES
 	(11, '{"external_id": "42", "id": {}}')
 ) t(n, field) ORDER BY n;
 
+-- the limit of custom_data is of its text, to the byte, whatever jsonb takes for it,
+-- and a number that jsonb holds in a dozen bytes is not written down to count it
+SELECT stored(:'claim'::jsonb || jsonb_build_object('custom_data', jsonb_build_object('a', repeat('x', 65536 - 9 + more)))) ~ 'custom_data' AS refused
+  FROM generate_series(0, 1) more ORDER BY more;
+SELECT n, octet_length(d::text) - 65536 AS over, stored(:'claim'::jsonb || jsonb_build_object('custom_data', d)) ~ 'custom_data' AS refused
+  FROM (VALUES (1, E'"\\"\\\\\\n\\u0001\\u001fé"'), (2, '[1, 1.50, true, false, null, {}, [], {"b": [{"c": "d"}, 2]}]'), (3, '{"b": {"c": {}}, "d": [[], [[1]]]}')) v(n, part),
+	LATERAL (SELECT jsonb_build_object('part', part::jsonb, 'more', '') AS base) b, generate_series(0, 1) more,
+	LATERAL (SELECT base || jsonb_build_object('more', repeat('x', 65536 - octet_length(base::text) + more)) AS d) d
+ ORDER BY n, more;
+SELECT stored(('{"custom_data": {"a": [1e131000' || repeat(', 1e131000', 9999) || ']}}')::jsonb);
+
 -- hashes that are too long are a verdict, whatever else they are
 SELECT stored(jsonb_build_object('external_id', '42', 'hash', repeat('x', 8193), 'signature', repeat('y', 10000)));
 

@@ -418,8 +418,10 @@ SELECT n, app, idverify_token_claims(app, token) - 'exp' AS claims
 	(10, NULL,     pg_temp.token()),
 	(11, 'nobody', pg_temp.token()),
 	(12, 'web',    pg_temp.token()),
-	(13, 'bare',   pg_temp.token())
+	(13, 'bare',   pg_temp.token()),
+	(14, 'tok',    pg_temp.token('{"sub":"42","exp":@300,"x":1e-99999999999999999999}'))
   ) AS c(n, app, token)
  ORDER BY n;
+SELECT * FROM pg_temp.worth(pg_temp.token('{"sub":"42","exp":@300,"x":1e-99999999999999999999}'));
 
 DEALLOCATE beside;

@@ -109,9 +109,8 @@ is_too_large(const IdvContactTable *contacts, Form_pg_attribute att,
 	if (!contacts->own ||
 		strcmp(NameStr(att->attname),
 			   idv_contact_columns[IDV_CONTACT_CUSTOM_DATA].name) != 0 ||
-		idv_json_size(&DatumGetJsonbP(merged)->root) <= IDV_CUSTOM_DATA_MAX ||
-		idv_json_size(&DatumGetJsonbP(merged)->root) <=
-		idv_json_size(&DatumGetJsonbP(target)->root))
+		!idv_json_outgrows(&DatumGetJsonbP(merged)->root, &DatumGetJsonbP(target)->root,
+						   IDV_CUSTOM_DATA_MAX))
 		return false;
 	if (!by_claim)
 		ereport(ERROR,

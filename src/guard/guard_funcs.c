@@ -106,6 +106,7 @@ guard(FunctionCallInfo fcinfo)
 	IdvGuardedRow wanted;
 
 	columns = idv_columns(fcinfo->flinfo, trigger);
+	idv_hide_rest();
 
 	/* A fold knows who is verified; an unfold puts back what was. */
 	if (idv_contact_row_fires(RelationGetRelid(trigger->tg_relation)))

@@ -249,7 +249,7 @@ read_custom_data(IdvClaimJson *sent, const JsonbValue *value,
 	if (value->type != jbvBinary ||
 		!JsonContainerIsObject(value->val.binary.data))
 		report_type(spelling->name, "an object");
-	if (idv_json_size(value->val.binary.data) > IDV_CUSTOM_DATA_MAX)
+	if (idv_json_size(value->val.binary.data, IDV_CUSTOM_DATA_MAX) > IDV_CUSTOM_DATA_MAX)
 		report_size(spelling->name, IDV_CUSTOM_DATA_MAX);
 
 	other = JsonbValueToJsonb(unconstify(JsonbValue *, value));

@@ -62,8 +62,7 @@ merge_custom_data(IdvContactRow *contact, Jsonb *sent)
 	merged = idv_json_merge_patch(before, sent);
 	if (compareJsonbContainers(&merged->root, &before->root) == 0)
 		return false;
-	if (idv_json_size(&merged->root) > IDV_CUSTOM_DATA_MAX &&
-		idv_json_size(&merged->root) > idv_json_size(&before->root))
+	if (idv_json_outgrows(&merged->root, &before->root, IDV_CUSTOM_DATA_MAX))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("field \"custom_data\" of the contact would become too large"),

@@ -50,6 +50,7 @@ idverify_explain(PG_FUNCTION_ARGS)
 			.user_hash = fcinfo->args[3],
 	};
 	error_context_stack = &hide;
+	idv_hide_rest();
 	InitMaterializedSRF(fcinfo, 0);
 
 	found = idv_explain(&verdict, fcinfo->args[0], &claim);

@@ -35,6 +35,7 @@
 #include "secrets/sealed_secret.h"
 #include "secrets/secret_text.h"
 #include "secrets/signer.h"
+#include "server/hide_statement.h"
 #include "server/query.h"
 #include "server/sqlfunc.h"
 #include "tables/apps.h"
@@ -268,7 +269,10 @@ idverify_stage(PG_FUNCTION_ARGS)
 	idv_expect_arguments(fcinfo, 4);
 	imports = !PG_ARGISNULL(1);
 	if (imports)
+	{
 		error_context_stack = &hide;
+		idv_hide_rest();
+	}
 
 	PreventCommandIfReadOnly("idverify_stage()");
 	encoding = idv_encoding_argument(fcinfo->args[2]);

@@ -11,6 +11,8 @@
 #include "server/json_merge.h"
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
 
 /* Is this value an object? */
 static bool
@@ -108,21 +110,114 @@ idv_json_empty_object(void)
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
+/* How many bytes a string takes in JSON, as escape_json() writes it. */
+static size_t
+string_size(const JsonbValue *string)
+{
+	size_t		size = 2;
+
+	for (int i = 0; i < string->val.string.len; i++)
+	{
+		unsigned char c = (unsigned char) string->val.string.val[i];
+
+		if (c == '"' || c == '\\' || c == '\b' || c == '\f' || c == '\n' ||
+			c == '\r' || c == '\t')
+			size += 2;
+		else
+			size += c < ' ' ? strlen("\\u0000") : 1;
+	}
+	return size;
+}
+
+/* The same of a value that holds no others. */
+static size_t
+scalar_size(const JsonbValue *value)
+{
+	char	   *number;
+	size_t		size;
+
+	switch (value->type)
+	{
+		case jbvString:
+			return string_size(value);
+		case jbvNumeric:
+			number = DatumGetCString(DirectFunctionCall1(numeric_out,
+														 NumericGetDatum(value->val.numeric)));
+			size = strlen(number);
+			pfree(number);
+			return size;
+		case jbvBool:
+			return strlen(value->val.boolean ? "true" : "false");
+		default:
+			return strlen("null");
+	}
+}
+
 /*
  * idv_json_size
- *		How many bytes a value takes as text, in the server encoding.
+ *		How many bytes a value takes as text, in the server encoding; if these are
+ *		more than most, any number that is.
  *
  * As PostgreSQL writes it, so that octet_length(custom_data::text) says the same:
- * what jsonb takes inside depends on what is in it, and nobody else can tell.
+ * what jsonb takes inside depends on what is in it, and nobody else can tell.  It is
+ * not written to count it: 1e131000 is a dozen bytes of jsonb.
  */
 size_t
-idv_json_size(JsonbContainer *json)
+idv_json_size(JsonbContainer *json, size_t most)
 {
-	char	   *text = JsonbToCString(NULL, json, 0);
-	size_t		size = strlen(text);
+	JsonbIterator *it = JsonbIteratorInit(json);
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	size_t		size = 0;
+	bool		first = true;
 
-	pfree(text);
+	while ((token = JsonbIteratorNext(&it, &value, false)) != WJB_DONE && size <= most)
+	{
+		CHECK_FOR_INTERRUPTS();
+		/* what comes before it, but within an object, whose keys have it */
+		if (!first && (token == WJB_KEY || token == WJB_ELEM))
+			size += strlen(", ");
+		switch (token)
+		{
+			case WJB_KEY:
+				size += string_size(&value) + strlen(": ");
+				first = true;
+				break;
+			case WJB_VALUE:
+			case WJB_ELEM:
+				size += scalar_size(&value);
+				first = false;
+				break;
+			case WJB_BEGIN_ARRAY:
+			case WJB_BEGIN_OBJECT:
+				if (!first)
+					size += strlen(", ");
+				size += strlen("[");
+				first = true;
+				break;
+			default:
+				size += strlen("]");
+				first = false;
+				break;
+		}
+	}
 	return size;
+}
+
+/*
+ * idv_json_outgrows
+ *		Does a value take more than so many bytes as text, and more than the one
+ *		before it did?
+ */
+bool
+idv_json_outgrows(JsonbContainer *after, JsonbContainer *before, size_t most)
+{
+	size_t		size;
+
+	if (idv_json_size(after, most) <= most)
+		return false;
+	size = idv_json_size(before, MaxAllocSize);
+	return idv_json_size(after, size) > size;
 }
 
 /*

@@ -17,7 +17,9 @@
 #include "server/text.h"
 
 extern Jsonb *idv_json_empty_object(void);
-extern size_t idv_json_size(JsonbContainer *json);
+extern size_t idv_json_size(JsonbContainer *json, size_t most);
+extern bool idv_json_outgrows(JsonbContainer *after, JsonbContainer *before,
+							  size_t most);
 extern Jsonb *idv_json_merge_patch(Jsonb *target, Jsonb *patch);
 extern bool idv_json_is_blank(Jsonb *json);
 extern bool idv_json_text_is_blank(IdvText json);

@@ -187,9 +187,10 @@ read_scalar(void *state, char *value, JsonTokenType kind)
 		value = plain_string((char *) reader->lex->prev_token_terminator);
 	if (kind == JSON_TOKEN_NUMBER)
 	{
-		const char *exponent = strpbrk(value, "eE");
+		const char *digits = strpbrk(value, "eE");
+		long		exponent = digits == NULL ? 0 : strtol(digits + 1, NULL, 10);
 
-		if (exponent != NULL && labs(strtol(exponent + 1, NULL, 10)) > EXPONENT_MAX)
+		if (exponent > EXPONENT_MAX || exponent < -EXPONENT_MAX)
 			reader->refused = true;
 	}
 	if (reader->depth == 0)

@@ -93,6 +93,9 @@ idv_count_claim(const IdvAppRow *app, IdvWay way, IdvVerdict verdict,
 	if (app == NULL || !idv_counters_are_there())
 		return;
 	now = GetCurrentTimestamp();
+	/* A secret was used where the claim was right, or would have been in time. */
+	if (verdict != IDV_VERIFIED && verdict != IDV_EXPIRED)
+		generation = 0;
 	idv_session_count(&app->counter_key, verdict, generation, now);
 	if (verdict == IDV_VERIFIED || verdict == IDV_ANONYMOUS)
 		return;
@@ -122,7 +125,7 @@ idv_count_check(const IdvApp *app, bool right, int32 generation,
 		return;
 	now = GetCurrentTimestamp();
 	idv_session_count(&idv_app_row(app)->counter_key,
-					  right ? IDV_VERIFIED : IDV_MISMATCH, generation, now);
+					  right ? IDV_VERIFIED : IDV_MISMATCH, right ? generation : 0, now);
 	if (!right)
 		note_refused(idv_app_row(app), IDV_WAY_CHECK, IDV_MISMATCH, IDV_SHOWN_VALUE, value, now);
 }

@@ -50,6 +50,8 @@ idverify_check(PG_FUNCTION_ARGS)
 					  !idv_is_absent(fcinfo->args[2])))
 			idv_count_check(app, right, generation, fcinfo->args[1]);
 	}
+	else
+		idv_hide_rest();		/* a token names somebody by itself */
 	error_context_stack = hide.previous;
 	PG_RETURN_BOOL(right);
 }
@@ -110,14 +112,18 @@ idverify_verdict(PG_FUNCTION_ARGS)
 /*
  * idverify_token_claims(app_key text, token text) returns jsonb
  *
- * What a token says that a secret of the app signed which verifies now, and that
- * counts now; null for anything else that can be passed.  22P05 if the server
- * encoding lacks a character of it.
+ * What a token says that alone is a claim which is verified; null for anything else
+ * that can be passed.  22P05 if the server encoding lacks a character of it.
  */
 Datum
 idverify_token_claims(PG_FUNCTION_ARGS)
 {
 	ErrorContextCallback hide = {error_context_stack, idv_hide_statement, NULL};
+	IdvClaim	claim = {
+		.external_id.isnull = true,
+		.email.isnull = true,
+		.user_hash = fcinfo->args[1],
+	};
 	int32		generation;
 	IdvToken	token;
 	bool		right;
@@ -125,9 +131,9 @@ idverify_token_claims(PG_FUNCTION_ARGS)
 
 	idv_expect_arguments(fcinfo, 2);
 	error_context_stack = &hide;
-	right = !fcinfo->args[0].isnull &&
-		idv_verify_token(&token, idv_app_claimed(fcinfo->args[0]),
-						 fcinfo->args[1], &generation);
+	idv_hide_rest();
+	right = idv_judge(idv_app_claimed(fcinfo->args[0]), &claim, &generation,
+					  &token) == IDV_VERIFIED;
 	if (right)
 		claims = idv_token_jsonb(&token);
 	error_context_stack = hide.previous;
