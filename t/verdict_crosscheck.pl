@@ -5,9 +5,11 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/lib";
+use Digest::SHA;
 use Encode qw(decode_utf8 encode_utf8);
 use IdverifyTest;
 use JSON::PP;
+use MIME::Base64 qw(encode_base64url);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -193,6 +195,27 @@ for (
 		next if $_->[0] eq 'secret_masked' && $encoding eq 'SQL_ASCII';
 		is($run->("finding FROM idverify_explain('shop', $v, NULL, '$_->[1]')"), $_->[0], "... explain: $_->[0]");
 	}
+
+	# a token of it, in UTF-8 and with escapes; and one that says what no other
+	# encoding than UTF-8 has
+	$run->("idverify_create_app('test', 'tokens', secret => 'the secret of tokens', signs => 'token', token_lifetime => NULL)");
+	my $token_of = sub {
+		my ($json, $claims) = @_;
+		my $signed = join '.', map { encode_base64url($_) } '{"alg":"HS256"}', $json->encode($claims);
+
+		return $signed . '.' . encode_base64url(Digest::SHA::hmac_sha256($signed, 'the secret of tokens'));
+	};
+	for my $json (JSON::PP->new->utf8, JSON::PP->new->ascii)
+	{
+		my $token = $token_of->($json, { sub => decode_utf8($value), name => "\x{1f600}" });
+
+		is($run->("idverify_check('tokens', $v, '$token')"), 't', '... a token');
+		is($run->("idverify_verdict('tokens', $v, NULL, '$token')"), 'verified', '... its verdict');
+		$token = $token_of->($json, { sub => decode_utf8($value), name => decode_utf8($value) });
+		is($run->("idverify_token_claims('tokens', '$token') = jsonb_build_object('sub', $v, 'name', $v)"), 't', '... what it says');
+	}
+	$node->safe_psql($encoding, q{DELETE FROM idverify.apps WHERE app_key = 'tokens'});
+
 	is($run->("idverify_reveal('shop')"), $secret, '... the secret is itself again');
 	is($run->("right(idverify_mask('shop'), 4)"),
 		encode_utf8(substr decode_utf8($secret), -4), '... and so is its end')
