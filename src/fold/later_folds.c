@@ -33,6 +33,7 @@
 
 static IdvStatement read_kept;
 static IdvStatement read_steps;
+static IdvStatement read_steps_of_app;
 
 /* An array of text, as strings. */
 typedef struct Strings
@@ -318,38 +319,44 @@ check_rows(const IdvJournaledFold *fold, const IdvTable *table,
 		   const Moved *moved, bool by_key)
 {
 	bool		any = false;
-	static const Oid types[] = {TEXTOID, INT8OID, TEXTOID};
+	static const Oid types[] = {TEXTOID, INT8OID, TEXTOID, INT4OID};
 	const IdvContactTable *contacts = fold->contacts;
-	Datum		values[3];
+	Datum		values[4];
 	IdvResult  *result;
+
+	/* Citus plans this for one shard alone, where it is told which. */
+	bool		of_app = contacts->table->distribution.rows != IDV_ROWS_HERE;
 
 	values[0] = CStringGetTextDatum(table->name);
 	values[1] = Int64GetDatum(fold->id);
 	values[2] = CStringGetTextDatum(NameStr(TupleDescAttr(contacts->table->desc,
 														  contacts->id - 1)->attname));
-	result = idv_statement_ask(&read_steps,
-							   "SELECT f.id, s.columns, s.old_values, s.key_columns,"
-							   " s.moved_keys, s.whole_row, s.dropped_row"
-							   " FROM idverify.folds f, LATERAL ("
-							   "SELECT columns, old_values, key_columns, moved_keys,"
-							   " whole_row, dropped_row FROM idverify.fold_rows r"
-							   " WHERE r.app_id = f.app_id AND r.fold_id = f.id"
-							   " AND r.relation = $1"
-							   " UNION ALL SELECT columns, old_values, key_columns,"
-							   " moved_keys, whole_row, NULL FROM json_to_recordset("
-							   "CASE WHEN json_array_length(f.steps) > 0 THEN f.steps ELSE '[]' END)"
-							   " AS j(relation text, columns text[], old_values text[],"
-							   " key_columns text[], moved_keys text[], whole_row bool)"
-							   " WHERE j.relation = $1"
-							   " UNION ALL SELECT array_agg(k.key),"
-							   " array_agg(k.value ->> 0), ARRAY[$3],"
-							   " ARRAY[f.target_id], false, NULL"
-							   " FROM json_each(f.filled) k WHERE f.contacts = $1"
-							   " HAVING count(*) > 0"
-							   " UNION ALL SELECT NULL, NULL, NULL, NULL, NULL,"
-							   " f.source_row::jsonb WHERE f.contacts = $1) s"
-							   " WHERE f.id > $2 AND f.undone_at IS NULL"
-							   " ORDER BY f.id DESC",
+	values[3] = Int32GetDatum(fold->app_id);
+	result = idv_statement_ask(of_app ? &read_steps_of_app : &read_steps,
+							   psprintf("SELECT f.id, s.columns, s.old_values, s.key_columns,"
+										" s.moved_keys, s.whole_row, s.dropped_row"
+										" FROM idverify.folds f, LATERAL ("
+										"SELECT columns, old_values, key_columns, moved_keys,"
+										" whole_row, dropped_row FROM idverify.fold_rows r"
+										" WHERE r.app_id = %s AND r.fold_id = f.id"
+										" AND r.relation = $1"
+										" UNION ALL SELECT columns, old_values, key_columns,"
+										" moved_keys, whole_row, NULL FROM json_to_recordset("
+										"CASE WHEN json_array_length(f.steps) > 0 THEN f.steps ELSE '[]' END)"
+										" AS j(relation text, columns text[], old_values text[],"
+										" key_columns text[], moved_keys text[], whole_row bool)"
+										" WHERE j.relation = $1"
+										" UNION ALL SELECT array_agg(k.key),"
+										" array_agg(k.value ->> 0), ARRAY[$3],"
+										" ARRAY[f.target_id], false, NULL"
+										" FROM json_each(f.filled) k WHERE f.contacts = $1"
+										" HAVING count(*) > 0"
+										" UNION ALL SELECT NULL, NULL, NULL, NULL, NULL,"
+										" f.source_row::jsonb WHERE f.contacts = $1) s"
+										" WHERE f.id > $2 AND f.undone_at IS NULL%s"
+										" ORDER BY f.id DESC",
+										of_app ? "$4" : "f.app_id",
+										of_app ? " AND f.app_id = $4" : ""),
 							   lengthof(types), types, values);
 	while (idv_result_next(result))
 	{
