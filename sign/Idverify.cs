@@ -14,6 +14,9 @@ using System.Text.RegularExpressions;
 
 public static class Idverify
 {
+	// half a character is an error, too
+	static readonly Encoding Utf8 = new UTF8Encoding(false, true);
+
 	static readonly Regex Nobody = new Regex(
 		@"\A(undefined|null|nil|none|nan|true|false|anonymous|guest|\[object .*\]|[0-]*)\z",
 		RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
@@ -51,7 +54,7 @@ public static class Idverify
 
 		var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
 		var all = new Dictionary<string, object>(claims) { ["iat"] = now, ["exp"] = now + lifetime };
-		var signed = Encoded(Encoding.UTF8.GetBytes("{\"alg\":\"HS256\",\"typ\":\"JWT\"}")) + "." + Encoded(Encoding.UTF8.GetBytes(Json(all)));
+		var signed = Encoded(Utf8.GetBytes("{\"alg\":\"HS256\",\"typ\":\"JWT\"}")) + "." + Encoded(Utf8.GetBytes(Json(all)));
 		return signed + "." + Encoded(Mac(secret, signed));
 	}
 
@@ -59,8 +62,8 @@ public static class Idverify
 	{
 		if (string.IsNullOrEmpty(secret)) throw new ArgumentException("the identity secret is not set");
 		if (secret != secret.Trim()) throw new ArgumentException("the identity secret begins or ends with a blank");
-		using (var mac = new HMACSHA256(Encoding.UTF8.GetBytes(secret)))
-			return mac.ComputeHash(Encoding.UTF8.GetBytes(text));
+		using (var mac = new HMACSHA256(Utf8.GetBytes(secret)))
+			return mac.ComputeHash(Utf8.GetBytes(text));
 	}
 
 	static string Text(string id)

@@ -80,7 +80,7 @@ public final class Idverify {
 	}
 
 	private static String text(String id) {
-		if (id == null || NOBODY.matcher(id.strip()).matches())
+		if (id == null || NOBODY.matcher(id.strip()).matches() || !StandardCharsets.UTF_8.newEncoder().canEncode(id))
 			throw new IllegalArgumentException("there is no id to sign");
 		return id;
 	}

@@ -15,7 +15,7 @@ function key(secret) {
 
 function text(id) {
 	if (typeof id !== 'string' && typeof id !== 'bigint' && !Number.isSafeInteger(id)) throw new TypeError('an id to sign is text or an integer')
-	if (nobody.test(String(id).trim())) throw new RangeError('there is no id to sign')
+	if (nobody.test(String(id).trim()) || /\p{Surrogate}/u.test(String(id))) throw new RangeError('there is no id to sign')
 	return String(id)
 }
 

@@ -122,8 +122,12 @@ may_be_pointed_to(const IdvRowKeys *keys, const IdvKeyChunk *chunk, int k,
 		list_member_oid(get_partition_ancestors(part), reference->names);
 }
 
-/* All keys of a chunk that can be those of a reference, by their numbers. */
-static List *
+/*
+ * All keys of a chunk that can be those of a reference, by their numbers.
+ *
+ * Not inlined: gcc takes its variables for some that a longjmp() could clobber.
+ */
+static pg_noinline List *
 keys_of(const IdvRowKeys *keys, const IdvKeyChunk *chunk, const IdvReference *reference)
 {
 	List	   *found = NIL;

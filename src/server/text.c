@@ -162,14 +162,21 @@ idv_text_is_blank(IdvText text)
  * idv_text_from_utf8
  *		A text value from UTF-8 bytes, or NULL if the server encoding lacks
  *		one of its characters.
+ *
+ * Some encodings have one character for two of Unicode: EUC_JP for U+00A6 and
+ * U+FFE4.  What would not come back as it was is lacking, too, or two people
+ * could be one.
  */
 text *
 idv_text_from_utf8(const char *utf8, size_t len)
 {
 	IdvText		src = {utf8, len};
 	IdvText		dst;
+	IdvText		back;
 
-	if (!convert(&dst, src, PG_UTF8, GetDatabaseEncoding()))
+	if (!convert(&dst, src, PG_UTF8, GetDatabaseEncoding()) ||
+		!convert(&back, dst, GetDatabaseEncoding(), PG_UTF8) ||
+		back.len != len || memcmp(back.bytes, utf8, len) != 0)
 		return NULL;
 	return cstring_to_text_with_len(dst.bytes, (int) dst.len);
 }

@@ -93,7 +93,11 @@ idv_count_claim(const IdvAppRow *app, IdvWay way, IdvVerdict verdict,
 	if (app == NULL || !idv_counters_are_there())
 		return;
 	now = GetCurrentTimestamp();
-	/* A secret was used where the claim was right, or would have been in time. */
+
+	/*
+	 * A secret was used where the claim was right, or would have been in
+	 * time.
+	 */
 	if (verdict != IDV_VERIFIED && verdict != IDV_EXPIRED)
 		generation = 0;
 	idv_session_count(&app->counter_key, verdict, generation, now);
