@@ -164,6 +164,14 @@ SELECT n, claim, p.*
 	(8, 'too long-lived',        jsonb_build_object('token', pg_temp.token('{"sub": "42"}', 100000)))
   ) AS c(n, claim, sent), pg_temp.by_policy(sent) p
  ORDER BY n, policy;
+-- a token in the place of an id is nobody's name, under any policy
+SELECT n, claim, p.*
+  FROM (VALUES
+	(1, 'as external_id', jsonb_build_object('external_id', pg_temp.token('{"sub": "42"}'))),
+	(2, 'as id, with a hash', jsonb_build_object('user_id', pg_temp.token('{"sub": "42"}'), 'user_hash', 'x')),
+	(3, 'as email', jsonb_build_object('email', pg_temp.token('{"sub": "42"}'), 'user_hash', 'x'))
+  ) AS c(n, claim, sent), pg_temp.by_policy(sent) p
+ ORDER BY n, policy;
 -- whatever failed, no contact holds a token, or a part of one
 SELECT count(*) FROM idverify.contacts c WHERE c::text ~ 'eyJ';
 
@@ -176,3 +184,4 @@ SELECT contact_id = :id AS same, verdict, created
   FROM idverify_identify('moving', jsonb_build_object('jwt', pg_temp.token('{"sub": "42"}', secret => 'the secret of its tokens')));
 
 DELETE FROM idverify.contacts;
+DELETE FROM idverify.apps WHERE app_key IN ('tok', 'moving');

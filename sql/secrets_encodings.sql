@@ -105,7 +105,7 @@ SELECT idverify_stage('site', 'q6urq6ur', 'base64', 'main');  -- fail
 SELECT idverify_stage('site', 'secret of another product', 'latin1', 'main');  -- fail
 SELECT idverify_add_signer('site', 'refused', 'secret of another product', NULL);  -- fail
 \set VERBOSITY terse
-SELECT count(*) AS refused FROM idverify.secrets WHERE signer = 'refused' OR state = 'staged';
+SELECT count(*) AS refused FROM idverify.secrets WHERE app_id = (SELECT id FROM idverify.apps WHERE app_key = 'site') AND (signer = 'refused' OR state = 'staged');
 
 -- a blank at the end is told of text, and is an error in the others
 SELECT idverify_stage('site', 'secret of another product ', signer => 'main');

@@ -10,6 +10,7 @@
  */
 #include "identify/profile.h"
 
+#include "core/hash_readings.h"
 #include "server/json_merge.h"
 
 /*
@@ -136,6 +137,22 @@ push_text(JsonbParseState **state, const char *name, IdvText text)
 }
 
 /*
+ * Is this a token, in the place of an id?  Whoever reads it could present it, and it
+ * names nobody.
+ */
+static bool
+is_token(NullableDatum field)
+{
+	IdvText text;
+
+	if (field.isnull)
+		return false;
+	text = idv_text(field.value);
+
+	return idv_looks_like_token(text.bytes, text.len);
+}
+
+/*
  * What support is told about a claim that did not verify.
  *
  * Never a hash: it may be a right one, of something else.
@@ -146,6 +163,7 @@ describe_claim(const IdvIdentification *call)
 	JsonbParseState *state = NULL;
 	const char *verdict = idv_verdict_labels[call->verdict];
 	IdvText text = {verdict, strlen(verdict)};
+	IdvText		hidden = {"***", 3};
 
 	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	push_text(&state, "verdict", text);
@@ -153,6 +171,7 @@ describe_claim(const IdvIdentification *call)
 		if (idv_contact_columns[i].writer == IDV_WRITTEN_BY_IDENTITY &&
 			!call->sent.field[i].isnull)
 			push_text(&state, idv_contact_columns[i].name,
+					  is_token(call->sent.field[i]) ? hidden :
 					  idv_text(call->sent.field[i].value));
 	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
@@ -171,7 +190,8 @@ idv_set_visitor_claim(IdvContactRow *contact, const IdvIdentification *call)
 
 	if (accepted && !anonymous)
 		for (int i = 0; i < IDV_CONTACT_COLUMNS; i++)
-			if (idv_contact_columns[i].writer == IDV_WRITTEN_BY_IDENTITY)
+			if (idv_contact_columns[i].writer == IDV_WRITTEN_BY_IDENTITY &&
+				!is_token(call->sent.field[i]))
 				changed |= set_column(contact, i, call->sent.field[i]);
 	if (accepted || anonymous)
 		changed |= set_profile(contact, call);

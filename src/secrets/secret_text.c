@@ -92,6 +92,7 @@ idv_secret_read(uint8 secret[IDV_SECRET_MAX], IdvEncoding encoding, Datum writte
 	size_t		len = 0;
 	IdvText		src;
 	IdvTextStatus status;
+	bool		read = true;
 	bool		fits;
 
 	status = idv_text_utf8(&src, written, encoding == IDV_ENCODING_TEXT ?
@@ -112,25 +113,25 @@ idv_secret_read(uint8 secret[IDV_SECRET_MAX], IdvEncoding encoding, Datum writte
 			break;
 		case IDV_ENCODING_HEX:
 			len = src.len / 2;
-			if (!idv_hex_decode(bytes, len, src.bytes, src.len))
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("the secret is not hex"),
-						 errhint("Pass two hex digits for each byte and nothing else, no blank and no line feed; or encoding => 'text' if the other product uses its characters as the key.")));
+			read = idv_hex_decode(bytes, len, src.bytes, src.len);
 			break;
 		case IDV_ENCODING_BASE64:
-			if (!decode_base64(bytes, &len, src))
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("the secret is not base64"),
-						 errhint("Pass it with + and / in place of - and _, filled up with = to a multiple of four characters, without a blank or line feed; or encoding => 'text' if the other product uses its characters as the key.")));
+			read = decode_base64(bytes, &len, src);
 			break;
 	}
 
 	fits = len >= IDV_SECRET_MIN && len <= IDV_SECRET_MAX;
-	if (fits)
+	if (read && fits)
 		memcpy(secret, bytes, len);
 	OPENSSL_cleanse(bytes, sizeof(bytes));
+	if (!read)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 encoding == IDV_ENCODING_HEX ?
+				 errmsg("the secret is not hex") : errmsg("the secret is not base64"),
+				 encoding == IDV_ENCODING_HEX ?
+				 errhint("Pass two hex digits for each byte and nothing else, no blank and no line feed; or encoding => 'text' if the other product uses its characters as the key.") :
+				 errhint("Pass it with + and / in place of - and _, filled up with = to a multiple of four characters, without a blank or line feed; or encoding => 'text' if the other product uses its characters as the key.")));
 	if (!fits)
 		report_length(len > IDV_SECRET_MAX, encoding);
 	return len;

@@ -43,8 +43,11 @@
 /* As many of the 64 hex digits of a user_hash are still worth hiding. */
 #define HALF_A_HASH	32
 
-/* What a token begins with: a JSON object in base64url. */
+/* What a token begins with, as nearly all are made: a JSON object in base64url. */
 #define TOKEN_BEGINS	"eyJ"
+
+/* So many digits of base64url before a dot could be the header of one. */
+#define TOKEN_HEADER	16
 
 static emit_log_hook_type previous_hook = NULL;
 
@@ -95,6 +98,30 @@ has_digits(const char *value, size_t len, int wanted)
 }
 
 /*
+ * Could there be a token?
+ *
+ * Its header and its payload are JSON objects, of which one or both may be written
+ * with blanks: "{ " and the like are "ey" or "ew".
+ */
+static bool
+has_token(const char *value, size_t len)
+{
+	const size_t begins = strlen(TOKEN_BEGINS);
+	size_t		digits = 0;
+
+	for (size_t i = 0; i + begins <= len; i++)
+	{
+		if (memcmp(value + i, TOKEN_BEGINS, begins) == 0 ||
+			(digits >= TOKEN_HEADER && value[i] == '.' && value[i + 1] == 'e' &&
+			 (value[i + 2] == 'y' || value[i + 2] == 'w')))
+			return true;
+		digits = isalnum((unsigned char) value[i]) || value[i] == '-' || value[i] == '_' ?
+			digits + 1 : 0;
+	}
+	return false;
+}
+
+/*
  * idv_has_hash
  *		May a value, or a row, as text hold a user_hash, a secret, or a token?
  *
@@ -103,35 +130,44 @@ has_digits(const char *value, size_t len, int wanted)
 bool
 idv_has_hash(const char *value, size_t len)
 {
-	const int	begins = strlen(TOKEN_BEGINS);
-
-	if (has_digits(value, len, HALF_A_HASH + 1))
-		return true;
-	for (size_t i = 0; i + begins <= len; i++)
-	{
-		if (memcmp(value + i, TOKEN_BEGINS, begins) == 0)
-			return true;
-	}
-	return false;
+	return has_digits(value, len, HALF_A_HASH + 1) || has_token(value, len);
 }
 
-/*
- * May there be a user_hash, or a secret, in these statements?
- *
- * One that calls us may hold either, in any spelling.  Of others, say those of a
- * guarded table, a user_hash is told by its hex digits; half of them, as the
- * server cuts long statements, and less than half is worth nothing.
- */
+/* Do these statements call us, in any spelling? */
 static bool
-may_hold_hash(const char *statements)
+name_us(const char *statements)
 {
 	for (const char *at = statements; *at != '\0'; at++)
 	{
 		if (pg_strncasecmp(at, "idverify", 8) == 0)
 			return true;
 	}
+	return false;
+}
+
+/*
+ * Is there what may be a user_hash, in these statements?
+ *
+ * It is told by its hex digits; half of them, as the server cuts long statements, and
+ * less than half is worth nothing.
+ */
+static bool
+present_hash(const char *statements)
+{
 	return has_digits(statements, strlen(statements), HALF_A_HASH) ||
-		strstr(statements, TOKEN_BEGINS) != NULL;
+		has_token(statements, strlen(statements));
+}
+
+/*
+ * May there be a user_hash, or a secret, in these statements?
+ *
+ * One that calls us may hold either.  Others, say those of a guarded table, a
+ * user_hash.
+ */
+static bool
+may_hold_hash(const char *statements)
+{
+	return name_us(statements) || present_hash(statements);
 }
 
 /*
@@ -145,10 +181,17 @@ idv_hide_rest(void)
 	given_in = GetCurrentStatementStartTimestamp();
 }
 
-/* Leave out a statement that has given us what may be a user_hash, and its context. */
+/*
+ * Leave out a statement that has given us what may be a user_hash, and its context.
+ *
+ * It may have given it to parallel workers alone, of which we know nothing.
+ */
 static void
 hide_rest(ErrorData *error)
 {
+	if (debug_query_string != NULL && name_us(debug_query_string) &&
+		present_hash(debug_query_string))
+		error->hide_stmt = true;
 	if (given_in == 0 || given_in != GetCurrentStatementStartTimestamp())
 		return;
 	if (debug_query_string != NULL && may_hold_hash(debug_query_string))
