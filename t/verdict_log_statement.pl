@@ -153,6 +153,14 @@ hidden('22012', 'an error after check', "SELECT 1 / (n - 2) FROM generate_series
 hidden('22012', 'an error after somebody\'s function', "SELECT 1 / (n - 2) FROM generate_series(1, 3) n WHERE NOT claims('%s')");
 hidden('23514', 'a constraint after the guard', "INSERT INTO refusing VALUES ('sound', 'visitor', NULL, '%s')");
 hidden('P0001', 'a deferred trigger after the guard', "INSERT INTO deferring VALUES ('sound', 'visitor', NULL, '%s')");
+$node->safe_psql('postgres', 'CREATE TABLE scanned AS SELECT g::text AS x FROM generate_series(1, 20000) g');
+hidden('22012', 'an error of the leader, whose workers alone were given the hash', "SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
+	SET parallel_leader_participation = off; SELECT 1 / (count(*) - count(*)) FROM scanned WHERE idverify_check('sound', x, '%s')");
+{
+	# a token whose header and payload are written with blanks
+	my (undef, undef, undef, $log) = attempt($node, "INSERT INTO refusing VALUES ('sound', 'visitor', NULL, 'eyAiYWxnIjogIkhTMjU2In0.ewogICJzdWIiOiAiMSIK.PLANTED')");
+	unlike($log, qr/PLANTED/, 'a constraint after the guard: no token either, however it is written');
+}
 hidden('00000', 'statistics', "SET log_statement_stats = on; SELECT idverify_check('sound', 'visitor', '%s')", qr/QUERY STATISTICS/);
 {
 	my $given = new_key();
