@@ -171,6 +171,7 @@ SET trust.leave = 'INSERT INTO trust.log DEFAULT VALUES';
 SELECT * FROM idverify_fold(1, 2, 'trust.buyers');  -- fail: 42501
 -- ... nor of one who has become somebody else, which the owner's code could take back
 CREATE ROLE regress_trust_dba;
+SET trust.leave = 'DECLARE held CURSOR WITH HOLD FOR SELECT trust.note()';
 GRANT EXECUTE ON FUNCTION idverify_fold(anycompatible, anycompatible, regclass, boolean, boolean), idverify_fold(text, text, regclass, boolean, boolean) TO regress_trust_dba;
 GRANT USAGE ON SCHEMA trust TO regress_trust_dba;
 SET ROLE regress_trust_dba;

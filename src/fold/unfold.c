@@ -286,6 +286,9 @@ put_back(Unfold *unfold, IdvTable *table, Datum row)
 		if (token != WJB_KEY)
 			continue;
 		(void) JsonbIteratorNext(&iterator, &value, true);
+		if (value.type != jbvString && value.type != jbvNull)
+			idv_journal_report_altered(&unfold->fold,
+									   table == unfold->fold.contacts->table ? "source_row" : "dropped_row");
 		name = pnstrdup(member.val.string.val, member.val.string.len);
 		if (value.type == jbvNull && get_attnum(table->relation, name) <= 0)
 			continue;
