@@ -56,6 +56,7 @@ $secrets{shop} = create_app($node, 'shop');
 $secrets{open} = create_app($node, 'open',
 	revealable => 'true', on_unverified => 'accept');
 $secrets{strict} = create_app($node, 'strict', on_unverified => 'reject');
+create_app($node, 'tokens', signs => 'token');
 for my $app (keys %secrets)
 {
 	$hashes{$app}{$_} = user_hash($secrets{$app}, $_) for @{ $signed_by{$app} };
@@ -349,6 +350,16 @@ for my $role ('regress_nobody', 'regress_asker', 'regress_administrator')
 	is($node->safe_psql('postgres', q{SELECT DISTINCT who FROM vault.ran_as
 			WHERE who <> 'regress_neighbour'}), '',
 		"$role: what a table's owner wrote ran as that owner");
+
+	# What hardly any arguments at random make answer.
+	if ($role eq 'regress_administrator')
+	{
+		$node->safe_psql('postgres', "INSERT INTO chat.people (id, app_key) VALUES (1001, 'open'), (1002, 'open')");
+		my ($out, $err) = batch($role, q{SELECT idverify_sign_token('tokens', '{"sub": "1"}')},
+			q{SELECT count(*) FROM (SELECT fold_id FROM idverify_fold(1001::bigint, 1002::bigint, 'chat.people') LIMIT 1) f, idverify_unfold(f.fold_id)});
+		is($err =~ /ERROR.*/ ? $& : '', '', "$role: a token, and an undo");
+		$answered{$_}++ for qw(idverify_sign_token idverify_unfold);
+	}
 
 	# Calls that are all refused at the door would show nothing.
 	my @silent = grep { !$answered{$_} } map { $_->{name} } @mine;

@@ -154,7 +154,8 @@ sub has_not_grown
 	has_not_grown($half, 2048, '20,000 apps, twice');
 
 	# App keys that do not exist, as an attacker would send them: many, and long.
-	# A busy app among them is not forgotten: its secrets are read once.
+	# A busy app among them is hardly ever forgotten: its secrets are read once, and
+	# again where the holes that the others leave are given back.
 	my $hash = hmac_sha256_hex('alice', create_app('busy'));
 	my $flood = sub {
 		my ($first, $last) = @_;
@@ -167,8 +168,8 @@ sub has_not_grown
 			FROM start, generate_series($first, $last) AS i
 			GROUP BY start.reads");
 	};
-	is($flood->(1, 100000), '0|100000|1', '100,000 unknown app keys, and one busy app');
-	is($flood->(100001, 200000), '0|100000|0', 'once more, until all pages are in use');
+	like($flood->(1, 100000), qr/^0\|100000\|[1-4]$/, '100,000 unknown app keys, and one busy app');
+	like($flood->(100001, 200000), qr/^0\|100000\|[0-3]$/, 'once more, until all pages are in use');
 	my $flooded = remember($asker, $pid);
 	is($flood->(200001, 300000), '0|100000|0', '100,000 more');
 	has_not_grown($flooded, 2048, '100,000 unknown app keys');
