@@ -10,6 +10,14 @@ ifeq ($(MAKECMDGOALS),check)
 .PHONY: check
 check:
 	@list='$(subst ','\'',$(MAKEFILE_LIST))'; "$$(dirname -- "$${list# }")/dev/test"
+# What a release is given out as: for PGXN, and for those who make a package of it.
+# By the version of META.json, from what is committed.
+else ifeq ($(MAKECMDGOALS),dist)
+.PHONY: dist
+version := $(shell sed -n 's/^\t"version": "\(.*\)",/\1/p' META.json)
+dist:
+	git archive --format=zip --prefix='idverify-$(version)/' -o 'idverify-$(version).zip' HEAD
+	git archive --format=tar.gz --prefix='postgresql-idverify-$(version:.0=)/' -o 'postgresql-idverify_$(version:.0=).orig.tar.gz' HEAD
 else
 
 MODULE_big = idverify
