@@ -28,7 +28,6 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "fold/fill.h"
@@ -43,6 +42,7 @@
 #include "references/references.h"
 #include "references/source_rows.h"
 #include "server/canonical_text.h"
+#include "server/try_out.h"
 #include "tables/our_tables.h"
 
 #define DIFFERENT_APPS_HINT	"Fold contacts of one app. Whoever visits several is a contact of each."
@@ -405,42 +405,34 @@ fold_contacts(IdvFold *fold, Datum source_id, Datum target_id, int how)
 	return FOLDED;
 }
 
-/*
- * Fold, and take it all back.
- *
- * Also where it fails.  Nobody else knows of this subtransaction: left open, it
- * would be taken for the one of the statement or block that catches the error.
- */
+/* A fold that is to be taken back. */
+typedef struct Trial
+{
+	IdvFold    *fold;
+	Datum		source_id;
+	Datum		target_id;
+	int			how;
+	Outcome		outcome;
+} Trial;
+
+/* Fold, to take it all back: for idv_try_out(). */
+static void
+fold_on_trial(void *arg)
+{
+	Trial	   *trial = arg;
+
+	trial->outcome = fold_contacts(trial->fold, trial->source_id, trial->target_id,
+								   trial->how);
+}
+
+/* Fold, and take it all back. */
 static Outcome
 try_out(IdvFold *fold, Datum source_id, Datum target_id, int how)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	Outcome		outcome;
+	Trial		trial = {fold, source_id, target_id, how, NOT_FOLDED};
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		outcome = fold_contacts(fold, source_id, target_id, how);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		ReThrowError(error);
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return outcome;
+	idv_try_out(fold_on_trial, &trial);
+	return trial.outcome;
 }
 
 /* Run a fold of contacts of one app. */

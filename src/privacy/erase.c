@@ -34,7 +34,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "fold/lock_order.h"
 #include "fold/refusal.h"
@@ -46,6 +45,7 @@
 #include "server/canonical_text.h"
 #include "server/comparison_sql.h"
 #include "server/relation.h"
+#include "server/try_out.h"
 #include "tables/our_tables.h"
 
 /* Who reads the keys of what was deleted. */
@@ -595,40 +595,11 @@ erase_contact(Erasure *erasure, bool dry_run)
 	CommandCounterIncrement();
 }
 
-/*
- * Erase the contact, and take it all back.
- *
- * Also where it fails.  Nobody else knows of this subtransaction: left open, it
- * would be taken for the one of the statement or block that catches the error.
- */
+/* Erase the contact, to take it all back: for idv_try_out(). */
 static void
-try_out(Erasure *erasure)
+erase_on_trial(void *erasure)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		erase_contact(erasure, true);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		ReThrowError(error);
-	}
-	PG_END_TRY();
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	erase_contact(erasure, true);
 }
 
 /*
@@ -658,7 +629,7 @@ idv_erase(Oid contacts, Oid id_type, Datum id, IdvOthers others, bool dry_run)
 	erasure.context = CurrentMemoryContext;
 	idv_person(&erasure.person, contacts, id_type, id);
 	if (dry_run)
-		try_out(&erasure);
+		idv_try_out(erase_on_trial, &erasure);
 	else
 		erase_contact(&erasure, false);
 	SPI_finish();
