@@ -3,9 +3,6 @@
  * doctor_references.c
  *	  What points to contacts, and what of it would be in a fold's way.
  *
- * Whose code a fold would run is looked at by the same functions that a fold asks:
- * what they object to, it would refuse.
- *
  *-------------------------------------------------------------------------
  */
 #include "insight/doctor_references.h"
@@ -16,13 +13,8 @@
 #include "access/sysattr.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
-#include "optimizer/optimizer.h"
-#include "storage/lmgr.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -34,11 +26,8 @@
 #include "references/reference_condition.h"
 #include "references/references.h"
 #include "server/comparison_sql.h"
-#include "server/key_actions.h"
 #include "server/query.h"
 #include "server/relation.h"
-#include "server/table_owner.h"
-#include "server/trusted_code.h"
 #include "tables/our_tables.h"
 
 /* A row of idverify.contact_references. */
@@ -256,15 +245,6 @@ unlist_remedy(const ListedRow *row)
 					psprintf("= %s", quote_literal_cstr(row->condition)));
 }
 
-/* May everything that a table can run be run as its owner? */
-static bool
-is_trusted(Oid relation)
-{
-	return idv_code_objection(relation, idv_relation_owner(relation),
-							  get_rel_relkind(relation) == RELKIND_PARTITIONED_TABLE,
-							  RowExclusiveLock) == NULL;
-}
-
 /* Look at a listed reference. */
 static void
 look_at_listed(IdvDoctor *doctor, void *argument)
@@ -278,7 +258,7 @@ look_at_listed(IdvDoctor *doctor, void *argument)
 						column_label(row->relation, row->column), doctor->of_error_remedy,
 						"It is listed as pointing to contacts, and cannot be followed: %s. Every fold is refused. Take it off the list, and list what has taken its place.",
 						lost);
-	else if (row->condition != NULL && is_trusted(row->relation))
+	else if (row->condition != NULL && idv_doctor_trusts(row->relation))
 	{
 		relation = relation_open(row->relation, AccessShareLock);
 		(void) idv_condition_parse(relation, row->condition);
@@ -423,67 +403,6 @@ find_deeper(IdvDoctor *doctor, void *argument)
 		(void) add_table(doctor, &look->visit->chart, pointer->relation, false);
 }
 
-/* How many columns a relation has, with those that were dropped. */
-static int
-relation_columns(Oid relid)
-{
-	Relation	relation = relation_open(relid, AccessShareLock);
-	int			columns = RelationGetNumberOfAttributes(relation);
-
-	relation_close(relation, NoLock);
-	return columns;
-}
-
-/* Tell that a table's code may not run. */
-static void
-tell_objection(IdvDoctor *doctor, Oid relation, const IdvObjection *objection)
-{
-	if (!idv_doctor_has_told(doctor, IDV_DIAGNOSIS_CODE_OF_THIRD_ROLE, idv_relation_label(relation)))
-		idv_doctor_tell(doctor, IDV_DIAGNOSIS_CODE_OF_THIRD_ROLE, idv_relation_label(relation),
-						objection->remedy,
-						"%c%s. %s %s", pg_toupper((unsigned char) objection->reason[0]),
-						objection->reason + 1, objection->detail, objection->hint);
-}
-
-/*
- * Look at what of a table's code may not run as its owner, or would run by its
- * foreign keys when these columns change.
- *
- * columns	names; NIL: all but the primary key
- */
-static void
-look_at_code(IdvDoctor *doctor, Oid relation, const List *columns)
-{
-	bool		has_parts = get_rel_relkind(relation) == RELKIND_PARTITIONED_TABLE;
-	Oid			owner = idv_relation_owner(relation);
-	const IdvObjection *objection = idv_code_objection(relation, owner, has_parts,
-													   RowExclusiveLock);
-	Bitmapset  *updated = NULL;
-	const ListCell *lc;
-	IdvCaller	before;
-
-	if (objection != NULL)
-	{
-		tell_objection(doctor, relation, objection);
-		return;
-	}
-	foreach(lc, columns)
-		updated = bms_add_member(updated, get_attnum(relation, lfirst(lc)) -
-								 FirstLowInvalidHeapAttributeNumber);
-	if (columns == NIL)
-	{
-		Oid			constraint;
-
-		updated = bms_add_range(updated, 1 - FirstLowInvalidHeapAttributeNumber,
-								relation_columns(relation) - FirstLowInvalidHeapAttributeNumber);
-		updated = bms_del_members(updated, get_primary_key_attnos(relation, true, &constraint));
-	}
-	idv_become_owner(&before, owner);
-	idv_check_fold_keys(relation, updated,
-						idv_code_runs(relation, owner, has_parts, RowExclusiveLock));
-	idv_become_caller(&before);
-}
-
 /* Look at the code of a table that something points to. */
 static void
 look_at_table_code(IdvDoctor *doctor, void *argument)
@@ -491,7 +410,7 @@ look_at_table_code(IdvDoctor *doctor, void *argument)
 	const IdvChartTable *table = ((Look *) argument)->thing;
 
 	if (!is_inner_table(table->relation))
-		look_at_code(doctor, table->relation, NIL);
+		idv_doctor_look_at_code(doctor, table->relation, NIL);
 }
 
 /* Look at the code of a table that points. */
@@ -500,7 +419,7 @@ look_at_pointer_code(IdvDoctor *doctor, void *argument)
 {
 	const IdvChartPointer *pointer = ((Look *) argument)->thing;
 
-	look_at_code(doctor, pointer->relation, pointer->columns);
+	idv_doctor_look_at_code(doctor, pointer->relation, pointer->columns);
 }
 
 /* Look at the code of a table of ours, which our functions write as its owner. */
@@ -512,111 +431,7 @@ look_at_own_code(IdvDoctor *doctor, void *argument)
 													   RowExclusiveLock);
 
 	if (objection != NULL)
-		tell_objection(doctor, relation, objection);
-}
-
-/* Numbers of columns, by their names in this relation. */
-static Bitmapset *
-numbers(Oid relation, const List *names)
-{
-	Bitmapset  *columns = NULL;
-	const ListCell *lc;
-
-	foreach(lc, names)
-		columns = bms_add_member(columns, get_attnum(relation, lfirst(lc)) -
-								 FirstLowInvalidHeapAttributeNumber);
-	return columns;
-}
-
-/*
- * Does an index lead to the rows that point to one contact?
- *
- * Before the column itself there may be others of the reference, or of its
- * condition.
- */
-static bool
-index_leads(Relation index, AttrNumber pointing, Bitmapset *before, const List *condition)
-{
-	List	   *predicate = idv_doctor_index_predicate(index);
-	NullTest   *known = makeNode(NullTest);
-
-	if (!index->rd_index->indisvalid)
-		return false;
-	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
-	{
-		AttrNumber	column = index->rd_index->indkey.values[i];
-
-		if (column == pointing)
-			break;
-		if (column == 0 || i == index->rd_index->indnkeyatts - 1 ||
-			!bms_is_member(column - FirstLowInvalidHeapAttributeNumber, before))
-			return false;
-	}
-	if (predicate == NIL)
-		return true;
-	known->arg = (Expr *) makeVar(1, pointing,
-								  get_atttype(index->rd_index->indrelid, pointing),
-								  TupleDescAttr(RelationGetDescr(index), 0)->atttypmod,
-								  index->rd_indcollation[0], 0);
-	known->nulltesttype = IS_NOT_NULL;
-	known->location = -1;
-	return predicate_implied_by(predicate, lappend(list_copy(condition), known), false);
-}
-
-/* Do indexes lead to all rows of a table, or of each of its partitions? */
-static bool
-has_index(Oid relid, const List *columns, const char *condition_text)
-{
-	Relation	relation = relation_open(relid, AccessShareLock);
-	Bitmapset  *before = numbers(relid, columns);
-	AttrNumber	pointing = get_attnum(relid, linitial(columns));
-	List	   *condition = NIL;
-	bool		found = false;
-	ListCell   *lc;
-
-	if (condition_text != NULL)
-	{
-		condition = make_ands_implicit(idv_condition_parse(relation, condition_text));
-		pull_varattnos((Node *) condition, 1, &before);
-	}
-	foreach(lc, RelationGetIndexList(relation))
-	{
-		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-
-		found = found || index_leads(index, pointing, before, condition);
-		index_close(index, NoLock);
-	}
-	if (!found && relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-	{
-		List	   *parts = find_inheritance_children(relid, AccessShareLock);
-
-		found = parts != NIL;
-		foreach(lc, parts)
-			found = found && has_index(lfirst_oid(lc), columns, condition_text);
-	}
-	relation_close(relation, NoLock);
-	return found;
-}
-
-/*
- * idv_doctor_missing_index
- *		The statement that makes an index by which a fold finds the rows that point
- *		to one contact; NULL: there is one.
- *
- * columns		names; the first holds the id
- * condition	as of a listed reference, or NULL
- */
-char *
-idv_doctor_missing_index(Oid relation, const List *columns, const char *condition)
-{
-	bool		has_parts = get_rel_relkind(relation) == RELKIND_PARTITIONED_TABLE;
-
-	/* A condition is read only where nobody's code can run by that. */
-	if ((condition != NULL && !is_trusted(relation)) ||
-		has_index(relation, columns, condition))
-		return NULL;
-	return psprintf("CREATE INDEX %sON %s (%s);", has_parts ? "" : "CONCURRENTLY ",
-					idv_relation_name(relation), quote_identifier(linitial(columns)));
+		idv_doctor_tell_objection(doctor, relation, objection);
 }
 
 /* Is there a way to the rows that point to one contact? */

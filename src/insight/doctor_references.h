@@ -14,6 +14,7 @@
 #include "nodes/pg_list.h"
 
 #include "insight/doctor.h"
+#include "server/trusted_code.h"
 
 /* A table of contacts, or one whose rows a fold may drop. */
 typedef struct IdvChartTable
@@ -44,9 +45,20 @@ typedef struct IdvChart
 	List	   *pointers;		/* of IdvChartPointer */
 } IdvChart;
 
+/* doctor_code.c */
+extern bool idv_doctor_trusts(Oid relation);
+extern void idv_doctor_look_at_code(IdvDoctor *doctor, Oid relation, const List *columns);
+extern void idv_doctor_tell_objection(IdvDoctor *doctor, Oid relation,
+									  const IdvObjection *objection);
+
+/* doctor_index.c */
 extern char *idv_doctor_missing_index(Oid relation, const List *columns,
 									  const char *condition);
+
+/* doctor_references.c */
 extern bool idv_doctor_may_drop(const IdvChartPointer *pointer);
+
+/* doctor_unlisted.c */
 extern void idv_doctor_unlisted(IdvDoctor *doctor, const IdvChart *chart);
 
 #endif							/* IDV_DOCTOR_REFERENCES_H */
