@@ -1,0 +1,1 @@
+import { h, call } from '/page.js'

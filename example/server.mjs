@@ -1,0 +1,149 @@
+// The example: a shop's site and the chat product that its widget talks to.
+//
+// One process, two listeners on loopback, as two companies would have them:
+//
+//	the site     site.mjs: customers log in; it alone knows the identity secret
+//	the product  widget.mjs for the shop's visitors, inbox.mjs for the agents,
+//	             settings.mjs for whoever runs the app
+//
+// A module exports its routes, the way 'GET /api/things/:id' to a function
+//
+//	async (request, { app, admin }) => object
+//
+// request has body (the JSON object of a POST, {} otherwise), query
+// (URLSearchParams), params ({ id }), headers and signal (aborted when the browser
+// has gone).  What is returned is sent as JSON.  app and admin are pools of
+// connections as the roles chat_app and chat_admin (chat.sql): query(text, values).
+// What is thrown by refuse(status, message) is sent as { error: message }; an error
+// of the database is what explain_error() makes of it.
+import { createServer } from 'node:http'
+import { readFileSync, readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { extname } from 'node:path'
+import { routes as site } from './site.mjs'
+import { routes as widget } from './widget.mjs'
+import { routes as inbox } from './inbox.mjs'
+import { routes as settings } from './settings.mjs'
+import { Refusal } from './refuse.mjs'
+
+// By require, which finds pg along NODE_PATH, too.
+const { Pool } = createRequire(import.meta.url)('pg')
+
+// Where the database is, the environment says, as to every client of PostgreSQL.
+const roles = { app: new Pool({ user: 'chat_app' }), admin: new Pool({ user: 'chat_admin' }) }
+for (const pool of Object.values(roles)) pool.on('error', () => {})	// an idle connection that was lost
+
+const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
+const files = Object.fromEntries(readdirSync(new URL('public/', import.meta.url)).map(name =>
+	[name, readFileSync(new URL('public/' + name, import.meta.url), 'utf8')]))
+
+/** What the SQLSTATE allows to be told: idverify's own messages name no secret and no hash. */
+function explain_error(error) {
+	const told = { '22023': 400, '22P02': 400, '42704': 404, '23505': 409, '23503': 409, '55000': 409, '40001': 409, '40P01': 409, '54000': 413 }
+	const status = told[error.code]
+	if (status && error.code !== '22P02') return [status, { error: error.message, detail: error.detail, hint: error.hint }]
+	// Others may quote a value, so not even the log is told more.
+	if (!status) console.error('failed:', error.code ?? error.name, error.routine ?? error.stack)
+	return [status ?? 500, { error: status ? 'That is not what was expected.' : 'Something went wrong.' }]
+}
+
+async function read_json(message) {
+	if (!/^application\/json\b/.test(message.headers['content-type'] ?? '')) throw new Refusal(415, 'JSON is expected.')
+	const chunks = []
+	let length = 0
+	for await (const chunk of message) {
+		if ((length += chunk.length) > 128 * 1024) throw new Refusal(413, 'That is too much.')
+		chunks.push(chunk)
+	}
+	try {
+		const body = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+		if (body && typeof body === 'object' && !Array.isArray(body)) return body
+	} catch { /* told below */ }
+	throw new Refusal(400, 'A JSON object is expected.')
+}
+
+/** The route of a path, and its parameters. */
+function find_route(routes, method, path) {
+	for (const [way, handler] of Object.entries(routes)) {
+		const [verb, pattern] = way.split(' ')
+		const match = verb === method && path.match(new RegExp('^' + pattern.replace(/:(\w+)/g, '(?<$1>[^/]+)') + '$'))
+		if (match) return { handler, params: { ...match.groups } }
+	}
+}
+
+/**
+ * A listener on loopback.
+ *
+ * at: { origin }, which is complete once it listens; routes; pages, the path of each
+ * to its file; csp(), what its pages may load; guests(), the origin whose pages may
+ * call the routes below /widget/.
+ */
+function listen(port, { at, routes, pages, csp, guest }) {
+	const server = createServer(async (message, response) => {
+		const send = (status, type, text) => response.writeHead(status, { 'content-type': type + '; charset=utf-8' }).end(text)
+		const json = (status, object) => send(status, 'application/json', JSON.stringify(object))
+		try {
+			const { pathname: path, searchParams: query } = new URL(message.url, at.origin)
+			const from = message.headers.origin
+			const open = guest && path.startsWith('/widget')
+
+			response.setHeader('cache-control', 'no-store')
+			response.setHeader('content-security-policy', "default-src 'none'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " + csp())
+			response.setHeader('cross-origin-opener-policy', 'same-origin')
+			response.setHeader('cross-origin-resource-policy', open ? 'cross-origin' : 'same-origin')
+			response.setHeader('referrer-policy', 'no-referrer')
+			response.setHeader('x-content-type-options', 'nosniff')
+			if (open && from === guest.origin) {
+				response.setHeader('access-control-allow-origin', from)
+				response.setHeader('access-control-allow-headers', 'content-type')
+				response.setHeader('vary', 'origin')
+			}
+
+			// Another name for this address would be somebody else's page (DNS rebinding).
+			if ('http://' + message.headers.host !== at.origin) throw new Refusal(421, 'Open ' + at.origin + '/')
+			if (message.method === 'OPTIONS' && open) return response.writeHead(204).end()
+
+			const page = files[pages[path] ?? path.slice(1)]
+			if (message.method === 'GET' && page !== undefined)
+				return send(200, types[extname(pages[path] ?? path)], page.replaceAll('{{product}}', product.origin))
+
+			const route = find_route(routes, message.method, path)
+			if (!route) throw new Refusal(404, 'There is no such page.')
+			// A page of others can send a POST, but cannot say that it is ours.
+			if (message.method !== 'GET' && from !== (open ? guest : at).origin) throw new Refusal(403, 'Only pages of this site may do that.')
+
+			const gone = new AbortController()
+			response.on('close', () => gone.abort())
+			const request = { query, params: route.params, headers: message.headers, signal: gone.signal, response,
+				body: message.method === 'GET' ? {} : await read_json(message) }
+			json(200, await route.handler(request, roles) ?? {})
+		} catch (error) {
+			if (response.headersSent) return response.end()
+			json(...(error instanceof Refusal ? [error.status, { error: error.message }] : explain_error(error)))
+		}
+	})
+	return new Promise((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', () => {
+		at.origin = 'http://127.0.0.1:' + server.address().port
+		resolve(server)
+	}))
+}
+
+const shop = {}, product = {}
+const [, , port = '4711'] = process.argv
+const servers = [
+	await listen(Number(port), {
+		at: shop, routes: site, pages: { '/': 'site.html' },
+		csp: () => `script-src 'self' ${product.origin}; style-src 'self' ${product.origin}; connect-src 'self' ${product.origin}`,
+	}),
+	await listen(Number(port) && Number(port) + 1, {
+		at: product, routes: { ...widget, ...inbox, ...settings }, pages: { '/': 'inbox.html', '/inbox': 'inbox.html', '/settings': 'settings.html' },
+		csp: () => "script-src 'self'; style-src 'self'; connect-src 'self'", guest: shop,
+	}),
+]
+console.log(`site ${shop.origin} product ${product.origin}`)
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, async () => {
+	for (const server of servers) { server.close(); server.closeAllConnections() }
+	await Promise.all(Object.values(roles).map(pool => pool.end()))
+	process.exit(0)
+})
