@@ -1,8 +1,8 @@
 // What a route throws where a request cannot be answered.
 export class Refusal extends Error {
-	constructor(status, message) {
+	constructor(status, message, { detail, hint } = {}) {
 		super(message)
-		this.status = status
+		Object.assign(this, { status, detail, hint })
 	}
 }
 export const refuse = (status, message) => { throw new Refusal(status, message) }

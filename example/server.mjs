@@ -119,7 +119,7 @@ function listen(port, { at, routes, pages, csp, guest }) {
 			json(200, await route.handler(request, roles) ?? {})
 		} catch (error) {
 			if (response.headersSent) return response.end()
-			json(...(error instanceof Refusal ? [error.status, { error: error.message }] : explain_error(error)))
+			json(...(error instanceof Refusal ? [error.status, { error: error.message, detail: error.detail, hint: error.hint }] : explain_error(error)))
 		}
 	})
 	return new Promise((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', () => {
