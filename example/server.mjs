@@ -37,14 +37,17 @@ const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/cs
 const files = Object.fromEntries(readdirSync(new URL('public/', import.meta.url)).map(name =>
 	[name, readFileSync(new URL('public/' + name, import.meta.url), 'utf8')]))
 
-/** What the SQLSTATE allows to be told: idverify's own messages name no secret and no hash. */
-function explain_error(error) {
-	const told = { '22023': 400, '22P02': 400, '42704': 404, '23505': 409, '23503': 409, '55000': 409, '40001': 409, '40P01': 409, '54000': 413 }
-	const status = told[error.code]
-	if (status && error.code !== '22P02') return [status, { error: error.message, detail: error.detail, hint: error.hint }]
-	// Others may quote a value, so not even the log is told more.
-	if (!status) console.error('failed:', error.code ?? error.name, error.routine ?? error.stack)
-	return [status ?? 500, { error: status ? 'That is not what was expected.' : 'Something went wrong.' }]
+/**
+ * What may be told of a database's error.  idverify's own messages name no secret and no
+ * hash, and help an administrator; a visitor is told nothing.  Others may quote a value,
+ * so not even the log is told more than their codes.
+ */
+function explain_error(error, is_visitor) {
+	const expected = { '22023': 400, '42704': 404, '23505': 409, '23503': 409, '55000': 409, '40001': 409, '40P01': 409, '54000': 413 }
+	const status = expected[error.code] ?? (/^22P0/.test(error.code) ? 400 : 500)
+	if (expected[error.code] && !is_visitor) return [status, { error: error.message, detail: error.detail, hint: error.hint }]
+	if (status === 500) console.error('failed:', error.code ?? error.stack, error.routine ?? '')
+	return [status, { error: status === 500 ? 'Something went wrong.' : 'That is not what was expected.' }]
 }
 
 async function read_json(message) {
@@ -82,8 +85,8 @@ function listen(port, { at, routes, pages, csp, guest }) {
 	const server = createServer(async (message, response) => {
 		const send = (status, type, text) => response.writeHead(status, { 'content-type': type + '; charset=utf-8' }).end(text)
 		const json = (status, object) => send(status, 'application/json', JSON.stringify(object))
+		const { pathname: path, searchParams: query } = new URL(message.url, at.origin)
 		try {
-			const { pathname: path, searchParams: query } = new URL(message.url, at.origin)
 			const from = message.headers.origin
 			const open = guest && path.startsWith('/widget')
 
@@ -103,9 +106,9 @@ function listen(port, { at, routes, pages, csp, guest }) {
 			if ('http://' + message.headers.host !== at.origin) throw new Refusal(421, 'Open ' + at.origin + '/')
 			if (message.method === 'OPTIONS' && open) return response.writeHead(204).end()
 
-			const page = files[pages[path] ?? path.slice(1)]
-			if (message.method === 'GET' && page !== undefined)
-				return send(200, types[extname(pages[path] ?? path)], page.replaceAll('{{product}}', product.origin))
+			const file = pages[path] ?? path.replace(/^\/|\.html$/g, '')
+			if (message.method === 'GET' && Object.hasOwn(files, file))
+				return send(200, types[extname(file)], files[file].replaceAll('{{product}}', product.origin))
 
 			const route = find_route(routes, message.method, path)
 			if (!route) throw new Refusal(404, 'There is no such page.')
@@ -119,7 +122,7 @@ function listen(port, { at, routes, pages, csp, guest }) {
 			json(200, await route.handler(request, roles) ?? {})
 		} catch (error) {
 			if (response.headersSent) return response.end()
-			json(...(error instanceof Refusal ? [error.status, { error: error.message, detail: error.detail, hint: error.hint }] : explain_error(error)))
+			json(...(error instanceof Refusal ? [error.status, { error: error.message, detail: error.detail, hint: error.hint }] : explain_error(error, path.startsWith('/widget'))))
 		}
 	})
 	return new Promise((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', () => {

@@ -1,0 +1,90 @@
+// The shop's page: logs in and out, and tells the chat's widget.
+import { call, h } from '/page.js'
+
+const $ = id => document.getElementById(id)
+let session			// what the shop's server says of this browser
+let forged = false	// the claim was tampered with: it is not to be made good again
+
+function show() {
+	const { customer, claim, customers, signs, hint } = session
+	$('account').hidden = $('welcome').hidden = !customer
+	$('login').hidden = Boolean(customer)
+	$('customer').textContent = customer?.name ?? ''
+	$('hello').textContent = customer ? `Hello, ${customer.name.split(' ')[0]}` : ''
+	$('customers').replaceChildren(...customers.map(({ id, name }) => h('button', { type: 'button', onclick: () => log_in(id) }, name)))
+	$('claim').textContent = claim ? JSON.stringify(claim, null, 2) : 'Nobody is logged in: there is nothing to claim.'
+	$('hint').textContent = `In use: •••• •••• ${hint}`
+	document.querySelector(`[name=signs][value=${signs}]`).checked = true
+}
+
+/** The claim is made anew with each login, and from time to time: tokens end. */
+function present(claim) {
+	if (claim) parley.identify(claim)
+}
+
+async function log_in(customer) {
+	session = await call('/login', { customer })
+	forged = false
+	$('how').value = ''
+	show()
+	present(session.claim)
+	$('logout').focus()
+}
+
+$('logout').addEventListener('click', async () => {
+	session = await call('/logout', {})
+	forged = false
+	show()
+	parley.logout()
+	$('customers').firstChild.focus()
+})
+
+async function refresh() {
+	if (forged) return
+	session = await call('/session')
+	show()
+	present(session.claim)
+}
+
+// What somebody can do who has the browser, and the page, but not the secret.
+const forgeries = {
+	'': () => {},
+	hash: claim => claim.token ? { token: claim.token.slice(0, -4) + 'AAAA' } : { user_hash: claim.user_hash.replace(/^./, digit => digit === '0' ? '1' : '0') },
+	other: () => ({ external_id: session.claim?.external_id === 'user_4712' ? 'user_4711' : 'user_4712', name: undefined, email: undefined }),
+	none: claim => ({ user_hash: undefined, token: undefined, external_id: session.customer.id }),
+	old: () => call('/old-token'),
+	shop: () => ({ shop: 'other-shop.example' }),
+}
+
+$('forge').addEventListener('submit', async event => {
+	event.preventDefault()
+	if (!session.customer) return void ($('presented').textContent = 'Log in first.')
+	const how = $('how').value
+	const change = await forgeries[how](session.claim)
+	forged = how !== ''
+	const claim = how === 'old' ? change : { ...session.claim, ...change }
+	$('claim').textContent = JSON.stringify(claim, null, 2)
+	// A forger comes as a new visitor, from a browser of their own.
+	await parley.logout()
+	parley.identify(claim)
+	$('presented').textContent = 'Presented. The chat shows what it made of it.'
+})
+
+$('operator').addEventListener('submit', async event => {
+	event.preventDefault()
+	try {
+		session = await call('/secret', { secret: $('secret').value, signs: new FormData(event.target).get('signs') })
+		$('secret').value = ''
+		$('saved').textContent = 'The next claim is signed with it.'
+		forged = false
+		show()
+		present(session.claim)
+	} catch (error) {
+		$('saved').textContent = error.message
+	}
+})
+
+// Before a token ends, and when the page is looked at again.
+setInterval(refresh, 4 * 60_000)
+document.addEventListener('visibilitychange', () => document.hidden || refresh())
+refresh()

@@ -1,0 +1,132 @@
+// The chat, in a page of the shop:
+//
+//	<script src="…/widget.js" data-app="shop" defer></script>
+//	parley.identify(claim)	who the visitor is, as the shop's server has signed it
+//	parley.logout()			nobody in particular any more
+//
+// It holds no secret, only what names this browser before anybody logs in: the
+// visitor token, which the database has issued.  Whoever logs out leaves it behind.
+(() => {
+	const script = document.currentScript
+	const product = new URL(script.src).origin
+	const stored = 'parley:' + script.dataset.app
+	let claim = null		// what the shop says, while it says so
+	let shown = {}			// what the product has answered last
+
+	const root = document.createElement('div').attachShadow({ mode: 'open' })
+	root.innerHTML = `
+		<link rel="stylesheet" href="${product}/widget.css">
+		<section id="panel" role="dialog" aria-labelledby="title" hidden>
+			<header><div><h2 id="title">Chat with us</h2><p id="who" role="status"></p></div>
+				<button id="close" type="button" aria-label="Close chat">×</button></header>
+			<div id="log" role="log" aria-label="Messages" tabindex="0"></div>
+			<p id="problem" role="alert" hidden></p>
+			<button id="guest" type="button" hidden>Continue as a guest</button>
+			<form><label for="text">Message</label>
+				<textarea id="text" rows="2" maxlength="2000" required placeholder="Write a message"></textarea>
+				<button id="send">Send</button></form>
+		</section>
+		<button id="open" type="button" aria-expanded="false" aria-controls="panel">Chat</button>`
+	document.body.append(root.host)
+	const { panel, who, log, problem, guest, text, open, close, send } = Object.fromEntries([...root.querySelectorAll('[id]')].map(e => [e.id, e]))
+
+	async function call(more, signal) {
+		const answer = await fetch(`${product}/widget/${encodeURIComponent(script.dataset.app)}`, {
+			method: 'POST', credentials: 'omit', signal, headers: { 'content-type': 'application/json' },
+			body: JSON.stringify({ visitor: localStorage.getItem(stored), claim, ...more }),
+		})
+		if (!answer.ok) throw new Error('The chat did not take that. Try again.')
+		const object = await answer.json()
+		// The token that was returned last is the one that counts.
+		if (!signal?.aborted && object.visitor) localStorage.setItem(stored, object.visitor)
+		if (!signal?.aborted) show(object)
+	}
+
+	// What is said, in order: no answer, with the token that it brings, is overtaken by
+	// the next login, logout or message.  Only waiting for news is broken off.
+	let waiting = new AbortController()
+	let said = Promise.resolve()
+	function next(step) {
+		waiting.abort()
+		said = said.catch(() => {}).then(step)
+		return said.finally(follow).catch(() => {})
+	}
+
+	async function follow() {
+		waiting.abort()
+		const { signal } = waiting = new AbortController()
+		// Who has said nothing yet is nobody's contact.
+		while (!signal.aborted && !shown.refused && (claim || localStorage.getItem(stored)))
+			await call({ seen: shown.version }, signal).catch(() => new Promise(resolve => setTimeout(resolve, 3000)))
+	}
+
+	function show(object) {
+		if (object.version && object.version === shown.version) return
+		shown = object
+		who.textContent = object.is_verified ? `${object.name ?? 'You'} · verified` : 'Chatting as a guest'
+		who.className = object.is_verified ? 'verified' : ''
+		guest.hidden = !object.refused
+		send.disabled = Boolean(object.refused)
+		say(object.refused ? 'We could not confirm who you are. Log in again, or continue as a guest.' : '')
+		log.replaceChildren(...(object.messages ?? []).map(({ author, body }) => {
+			const line = document.createElement('p')
+			line.className = author
+			line.innerHTML = `<span>${author === 'agent' ? 'Support' : 'You'}: </span>`
+			line.append(body)
+			return line
+		}))
+		log.scrollTop = log.scrollHeight
+	}
+
+	function say(what) {
+		problem.textContent = what
+		problem.hidden = !what
+	}
+
+	root.querySelector('form').addEventListener('submit', event => {
+		event.preventDefault()
+		if (text.value.trim()) next(async () => {
+			send.disabled = true
+			try {
+				await call({ text: text.value })
+				if (!shown.refused) text.value = ''
+			} catch (error) {
+				say(error.message)
+			}
+			send.disabled = Boolean(shown.refused)
+		})
+	})
+	text.addEventListener('keydown', event => {
+		if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
+			event.preventDefault()
+			event.target.form.requestSubmit(send)
+		}
+	})
+
+	function toggle(is_open) {
+		panel.hidden = !is_open
+		open.setAttribute('aria-expanded', is_open)
+		if (is_open) log.scrollTop = log.scrollHeight
+		;(is_open ? text : open).focus()
+	}
+	open.addEventListener('click', () => toggle(panel.hidden))
+	close.addEventListener('click', () => toggle(false))
+	panel.addEventListener('keydown', event => event.key === 'Escape' && toggle(false))
+	guest.addEventListener('click', () => { parley.identify(null); text.focus() })
+	// Another tab of this browser has begun, or has left.
+	addEventListener('storage', event => event.key === stored && follow())
+
+	window.parley = {
+		identify: signed => next(async () => {
+			claim = signed
+			show({})
+			if (claim) await call()
+		}),
+		logout: () => next(async () => {
+			claim = null
+			localStorage.removeItem(stored)
+			show({})
+		}),
+	}
+	follow()
+})()
