@@ -37,7 +37,7 @@ function span(seconds) {
 /** When a secret was last used; or why nobody can say. */
 const used = time => time ? ['Last used ', ago(time), '.']
 	: state.app.counting_since ? ['Not used since counting began, ', ago(state.app.counting_since), '.']
-	: 'Whether it is used is not known: claims are not counted here.'
+	: 'Its use is not counted.'
 
 // What is done
 
@@ -135,17 +135,17 @@ function signer_card(s) {
 		s.previous_secrets > 0 && h('div', { class: 'note warn previous' },
 			h('p', {}, h('strong', {}, s.previous_secrets > 1 ? `${s.previous_secrets} previous secrets still valid, the last ` : 'Previous secret still valid ',
 				'until ', moment(s.previous_valid_until), '.'), ' ', used(s.previous_last_used_at)),
-			button('revoke', 'End it now …', end('End the previous secret'))),
+			button('revoke', 'End it now…', end('End the previous secret'))),
 		s.staged && h('div', { class: 'note staged' },
 			h('p', {}, h('strong', {}, `The next secret is staged${s.staged_signs === s.signs ? '' : ', and signs ' + kinds[s.staged_signs]}.`),
 				' It verifies already: give it to the servers, then promote it. ', used(s.staged_last_used_at)),
-			h('div', { class: 'row' }, button('promote', 'Promote …', promote),
-				!s.previous_secrets && button('revoke', 'Give it up …', end('Give up the staged secret')))),
+			h('div', { class: 'row' }, button('promote', 'Promote…', promote),
+				!s.previous_secrets && button('revoke', 'Give it up…', end('Give up the staged secret')))),
 		h('div', { class: 'row' },
 			app.revealable && button('reveal', 'Reveal', () => act(place, 'reveal', body, focus('reveal'))),
-			button('rotate', 'Rotate …', rotate),
-			!s.staged && button('stage', 'Stage the next …', stage),
-			signers.length > 1 && button('drop-signer', 'Remove …', remove, 'danger')),
+			button('rotate', 'Rotate…', rotate),
+			!s.staged && button('stage', 'Stage next…', stage),
+			signers.length > 1 && button('drop-signer', 'Remove…', remove, 'plain')),
 		place)
 }
 
@@ -190,7 +190,7 @@ function show_verification({ app, coverage, days, refused }) {
 	$('policy').textContent = on ? 'On' : 'Off'
 	$('policy').className = on ? 'badge good' : 'badge'
 	$('policy-text').textContent = policies[app.on_unverified]
-	$('policy-button').textContent = on ? 'Stop requiring verification …' : 'Require verification …'
+	$('policy-button').textContent = on ? 'Stop requiring verification…' : 'Require verification…'
 	$('statistics-off').hidden = app.counting_since !== null
 	$('coverage').hidden = app.counting_since === null
 	$('refused').hidden = refused.length === 0
@@ -199,9 +199,9 @@ function show_verification({ app, coverage, days, refused }) {
 	$('chart').replaceChildren(chart(days))
 	// Rounded down: 100 % says that all were signed.
 	$('share').replaceChildren(...coverage.claims ? [h('strong', {}, Math.floor(coverage.share * 1000) / 10 + ' %'), ' of the claims of the last 7 days were signed.'] : ['No claims in the last 7 days.'])
-	$('coverage-text').replaceChildren(on ? '' : 'If verification had been required, ',
-		h('strong', {}, number(coverage.would_refuse ?? 0)), ` of ${number(coverage.claims ?? 0)} `, on ? 'were not.' : 'would have been refused.',
-		' Counted since ', moment(coverage.since ?? app.counting_since), '.')
+	$('coverage-text').replaceChildren(...coverage.claims ? [on ? '' : 'If verification had been required, ',
+		h('strong', {}, number(coverage.would_refuse)), ` of ${number(coverage.claims)} `, on ? 'were not. ' : 'would have been refused. '] : [],
+		'Counted since ', moment(coverage.since ?? app.counting_since), '.')
 	$('days').replaceChildren(...days.map(day => h('tr', {}, h('td', {}, day.day),
 		h('td', { class: 'number' }, number(day.verified)), h('td', { class: 'number' }, number(day.refused)))))
 	$('refused-title').textContent = on ? 'Who was not verified' : 'Who would be refused'
@@ -246,7 +246,7 @@ $('explain').addEventListener('submit', event => {
 })
 
 async function look() {
-	$('doctor-summary').textContent = 'Looking at the installation …'
+	$('doctor-summary').textContent = 'Looking at the installation…'
 	const findings = await find($('doctor'), $('doctor-error'), '/api/settings/doctor', undefined, (found, i) =>
 		h('li', { class: 'finding', 'data-finding': found.finding },
 			h('div', { class: 'row' }, h('span', { class: 'badge ' + ({ error: 'bad', warning: 'warn' }[found.level] ?? '') }, found.level),
@@ -276,9 +276,5 @@ async function load() {
 }
 $('app').addEventListener('change', () => { location.search = new URLSearchParams({ app: $('app').value }) })
 
-try {
-	await load()
-	await look()
-} catch (error) {
-	tell($('failure'), error)
-}
+await load().catch(error => tell($('failure'), error))
+await look()
