@@ -393,6 +393,23 @@ sub restarts
 		is($counts, 'nothing', "a file $what is not read");
 		like($log, qr/LOG:  ignoring file "pg_stat\/idverify\.stat", which $says/, '... and the log says so');
 	}
+	# A right checksum does not make it one: each number could lead behind its end.
+	my $app = 56;
+	for my $wrong (
+		[ 'more apps than there are', 24, 100_000_000 ],
+		[ 'an app less',              24, 0 ],
+		[ 'a time that is none',      48, -(1 << 62) ],
+		[ 'too many secrets',         $app + 32, 1 << 40 ],
+		[ 'secrets less than none',   $app + 32, -1 ],
+		[ 'claims less than none',    $app + 40 + 40, -1 ])
+	{
+		my ($what, $at, $number) = @$wrong;
+
+		sql("SELECT $right");
+		($counts, $log) = restart_with(sub { substr(${ $_[0] }, $at, 8) = pack 'q', $number });
+		is($counts, 'nothing', "a file with $what is not read");
+		like($log, qr/LOG:  ignoring file "pg_stat\/idverify\.stat", which is damaged/, '... and the log says so');
+	}
 	sql("SELECT $right");
 	($counts, $log) = restart_with(sub { ${ $_[0] } = '' });
 	is($counts, 'nothing', 'nor is one that is cut off');

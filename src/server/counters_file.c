@@ -12,10 +12,10 @@
  * It is for the same server on the same machine: numbers are as they lie in
  * memory.  A copy of the data directory does not take it over: it counts for
  * itself.  What is no such file, to the last bit, is ignored, and the log says
- * so.  Refused claims are not in it.
+ * so: a checksum is no signature, so each number is looked at before any is taken
+ * over.  Refused claims are not in it.
  *
- * Raises no error, but for memory that is short: what cannot be written is
- * lost, and the log says why.
+ * Raises no error: what cannot be written or read is lost, and the log says why.
  *
  *-------------------------------------------------------------------------
  */
@@ -195,8 +195,9 @@ read_file(size_t *len)
 	if (fstat(fileno(file), &status) == 0)
 	{
 		*len = (size_t) status.st_size;
-		bytes = MemoryContextAllocHuge(CurrentMemoryContext, *len + 1);
-		if (fread(bytes, 1, *len, file) != *len)
+		bytes = MemoryContextAllocExtended(CurrentMemoryContext, *len + 1,
+										   MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+		if (bytes != NULL && fread(bytes, 1, *len, file) != *len)
 		{
 			pfree(bytes);
 			bytes = NULL;
@@ -210,6 +211,53 @@ read_file(size_t *len)
 	return bytes;
 }
 
+/* Is it a number of claims?  So many of them can still be added up. */
+static bool
+is_count(int64 claims)
+{
+	return claims >= 0 && claims <= PG_INT64_MAX / 1024;
+}
+
+/* Is it what put_app() writes of an app? */
+static bool
+is_app(const FileApp *record)
+{
+	if (record->key.unused != 0 || !IS_VALID_TIMESTAMP(record->since) ||
+		record->nsecrets < 0 || record->nsecrets > IDV_SECRETS_OF_APP)
+		return false;
+	for (int day = 0; day < IDV_COUNTED_DAYS; day++)
+		for (int kind = 1; kind <= IDV_COUNTED_KINDS; kind++)
+			if (!is_count(record->days[day].claims[kind - 1]))
+				return false;
+	return true;
+}
+
+/* Is there an app, with its secrets?  Moves to what follows it. */
+static bool
+skip_app(const char **bytes, const char *end)
+{
+	FileApp		record;
+
+	if ((size_t) (end - *bytes) < sizeof(record))
+		return false;
+	memcpy(&record, *bytes, sizeof(record));
+	*bytes += sizeof(record);
+	if (!is_app(&record) ||
+		(size_t) (end - *bytes) < record.nsecrets * sizeof(IdvSecretCount))
+		return false;
+	for (int64 i = 0; i < record.nsecrets; i++)
+	{
+		IdvSecretCount count;
+
+		memcpy(&count, *bytes, sizeof(count));
+		*bytes += sizeof(count);
+		if (!is_count(count.claims) || !IS_VALID_TIMESTAMP(count.first_at) ||
+			!IS_VALID_TIMESTAMP(count.last_at))
+			return false;
+	}
+	return true;
+}
+
 /* Are these the bytes of a whole file, of this layout? */
 static bool
 is_whole(const char *bytes, size_t len)
@@ -217,20 +265,34 @@ is_whole(const char *bytes, size_t len)
 	FileHeader	header;
 	pg_crc32c	crc;
 	pg_crc32c	written;
+	const char *end;
 
 	if (len < sizeof(header) + sizeof(crc))
 		return false;
+	end = bytes + len - sizeof(written);
 	memcpy(&header, bytes, sizeof(header));
-	memcpy(&written, bytes + len - sizeof(written), sizeof(written));
+	memcpy(&written, end, sizeof(written));
 	INIT_CRC32C(crc);
 	COMP_CRC32C(crc, bytes, len - sizeof(crc));
 	FIN_CRC32C(crc);
-	return memcmp(header.magic, magic, sizeof(magic)) == 0 &&
-		header.layout == IDV_COUNTERS_LAYOUT &&
-		header.app_size == sizeof(FileApp) && EQ_CRC32C(crc, written);
+	if (memcmp(header.magic, magic, sizeof(magic)) != 0 ||
+		header.layout != IDV_COUNTERS_LAYOUT ||
+		header.app_size != sizeof(FileApp) || !EQ_CRC32C(crc, written) ||
+		header.displaced < 0 || !IS_VALID_TIMESTAMP(header.displaced_at) ||
+		!IS_VALID_TIMESTAMP(header.since))
+		return false;
+	bytes += sizeof(header);
+	for (int64 i = 0; i < header.apps; i++)
+		if (!skip_app(&bytes, end))
+			return false;
+	return bytes == end;
 }
 
-/* Take an app over.  Returns where the next one begins. */
+/*
+ * Take an app over.  Returns where the next one begins.
+ *
+ * There is one: is_whole() has seen it.
+ */
 static const char *
 take_app(IdvCounters *counters, const char *bytes)
 {
@@ -258,7 +320,7 @@ take_app(IdvCounters *counters, const char *bytes)
  *		Take over what the file has kept, into counters that are empty.
  *
  * If there is room for less, those that were asked for longest ago are left
- * out.  Ignores a file that is not whole.
+ * out.  Ignores a file that is not whole, and takes nothing of it over.
  */
 void
 idv_counters_load(IdvCounters *counters)
