@@ -12,10 +12,15 @@
 #	js token, ruby token, ...	a program that makes a token, likewise; java, too
 #	js client-pg.js				a piece of a program in test/clients/, which dev/test clients
 #								runs: it has these lines, indented as it likes
+#	js file chat.mjs			a file, which the page's shell then has in its folder
 #	text						no commands: a picture, a file, a line of the log
 #	sql citus, citus-every, citus-workers
 #								run by dev/citus, on the coordinator or on other nodes
-#	sh not-run, sql not-run		cannot be run here
+#	sh not-run, sql not-run, ruby not-run
+#								cannot be run here
+#
+# The pages in $with_clients need drivers and frameworks: dev/test clients, which
+# installs these, runs them (t/clients_guides.pl).  Here only their links are looked at.
 #
 # What a block answers is printed in it, as comments of its own language that
 # begin with "--> ", "#> " or "//> ".  That has to be all that the lines above
@@ -39,6 +44,7 @@ use Test::More;
 my $root = "$FindBin::RealBin/..";
 my $random = "\xe2\x80\xa6";    # …
 my $mark = 'end of what a block answers';
+my $with_clients = qr{^doc/start-};
 my $message = qr/^(?:ERROR|WARNING|NOTICE|DETAIL|HINT):/;
 
 # How a program of each language is run.
@@ -106,6 +112,14 @@ $ENV{PGPORT} = $node->port;
 $ENV{PGCLIENTENCODING} = 'UTF8';
 $ENV{DESTDIR} = "$machine/installed";
 $ENV{IDVERIFY_SANDBOX} = 1;
+# Where a guide's server listens, and its frameworks are Debian's.
+if ($ENV{IDVERIFY_CLIENTS})
+{
+	$ENV{PORT} = PostgreSQL::Test::Cluster::get_free_port();
+	symlink '/usr/bin/python3', "$machine/bin/python3";
+	symlink '/usr/bin/ruby', "$machine/bin/ruby";
+	symlink "$ENV{IDVERIFY_CLIENTS}/node_modules", "$machine/node_modules";
+}
 delete @ENV{qw(PGDATABASE PGUSER PSQLRC PAGER PSQL_PAGER IDENTITY_SECRET)};
 
 # The answers of a shell or of psql that lives on from block to block.
@@ -154,7 +168,8 @@ sub ask_shell
 
 	$page->{shell} //= do {
 		my $shell = start('sh');
-		$shell->{in} = "cd '$source'; set -e\n";
+		# A page that starts a server keeps its process id in $server.
+		$shell->{in} = "cd '$source'; set -e; trap '[ -z \"\${server:-}\" ] || kill \"\$server\" 2> /dev/null || :' EXIT\n";
 		$shell;
 	};
 	unlink $file;
@@ -195,7 +210,7 @@ sub blocks
 		if (!$block)
 		{
 			next unless $text =~ /^(\s*)```(.*)$/;
-			my ($language, $how) = split ' ', $2;
+			my ($language, $how) = split ' ', $2, 2;
 			$block = { indent => $1, line => $line, where => "$name:$line",
 				language => $language // '', how => $how // '', pieces => [ {} ] };
 		}
@@ -239,6 +254,18 @@ sub answers
 	$answer =~ s/\n*\z/\n/;
 	$answer = '' if $answer eq "\n";
 	return $answer =~ /^$pattern\z/;
+}
+
+# Have the page's shell write a file into the folder that it is in.
+sub write_file
+{
+	my ($page, $block) = @_;
+	my ($name) = $block->{how} =~ /^file (\S+)$/;
+	my $text = join '', map { $_->{text} // '' } @{ $block->{pieces} };
+	my (undef, $err) = ask_shell($page, "cat > '$name' <<'$mark'\n$text$mark\n");
+
+	is($err, '', "$block->{where}: is written to $name");
+	return;
 }
 
 # Run the commands of a block, and compare what they answer.
@@ -348,7 +375,7 @@ my $not_run = 0;
 my $texts = 0;
 
 # What a page runs in: a database of its own, named as the documents name it.
-# README.md makes it by itself.
+# README.md and the guides for beginners make it by themselves.
 sub run_page
 {
 	my ($name) = @_;
@@ -361,7 +388,7 @@ sub run_page
 	local $ENV{HOME} = "$machine/" . ($name =~ s/\W/_/gr);
 	mkdir $ENV{HOME} or die "$ENV{HOME}: $!";
 	local $ENV{PGDATABASE} = 'postgres';
-	if ($name ne 'README.md')
+	if ($name ne 'README.md' && $name !~ $with_clients)
 	{
 		my $ring = write_ring("$ENV{HOME}/idverify.ring", '1:' . new_key() . "\n");
 		$node->safe_psql('postgres', "LOAD 'idverify'; ALTER SYSTEM SET idverify.key_file = '$ring'");
@@ -378,8 +405,9 @@ sub run_page
 
 		if ($what eq 'text') { $texts++ }
 		elsif ($what =~ /^sql citus(?:-every|-workers)?$/) { note("$block->{where}: run by dev/citus") }
-		elsif ($what =~ /^(?:sh|sql) not-run$/) { $not_run++; note("$block->{where}: not run") }
+		elsif ($what =~ /^\w+ not-run$/) { $not_run++; note("$block->{where}: not run") }
 		elsif ($what =~ /^(?:sh|sql)$/) { run_commands($page, $block) }
+		elsif ($what =~ /^\w+ file [\w.]+$/) { write_file($page, $block) }
 		elsif ($interpreter{ $what =~ s/ token$//r }) { run_program($page, $block) }
 		elsif ($interpreter{ $block->{language} } && $block->{how} =~ /^client-\w+\.\w+$/) { find_piece($block) }
 		else { fail("$block->{where}: the fence should say what the block is, not '$what'") }
@@ -462,13 +490,18 @@ my @pages;
 find(sub { push @pages, $File::Find::name =~ s{^\Q$root\E/}{}r if /\.md$/ }, "$root/doc");
 @pages = sort @pages, map { s{^\Q$root\E/}{}r } glob("'$root'/*.md");
 
-# One page is enough for whoever writes it.
+# One page is enough for whoever writes it, or those that begin alike.
 my $only = $ENV{IDVERIFY_DOCUMENT} // '';
 
-for my $name (grep { $only eq '' || $_ eq $only } @pages)
+for my $name (grep { index($_, $only) == 0 } @pages)
 {
 	note("== $name");
 	check_links($name);
+	if ($name =~ $with_clients && !$ENV{IDVERIFY_CLIENTS})
+	{
+		note('dev/test clients runs it');
+		next;
+	}
 	my @commands = grep { $_->{language} ne 'text' } blocks($name);
 	if (grep { $_ eq $name } @prose)
 	{
