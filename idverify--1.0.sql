@@ -251,6 +251,7 @@ CREATE TABLE idverify.folds (
 	forced		boolean NOT NULL,
 	folded_at	timestamptz NOT NULL,
 	steps		json NOT NULL,
+	owners		jsonb NOT NULL,
 	undone_at	timestamptz,
 	PRIMARY KEY (id, app_id)
 );
@@ -273,6 +274,7 @@ COMMENT ON COLUMN idverify.folds.visitor IS 'the visitor token that this fold sp
 COMMENT ON COLUMN idverify.folds.external_id IS 'the signed external_id that the source had';
 COMMENT ON COLUMN idverify.folds.email IS 'the signed email that the source had';
 COMMENT ON COLUMN idverify.folds.steps IS 'the first steps, where they are few: as in fold_rows, which has those that follow';
+COMMENT ON COLUMN idverify.folds.owners IS 'whose the tables were that it wrote to: their names, each with its owner''s';
 COMMENT ON COLUMN idverify.folds.undone_at IS 'when idverify_unfold took it back';
 
 REVOKE ALL ON TABLE idverify.folds FROM PUBLIC;

@@ -143,8 +143,8 @@ SELECT n, what, after(command) FROM (VALUES
 	( 4, 'an index that is stored otherwise', 'ALTER INDEX idverify.folds_source SET (fillfactor = 50)'),
 	( 5, 'sequences', 'INSERT INTO idverify.apps (id, app_key, name) VALUES (70000, ''seven'', ''''); SELECT idverify_rotate(''seven'');
 		INSERT INTO idverify.contacts (app_id, id) VALUES (70000, 70000);
-		INSERT INTO idverify.folds (app_id, id, contacts, source_id, target_id, source_row, filled, forced, folded_at, steps)
-			VALUES (70000, 70000, ''idverify.contacts'', 1, 2, ''{}'', ''{}'', false, now(), ''[]'')'),
+		INSERT INTO idverify.folds (app_id, id, contacts, source_id, target_id, source_row, filled, forced, folded_at, steps, owners)
+			VALUES (70000, 70000, ''idverify.contacts'', 1, 2, ''{}'', ''{}'', false, now(), ''[]'', ''{}'')'),
 	( 6, 'a trigger of a third role', 'CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN RETURN NEW; END''; ALTER FUNCTION trap() OWNER TO regress_third;
 		CREATE TRIGGER trap BEFORE UPDATE ON idverify.apps FOR EACH ROW EXECUTE FUNCTION trap()')
   ) AS t(n, what, command) ORDER BY n;
@@ -255,8 +255,8 @@ SELECT n, what, after(chats() || command) FROM (VALUES
   ) AS t(n, what, command) ORDER BY n;
 
 -- folds that nobody is going to undo
-SELECT remedies('INSERT INTO idverify.folds (app_id, contacts, source_id, target_id, source_row, filled, forced, folded_at, steps)
-	SELECT 0, ''x'', 1, 2, ''{}'', ''{}'', false, now() - n * interval ''30 days'', ''[]'' FROM generate_series(1, 4) n');
+SELECT remedies('INSERT INTO idverify.folds (app_id, contacts, source_id, target_id, source_row, filled, forced, folded_at, steps, owners)
+	SELECT 0, ''x'', 1, 2, ''{}'', ''{}'', false, now() - n * interval ''30 days'', ''[]'', ''{}'' FROM generate_series(1, 4) n');
 
 --
 -- What is not listed

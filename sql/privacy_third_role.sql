@@ -50,8 +50,8 @@ INSERT INTO privacy.parts VALUES (1, 1);
 GRANT ALL ON ALL TABLES IN SCHEMA privacy TO regress_privacy_app;
 RESET ROLE;
 SELECT idverify_add_reference('privacy.people', 'privacy.notes', 'person');
-INSERT INTO idverify.folds (app_id, id, contacts, source_id, target_id, source_row, filled, forced, folded_at, steps)
-	VALUES (0, 990000, 'privacy.people', '7', '1', '{}', '{}', false, now(), '[]');
+INSERT INTO idverify.folds (app_id, id, contacts, source_id, target_id, source_row, filled, forced, folded_at, steps, owners)
+	VALUES (0, 990000, 'privacy.people', '7', '1', '{}', '{}', false, now(), '[]', '{"privacy.people": "regress_privacy_owner"}');
 
 -- Hang something there as one role after another; then export and erase contact 1, who
 -- has rows everywhere, and contact 3, who has none.  Then take all of it back.
@@ -131,8 +131,8 @@ GRANT USAGE ON SCHEMA idverify TO regress_privacy_app;
 SET ROLE regress_privacy_app;
 CREATE TRIGGER hung BEFORE DELETE ON idverify.fold_rows FOR EACH ROW EXECUTE FUNCTION app.hung();
 RESET ROLE;
-INSERT INTO idverify.folds (app_id, id, contacts, source_id, target_id, source_row, filled, forced, folded_at, steps)
-	VALUES (0, 990001, 'privacy.people', '8', '9', '{}', '{}', false, '2000-01-01', '[]');
+INSERT INTO idverify.folds (app_id, id, contacts, source_id, target_id, source_row, filled, forced, folded_at, steps, owners)
+	VALUES (0, 990001, 'privacy.people', '8', '9', '{}', '{}', false, '2000-01-01', '[]', '{}');
 SELECT setval('app.sprung', 1, false);
 SELECT idverify_forget('1 year');  -- fail: 42501
 SELECT is_called AS sprung FROM app.sprung;

@@ -28,8 +28,8 @@ $node->safe_psql('postgres', qq{
 	INSERT INTO reactions SELECT id, '+' FROM messages;
 	CREATE INDEX ON reactions (message);
 	ANALYZE;
-	INSERT INTO idverify.folds (app_id, contacts, source_id, target_id, source_row, filled, forced, folded_at, steps)
-		SELECT 0, 'public.people', n, 2, '{}', '{}', false, now() - interval '1 year', '[]' FROM generate_series(1000, 100000) n;
+	INSERT INTO idverify.folds (app_id, contacts, source_id, target_id, source_row, filled, forced, folded_at, steps, owners)
+		SELECT 0, 'public.people', n, 2, '{}', '{}', false, now() - interval '1 year', '[]', '{"public.people": "postgres"}' FROM generate_series(1000, 100000) n;
 	INSERT INTO idverify.fold_rows (app_id, fold_id, step, depth, relation, moved) SELECT 0, id, 1, 0, 'public.messages', 1 FROM idverify.folds;
 });
 my $deleted = $rows - int($rows / 1000);

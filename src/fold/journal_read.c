@@ -21,6 +21,7 @@
 #include "utils/uuid.h"
 #include "utils/varlena.h"
 
+#include "fold/journal_owners.h"
 #include "references/description_cache.h"
 #include "server/as_installed.h"
 #include "server/canonical_text.h"
@@ -39,12 +40,17 @@ static IdvStatement read_first_step;
 	"SELECT step, relation, columns, old_values, new_values," \
 	" condition, whole_row, key_columns, moved_keys, dropped_row, moved, parts"
 
-/* A relation by the name that the journal has for it, or InvalidOid. */
+/*
+ * A relation by the name that the journal has for it, or InvalidOid.
+ *
+ * It is locked, so that the name is not another's by the time that its rows are
+ * written.
+ */
 static Oid
 named_relation(const char *name)
 {
 	return RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name))),
-							NoLock, true);
+							AccessShareLock, true);
 }
 
 /*
@@ -61,7 +67,10 @@ idv_journal_report_altered(const IdvJournaledFold *fold, const char *what)
 								what, fold->id);
 }
 
-/* A table by the name that the journal has for it.  55000 if it is none now. */
+/*
+ * A table by the name that the journal has for it.  55000 if it is none now, or
+ * another role's.
+ */
 static Oid
 journaled_relation(const IdvJournaledFold *fold, const char *name)
 {
@@ -87,6 +96,8 @@ journaled_relation(const IdvJournaledFold *fold, const char *name)
 				 errmsg("relation \"%s\", which fold " INT64_FORMAT " wrote to, is not a table",
 						name, fold->id),
 				 errhint("If the table was renamed, correct its name in the fold's rows of idverify.folds and idverify.fold_rows.")));
+	idv_journal_check_owner(fold->id, relation, name,
+							idv_journal_member(DatumGetJsonbP(fold->owners), name));
 	return relation;
 }
 
@@ -253,7 +264,7 @@ idv_journal_open(IdvJournaledFold *fold, int64 id)
 	result = idv_statement_ask(&read_fold,
 							   "SELECT contacts, source_id, target_id, source_row::jsonb,"
 							   " filled::jsonb, visitor, undone_at IS NOT NULL, steps::jsonb,"
-							   " folded_at"
+							   " folded_at, owners"
 							   " FROM idverify.folds WHERE id = $1 AND app_id = $2",
 							   2, types, values);
 	if (!idv_result_next(result))
@@ -261,6 +272,7 @@ idv_journal_open(IdvJournaledFold *fold, int64 id)
 	check_stands(fold, DatumGetBool(result->values[6]));
 
 	MemoryContextSwitchTo(caller);
+	fold->owners = object_of(fold, result, 9, "owners", true);
 	fold->contacts = idv_contact_table(journaled_relation(fold,
 														  TextDatumGetCString(result->values[0])));
 	fold->source_id = TextDatumGetCString(result->values[1]);

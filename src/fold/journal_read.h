@@ -26,6 +26,7 @@ typedef struct IdvJournaledFold
 	Datum		source_row;		/* jsonb, as all that follow */
 	Datum		filled;
 	Datum		first_steps;
+	Datum		owners;			/* of the tables that it wrote to */
 	NullableDatum visitor;
 	TimestampTz folded_at;
 } IdvJournaledFold;

@@ -117,7 +117,7 @@ static void
 write_head(IdvJournal *journal)
 {
 	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONOID,
-	JSONOID, UUIDOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONOID};
+	JSONOID, UUIDOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONOID, JSONBOID};
 	const IdvJournalHead *head = &journal->head;
 	Datum		values[lengthof(types)];
 	bool		nulls[lengthof(types)] = {false};
@@ -130,8 +130,8 @@ write_head(IdvJournal *journal)
 							  "INSERT INTO idverify.folds (app_id, contacts,"
 							  " source_id, target_id, source_row, filled,"
 							  " visitor, forced, folded_at, external_id, email,"
-							  " steps)"
-							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+							  " steps, owners)"
+							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 							  " RETURNING id",
 							  lengthof(types), types);
 	values[0] = Int32GetDatum(journal->app_id);
@@ -150,6 +150,7 @@ write_head(IdvJournal *journal)
 	nulls[10] = head->email.isnull;
 	appendStringInfoChar(&journal->steps, ']');
 	values[11] = CStringGetTextDatum(journal->steps.data);
+	values[12] = idv_journal_owners_jsonb(&journal->owners);
 
 	if (idv_statement_first(&insert_fold, values, nulls, &inserted) != 1)
 		elog(ERROR, "inserting a fold returned no id");
@@ -168,6 +169,8 @@ idv_journal_begin(IdvJournal *journal, const IdvJournalHead *head)
 	journal->head = *head;
 	initStringInfo(&journal->steps);
 	appendStringInfoChar(&journal->steps, '[');
+	idv_journal_owners_begin(&journal->owners);
+	idv_journal_owners_add(&journal->owners, head->table);
 }
 
 /*
@@ -181,7 +184,7 @@ idv_journal_begin(IdvJournal *journal, const IdvJournalHead *head)
 static void
 complete_head(IdvJournal *journal)
 {
-	static const Oid types[] = {INT4OID, INT8OID, JSONOID, JSONOID, INT8OID};
+	static const Oid types[] = {INT4OID, INT8OID, JSONOID, JSONOID, INT8OID, JSONBOID};
 	static const Oid row_types[] = {INT4OID, INT8OID, INT8OID};
 	Datum		values[lengthof(types)];
 	IdvRow		completed;
@@ -195,7 +198,7 @@ complete_head(IdvJournal *journal)
 	if (complete_fold.plan == NULL)
 		idv_statement_prepare(&complete_fold, InvalidOid,
 							  "UPDATE idverify.folds SET source_row = $3, filled = $4,"
-							  " id = $5 WHERE app_id = $1 AND id = $2",
+							  " id = $5, owners = $6 WHERE app_id = $1 AND id = $2",
 							  lengthof(types), types);
 
 	/* By itself: Citus takes no volatile function in an UPDATE. */
@@ -208,6 +211,7 @@ complete_head(IdvJournal *journal)
 		elog(ERROR, "a sequence returned no number");
 	id = DatumGetInt64(completed.values[0]);
 	values[4] = Int64GetDatum(id);
+	values[5] = idv_journal_owners_jsonb(&journal->owners);
 	if (idv_statement_run(&complete_fold, values, NULL) != 1)
 		elog(ERROR, "fold " INT64_FORMAT " vanished", journal->fold_id);
 	if (id == journal->fold_id)
@@ -375,6 +379,7 @@ idv_journal_moved(IdvJournal *journal, const IdvMoving *moving, bool to_nothing,
 							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
 							  lengthof(types), types);
 
+	idv_journal_owners_add(&journal->owners, table);
 	level = is_exact_move(moving) ? 0 : idv_canonical_text_begin();
 	ncolumns = describe_change(names, old_values, new_values, moving, to_nothing);
 	for (int i = 0; i < move->nkeys; i++)
@@ -502,6 +507,7 @@ idv_journal_dropped(IdvJournal *journal, const IdvTable *table, Oid part,
 							  " step, depth, relation, dropped_row, kept_row, parts)"
 							  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 							  lengthof(types), types);
+	idv_journal_owners_add(&journal->owners, table);
 	write_head(journal);
 	values[0] = Int32GetDatum(journal->app_id);
 	values[1] = Int64GetDatum(journal->fold_id);

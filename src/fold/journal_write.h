@@ -13,6 +13,7 @@
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
 
+#include "fold/journal_owners.h"
 #include "fold/move_state.h"
 
 /* What a fold is, before its rows. */
@@ -40,6 +41,7 @@ typedef struct IdvJournal
 	int32		step;
 	IdvJournalHead head;
 	StringInfoData steps;		/* those in the head, as JSON */
+	IdvJournalOwners owners;	/* of the tables that were written */
 } IdvJournal;
 
 extern char *idv_row_json(const IdvTable *table, IdvRow row);

@@ -14,6 +14,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
+#include "fold/journal_owners.h"
 #include "references/contact_rows.h"
 #include "server/canonical_text.h"
 #include "server/cast.h"
@@ -43,7 +44,8 @@ idv_is_written_once(const IdvContactTable *contacts)
 /*
  * The folds of an id that came after another one, and stand.
  *
- * Columns are id, app_id, target_id and source_id.  Where one id can be
+ * Columns are id, app_id, target_id, source_id and the owner of the contacts'
+ * table at that time.  Where one id can be
  * written in several ways the journal may have it in another: then all folds of
  * these contacts are returned.
  */
@@ -59,7 +61,8 @@ later_folds(const IdvContactTable *contacts, int32 app_id, Datum id, int64 last)
 	values[2] = Int32GetDatum(app_id);
 	if (!idv_is_written_once(contacts))
 		return idv_statement_ask(&read_any_hop,
-								 "SELECT id, app_id, target_id, source_id"
+								 "SELECT id, app_id, target_id, source_id,"
+								 " owners ->> contacts"
 								 " FROM idverify.folds"
 								 " WHERE contacts = $1 AND id > $2"
 								 " AND ($3 = 0 OR app_id = $3) AND undone_at IS NULL",
@@ -68,7 +71,8 @@ later_folds(const IdvContactTable *contacts, int32 app_id, Datum id, int64 last)
 	values[3] = CStringGetTextDatum(idv_value_text(contacts->id_type, id));
 	idv_canonical_text_end(level);
 	return idv_statement_ask(&read_hop,
-							 "SELECT id, app_id, target_id, source_id"
+							 "SELECT id, app_id, target_id, source_id,"
+							 " owners ->> contacts"
 							 " FROM idverify.folds"
 							 " WHERE contacts = $1 AND source_id = $4 AND id > $2"
 							 " AND ($3 = 0 OR app_id = $3) AND undone_at IS NULL",
@@ -107,6 +111,10 @@ follow(IdvContactTable *contacts, int32 app_id, Datum *id)
 										   idv_contact_row_id_from_text(contacts,
 																		TextDatumGetCString(result->values[3]))) != 0)
 				continue;
+			idv_journal_check_owner(DatumGetInt64(result->values[0]),
+									contacts->table->relation, contacts->table->name,
+									result->nulls[4] ? NULL :
+									TextDatumGetCString(result->values[4]));
 			found = true;
 			last = DatumGetInt64(result->values[0]);
 			app_id = DatumGetInt32(result->values[1]);
@@ -122,7 +130,8 @@ follow(IdvContactTable *contacts, int32 app_id, Datum *id)
 
 /*
  * idv_resolve
- *		The contact that an id has become.  42704 if there is none.
+ *		The contact that an id has become.  42704 if there is none, 55000 where
+ *		its table was another role's when it was folded.
  *
  * It is of the type that id is; in the caller's memory context.
  */

@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "fold/journal_owners.h"
 #include "fold/resolve.h"
 #include "references/contact_rows.h"
 #include "server/canonical_text.h"
@@ -141,17 +142,28 @@ ask(const Walk *walk, const Visit *visit, bool as_of_caller,
 #define STANDING		" AND undone_at IS NULL"
 
 /* What is known of a fold. */
-#define FOLD_COLUMNS	"id, app_id, source_id, target_id"
+#define FOLD_COLUMNS	"id, app_id, source_id, target_id, owners ->> contacts"
 #define FOLD_ID			0
 #define FOLD_APP_ID		1
 #define FOLD_SOURCE_ID	2
 #define FOLD_TARGET_ID	3
-#define FOLD_REST		4
+#define FOLD_OWNER		4
+#define FOLD_REST		5
 
 static char *
 text_of(const IdvResult *fold, int column)
 {
 	return TextDatumGetCString(fold->values[column]);
+}
+
+/* See that a fold is of these contacts, and not of another role's of that name. */
+static void
+check_owner(const Walk *walk, const IdvResult *fold)
+{
+	idv_journal_check_owner(DatumGetInt64(fold->values[FOLD_ID]),
+							walk->contacts->table->relation,
+							walk->contacts->table->name,
+							fold->nulls[FOLD_OWNER] ? NULL : text_of(fold, FOLD_OWNER));
 }
 
 /* Add a text of a fold to those by which the person was known. */
@@ -190,8 +202,9 @@ delete_fold(int32 app_id, int64 fold_id)
 
 /* Delete a fold that was found, and take down by what its source was known. */
 static bool
-erase_fold(const IdvResult *fold, IdvIdentities *identities)
+erase_fold(const Walk *walk, const IdvResult *fold, IdvIdentities *identities)
 {
+	check_owner(walk, fold);
 	for (int i = 0; i < 2; i++)
 	{
 		identities->external_ids = add_identity(identities->external_ids, fold, FOLD_REST + i);
@@ -249,7 +262,7 @@ erase_standing(Walk *walk, const Visit *visit, const IdvResult *fold,
 		add_visit(walk, source, fold_id, true);
 	else
 		add_visit(walk, source, NO_FOLD_BEFORE, false);
-	return erase_fold(fold, identities);
+	return erase_fold(walk, fold, identities);
 }
 
 /* Is a fold one of an id that was visited? */
@@ -310,7 +323,8 @@ undone_folds(const Walk *walk)
  * identities	by what these were known is added to it
  * person		whose contact is gone already
  *
- * Returns how many folds they were.
+ * Returns how many folds they were.  55000 for one of a table that was another
+ * role's.
  */
 int64
 idv_person_journal_erase(IdvIdentities *identities, const IdvPerson *person)
@@ -337,7 +351,7 @@ idv_person_journal_erase(IdvIdentities *identities, const IdvPerson *person)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (is_visited(&walk, folds))
-			erased += erase_fold(folds, identities) ? 1 : 0;
+			erased += erase_fold(&walk, folds, identities) ? 1 : 0;
 	}
 	idv_result_end(folds);
 	return erased;
@@ -374,7 +388,8 @@ last_fold_from(const Walk *walk, const Visit *visit)
  *
  * receive		is handed each of them, as jsonb
  *
- * As of the snapshot of the caller.
+ * As of the snapshot of the caller.  55000 for a fold of a table that was another
+ * role's.
  */
 void
 idv_person_journal_show(const IdvPerson *person,
@@ -407,6 +422,7 @@ idv_person_journal_show(const IdvPerson *person,
 			if (fold_id <= last ||
 				!is_of_visit(&walk, visit, text_of(folds, FOLD_TARGET_ID)))
 				continue;
+			check_owner(&walk, folds);
 			receive(folds->values[FOLD_REST], context);
 			add_visit(&walk, text_of(folds, FOLD_SOURCE_ID), fold_id, true);
 		}
