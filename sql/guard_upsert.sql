@@ -123,6 +123,22 @@ SELECT policy, verified, saved, hash, t.*
 	pg_temp.try('full_index', ROW(1, policy, 'alice', NULL, 'Alice', NULL, NULL, verified), :'save',
 				policy, saved, 'new', hash(hash)) t
  ORDER BY policy, verified DESC, n;
+-- ... and one beside no identity is for the row that is there, as in an UPDATE; but
+-- an empty one is none
+CREATE UNIQUE INDEX by_name ON full_index (name);
+SELECT policy, verified, hash, told, stored, string_agg(form, ', ' ORDER BY f.n) AS forms
+  FROM unnest('{accept,drop,reject}'::text[]) policy, unnest('{t,f}'::boolean[]) verified, hashes h, (VALUES
+	(1, 'UPDATE',            $$UPDATE %s SET phone = '1', user_hash = $4 WHERE name = $3 AND $1 IS DISTINCT FROM $2$$),
+	(2, 'key',               $$INSERT INTO %s (id, app_key, external_id, name, phone, user_hash) VALUES (1, $1, $2, $3, '1', $4) ON CONFLICT (id) DO UPDATE SET phone = EXCLUDED.phone$$),
+	(3, 'key, their hash',   $$INSERT INTO %s (id, app_key, external_id, name, phone, user_hash) VALUES (1, $1, $2, $3, '1', $4) ON CONFLICT (id) DO UPDATE SET phone = EXCLUDED.phone, user_hash = EXCLUDED.user_hash$$),
+	(4, 'name',              $$INSERT INTO %s (app_key, external_id, name, phone, user_hash) VALUES ($1, $2, $3, '1', $4) ON CONFLICT (name) DO UPDATE SET phone = EXCLUDED.phone$$),
+	(5, 'emptied by UPDATE', $$UPDATE %s SET external_id = $2, user_hash = $4 WHERE name = $3 AND $1 IS DISTINCT FROM $2$$),
+	(6, 'emptied by key',    $$INSERT INTO %s (id, app_key, external_id, name, user_hash) VALUES (1, $1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET external_id = EXCLUDED.external_id$$)
+  ) AS f(n, form, statement),
+	pg_temp.try('full_index', ROW(1, policy, 'alice', NULL, 'Alice', NULL, NULL, verified),
+				statement || ' RETURNING format(''id %%s %%s'', id, is_verified)', policy, '', 'Alice', value) t
+ GROUP BY policy, verified, h.n, hash, told, stored ORDER BY policy, verified DESC, h.n, min(f.n);
+DROP INDEX by_name;
 -- ... also where no row of that key is there, or a NULL
 SELECT policy, t.*
   FROM unnest('{accept,drop,reject}'::text[]) policy,

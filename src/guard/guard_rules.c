@@ -454,6 +454,16 @@ update_unnamed(const IdvColumns *columns, IdvGuardedRow *row,
 	return idv_guard_update(columns, row, old, counted);
 }
 
+/* The user_hash that a proposed row came with, which keeps it. */
+static NullableDatum
+hash_of(const IdvProposedRow *proposed)
+{
+	return (NullableDatum)
+	{
+		PointerGetDatum(proposed->user_hash), false
+	};
+}
+
 /*
  * idv_guard_conflict
  *		Decide what is stored of a row that is about to be updated because a
@@ -466,7 +476,8 @@ update_unnamed(const IdvColumns *columns, IdvGuardedRow *row,
  * Both are one claim, which has been judged.  A right user_hash is judged
  * again: the statement may have waited for the row, and a secret been revoked
  * meanwhile.  One that comes in the UPDATE alone counts where the proposed row
- * claims nothing.
+ * claims nothing; and one that came with such a row is for the row that is
+ * there, as in an UPDATE.
  */
 IdvOutcome
 idv_guard_conflict(IdvColumns *columns, const TriggerData *trigger,
@@ -478,6 +489,9 @@ idv_guard_conflict(IdvColumns *columns, const TriggerData *trigger,
 
 	if (proposed->cleared)
 		put_back_cleared(row, old);
+	if (judgement.verdict == IDV_ANONYMOUS && proposed->keeps_hash &&
+		!idv_columns_present_hash(columns, row, old))
+		row->of[IDV_ROLE_USER_HASH] = hash_of(proposed);
 	if ((!proposed->signed_at_all || judgement.verdict == IDV_ANONYMOUS) &&
 		idv_proposed_row_names(proposed, columns, trigger))
 		return idv_guard_update(columns, row, old, judgement.counted);
@@ -488,8 +502,7 @@ idv_guard_conflict(IdvColumns *columns, const TriggerData *trigger,
 	if (judgement.verdict == IDV_VERIFIED)
 	{
 		idv_columns_read(&claimed, columns, proposed->slot);
-		claimed.of[IDV_ROLE_USER_HASH].value = PointerGetDatum(proposed->user_hash);
-		claimed.of[IDV_ROLE_USER_HASH].isnull = false;
+		claimed.of[IDV_ROLE_USER_HASH] = hash_of(proposed);
 		judgement = judge(columns, &claimed);
 		judgement.counted = proposed->judgement.counted;
 	}

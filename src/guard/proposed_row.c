@@ -108,7 +108,10 @@ idv_proposed_row_set(IdvColumns *columns, const TriggerData *trigger,
 	proposed->command = GetCurrentCommandId(false);
 	proposed->judgement = *judgement;
 	proposed->slot = trigger->tg_trigslot;
-	if (judgement->verdict == IDV_VERIFIED)
+	proposed->keeps_hash = judgement->verdict == IDV_VERIFIED ||
+		(judgement->verdict == IDV_ANONYMOUS &&
+		 !idv_columns_blank(columns, IDV_ROLE_USER_HASH, row));
+	if (proposed->keeps_hash)
 		keep_user_hash(proposed, columns->context,
 					   idv_columns_text(columns, IDV_ROLE_USER_HASH, row).value);
 

@@ -30,11 +30,13 @@ typedef struct IdvProposedRow
 	bool		pending;		/* may its UPDATE still come? */
 	bool		had_tid;		/* its slot said where a row is, even before */
 	bool		signed_at_all;	/* it came with a user_hash, right or wrong */
+	bool		keeps_hash;		/* user_hash is that */
 	bool		cleared;		/* its identity was: the app drops such claims */
 	CommandId	command;		/* when the guard was called for it */
 	IdvJudgement judgement;
 	TupleTableSlot *slot;		/* the row itself, but for its user_hash */
-	text	   *user_hash;		/* that, if it was right */
+	text	   *user_hash;		/* that, if it was right, or came without an
+								 * identity */
 	Size		room;			/* bytes that user_hash may have */
 } IdvProposedRow;
 
