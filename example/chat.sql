@@ -70,3 +70,18 @@ GRANT EXECUTE ON FUNCTION set_policy TO chat_admin;
 
 -- The app of the shop.  Its secret is shown this once: dev/chat hands it to the site.
 SELECT identity_secret FROM idverify_create_app('Juniper', 'shop', revealable => true, confirm_rotation => true);
+
+-- What there is to see before anybody has come: a customer's question, and a guest's.
+WITH claims(claim, question, answer) AS (VALUES
+	(jsonb_build_object('external_id', 'user_4713', 'name', 'Chloé Martin', 'email', 'chloe@example.com',
+		'user_hash', idverify_sign('shop', 'user_4713')),
+	 'Does the herb garden need a saucer?', 'No, it is watered from below. Every other day will do.'),
+	('{}', 'Do you deliver to Norway?', NULL)),
+asked AS (
+	SELECT who.contact_id, question, answer FROM claims, idverify_identify('shop', claim) who),
+begun AS (
+	INSERT INTO conversations (contact_id) SELECT contact_id FROM asked RETURNING id, contact_id)
+INSERT INTO messages (conversation_id, author, body)
+SELECT id, author, body
+FROM asked JOIN begun USING (contact_id), LATERAL (VALUES ('visitor', question), ('agent', answer)) said (author, body)
+WHERE body IS NOT NULL;

@@ -49,7 +49,7 @@ export const routes = {
 		const { rows } = await admin.query(`
 			SELECT fold_id, relation, column_name, moved, dropped
 			FROM idverify_fold($1::bigint, $2::bigint, dry_run => $3, force => $4)`, [source, target, dry_run === true, force === true])
-		if (!dry_run) tell(source, target)
+		if (!dry_run) tell(target)
 		return { rows }
 	},
 

@@ -125,9 +125,12 @@ function listen(port, { at, routes, pages, csp, guest }) {
 			json(...(error instanceof Refusal ? [error.status, { error: error.message, detail: error.detail, hint: error.hint }] : explain_error(error, path.startsWith('/widget'))))
 		}
 	})
-	return new Promise((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', () => {
+	return new Promise(resolve => server.listen(port, '127.0.0.1', () => {
 		at.origin = 'http://127.0.0.1:' + server.address().port
 		resolve(server)
+	}).once('error', ({ code }) => {
+		console.error(`Port ${port} cannot be had: ${code}.`)
+		process.exit(1)
 	}))
 }
 
@@ -143,7 +146,14 @@ const servers = [
 		csp: () => "script-src 'self'; style-src 'self'; connect-src 'self'", guest: shop,
 	}),
 ]
+// For programs, and for people.
 console.log(`site ${shop.origin} product ${product.origin}`)
+console.error(`
+    the shop      ${shop.origin}/
+    the inbox     ${product.origin}/inbox
+    its settings  ${product.origin}/settings
+
+Ctrl-C ends all of it.`)
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, async () => {
 	for (const server of servers) { server.close(); server.closeAllConnections() }

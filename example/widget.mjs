@@ -46,8 +46,8 @@ async function identify(pool, app_key, { claim, visitor }) {
 async function describe(pool, { contact_id, is_verified, visitor }) {
 	const messages = await read_messages(pool, contact_id)
 	const { rows } = await pool.query('SELECT name FROM idverify.contacts WHERE id = $1', [contact_id])
-	return { visitor, is_verified, name: is_verified ? rows[0]?.name : null, messages,
-		version: [is_verified, messages.length, messages.at(-1)?.id].join() }
+	const name = is_verified ? rows[0]?.name : null
+	return { visitor, is_verified, name, messages, version: [is_verified, name, messages.length, messages.at(-1)?.id].join() }
 }
 
 export const routes = {

@@ -64,7 +64,7 @@ function show_contact() {
 	if (claim) {
 		const { verdict, ...said } = claim
 		put($('why'), [`${reasons[verdict] ?? 'It did not verify.'} Do not believe it.`])
-		put($('claimed'), facts([['Verdict', h('code', {}, verdict)], ...Object.entries({ Id: said.external_id, Email: said.email, Name: said.name, Company: said.company, Shop: said.shop })]))
+		put($('claimed'), facts([['Verdict', h('code', {}, verdict)], ['Id', said.external_id], ['Email', said.email]]))
 	}
 
 	const others = contacts.filter(({ id }) => id !== contact.id)
@@ -127,7 +127,8 @@ $('fold').addEventListener('submit', async event => {
 		const { rows } = await call('/api/folds', { ...fold, dry_run: true })
 		$('fold_title').textContent = `Fold ${name_of(open.contact)} into ${name_of(target)}?`
 		$('do_fold').textContent = fold.force ? 'Fold, although its identity was signed' : 'Fold'
-		put($('counts'), rows.map(({ relation, column_name, moved, dropped }) => h('tr', {}, h('td', {}, h('code', {}, `${relation}.${column_name}`)), h('td', { class: 'number' }, moved), h('td', { class: 'number' }, dropped))))
+		put($('counts'), rows.map(({ relation, column_name, moved, dropped }) => h('tr', {}, h('td', {}, h('code', {}, `${relation}.${column_name}`),
+			relation === 'idverify.contacts' && h('p', { class: 'soft small' }, 'the contact itself; the journal keeps it')), h('td', { class: 'number' }, moved), h('td', { class: 'number' }, dropped))))
 		$('dry_run').showModal()
 	} catch (error) {
 		problem(error)

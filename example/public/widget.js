@@ -56,7 +56,7 @@
 		waiting.abort()
 		const { signal } = waiting = new AbortController()
 		// Who has said nothing yet is nobody's contact.
-		while (!signal.aborted && !shown.refused && (claim || localStorage.getItem(stored)))
+		while (!signal.aborted && !panel.hidden && !shown.refused && (claim || localStorage.getItem(stored)))
 			await call({ seen: shown.version }, signal).catch(() => new Promise(resolve => setTimeout(resolve, 3000)))
 	}
 
@@ -106,8 +106,9 @@
 	function toggle(is_open) {
 		panel.hidden = !is_open
 		open.setAttribute('aria-expanded', is_open)
-		if (is_open) log.scrollTop = log.scrollHeight
+		log.scrollTop = log.scrollHeight
 		;(is_open ? text : open).focus()
+		follow()
 	}
 	open.addEventListener('click', () => toggle(panel.hidden))
 	close.addEventListener('click', () => toggle(false))
@@ -119,8 +120,8 @@
 	window.parley = {
 		identify: signed => next(async () => {
 			claim = signed
-			show({})
-			if (claim) await call()
+			// What the one before has said is not for whoever is meant now.
+			await (claim ? call() : show({}))?.catch(error => { show({}); say(error.message) })
 		}),
 		logout: () => next(async () => {
 			claim = null
