@@ -1,8 +1,8 @@
 // What a route throws where a request cannot be answered.
 export class Refusal extends Error {
-	constructor(status, message, { detail, hint } = {}) {
+	constructor(status, message) {
 		super(message)
-		Object.assign(this, { status, detail, hint })
+		this.status = status
 	}
 }
 export const refuse = (status, message) => { throw new Refusal(status, message) }

@@ -43,11 +43,12 @@ const files = Object.fromEntries(readdirSync(new URL('public/', import.meta.url)
  * so not even the log is told more than their codes.
  */
 function explain_error(error, is_visitor) {
-	const expected = { '22023': 400, '42704': 404, '23505': 409, '23503': 409, '55000': 409, '40001': 409, '40P01': 409, '54000': 413 }
+	const expected = { '22023': 400, '42704': 404, '23505': 409, '23503': 409, '55000': 409, '40001': 409, '40P01': 409, '54000': 413,
+		'22004': 400, '22P05': 400, '42501': 403, '25006': 503, F0000: 503, XX001: 500, XX002: 500 }
 	const status = expected[error.code] ?? (/^22P0/.test(error.code) ? 400 : 500)
 	if (expected[error.code] && !is_visitor) return [status, { error: error.message, detail: error.detail, hint: error.hint }]
-	if (status === 500) console.error('failed:', error.code ?? error.stack, error.routine ?? '')
-	return [status, { error: status === 500 ? 'Something went wrong.' : 'That is not what was expected.' }]
+	if (status >= 500) console.error('failed:', error.code ?? error.stack, error.routine ?? '')
+	return [status, { error: status >= 500 ? 'Something went wrong.' : 'That is not what was expected.' }]
 }
 
 async function read_json(message) {
@@ -122,7 +123,7 @@ function listen(port, { at, routes, pages, csp, guest }) {
 			json(200, await route.handler(request, roles) ?? {})
 		} catch (error) {
 			if (response.headersSent) return response.end()
-			json(...(error instanceof Refusal ? [error.status, { error: error.message, detail: error.detail, hint: error.hint }] : explain_error(error, path.startsWith('/widget'))))
+			json(...(error instanceof Refusal ? [error.status, { error: error.message }] : explain_error(error, path.startsWith('/widget'))))
 		}
 	})
 	return new Promise(resolve => server.listen(port, '127.0.0.1', () => {

@@ -7,7 +7,7 @@ import { h, call, when } from '/page.js'
 const $ = id => document.getElementById(id)
 const number = count => new Intl.NumberFormat('en').format(count)
 const kinds = { hash: 'hashes', token: 'tokens' }
-let state
+let state, busy
 
 // What is said
 
@@ -34,27 +34,32 @@ function span(seconds) {
 	return seconds === 0 ? 'none: it stops verifying at once' : `${seconds / length} ${unit}${seconds === length ? '' : 's'}`
 }
 
-/** When a secret was last used; or why nobody can say. */
-const used = time => time ? ['Last used ', ago(time), '.']
-	: state.app.counting_since ? ['Not used since counting began, ', ago(state.app.counting_since), '.']
-	: 'Its use is not counted.'
+/** When a secret was last used, that may have been made after counting began; or that nobody can say. */
+const used = (time, made) => time ? ['Last used ', ago(time), '.']
+	: state.app.counting_since === null ? 'Its use is not counted.'
+	: made > state.app.counting_since ? 'Not used yet.'
+	: ['No use counted since ', moment(state.app.counting_since), '.']
 
 // What is done
 
 /** Send an action.  What is wrong stands at place; true if it was done. */
 async function act(place, action, body, focus) {
+	if (busy) return			// pressed twice: two rotations would be made
+	busy = true
 	tell(place)
 	try {
 		const { secret, notices = [] } = await call('/api/settings/' + action, { app: state.app.app_key, ...body })
 		place.closest('dialog')?.close()
 		if (secret) await show_secret(action, body.signer, secret)
-		await load()
+		await load().catch(error => tell($('failure'), error))
 		$('said').hidden = notices.length === 0
 		$('said').textContent = notices.map(sentence).join(' ')
 		focus?.()
 		return true
 	} catch (error) {
 		tell(place, error)
+	} finally {
+		busy = false
 	}
 }
 
@@ -131,7 +136,7 @@ function signer_card(s) {
 		h('div', { class: 'row spread' },
 			h('h3', { class: 'row' }, s.signer, s.signs && h('span', { class: 'badge' }, 'signs ' + kinds[s.signs])),
 			h('code', { class: 'mask' }, s.masked_secret ?? 'no current secret')),
-		h('p', { class: 'soft small' }, s.last_rotated_at ? ['Last rotated ', moment(s.last_rotated_at)] : 'Never rotated', '. ', used(s.last_used_at)),
+		h('p', { class: 'soft small' }, s.last_rotated_at ? ['Last rotated ', moment(s.last_rotated_at)] : 'Never rotated', '. ', used(s.last_used_at, s.last_rotated_at)),
 		s.previous_secrets > 0 && h('div', { class: 'note warn previous' },
 			h('p', {}, h('strong', {}, s.previous_secrets > 1 ? `${s.previous_secrets} previous secrets still valid, the last ` : 'Previous secret still valid ',
 				'until ', moment(s.previous_valid_until), '.'), ' ', used(s.previous_last_used_at)),
