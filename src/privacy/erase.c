@@ -37,6 +37,7 @@
 
 #include "fold/lock_order.h"
 #include "fold/refusal.h"
+#include "privacy/journal_links.h"
 #include "privacy/person.h"
 #include "privacy/person_journal.h"
 #include "privacy/pointing_sql.h"
@@ -54,7 +55,8 @@
 #define READER_OF_OTHERS	2	/* for the rest */
 #define READER_OF_CHECKS	3	/* when all is done: of the contact, which is
 								 * first */
-#define READERS				4
+#define READER_OF_JOURNAL	4	/* for what the journal has of such rows */
+#define READERS				5
 
 /* An erasure under way. */
 typedef struct Erasure
@@ -405,6 +407,35 @@ check_listed(Erasure *erasure)
 }
 
 /*
+ * Take what points to the contact out of the journal of other contacts' folds.
+ *
+ * A row there is deleted where one in the table would be.  It is cleared where that
+ * would be cleared, or refused: nobody could change it first.
+ */
+static void
+erase_links(Erasure *erasure)
+{
+	IdvRowKeys *keys = deleted_of(erasure, erasure->person.contacts->table);
+	IdvKeyChunk chunk;
+	ListCell   *lc;
+
+	while (idv_row_keys_next(&chunk, keys, READER_OF_JOURNAL))
+	{
+		foreach(lc, keys->references)
+		{
+			IdvReference *reference = lfirst(lc);
+			Fate		fate = fate_of(reference);
+			bool		whole = fate == FATE_DELETED ||
+				(fate == FATE_OTHERS && erasure->others == IDV_OTHERS_DELETE);
+
+			count_rows(erasure, idv_our_table("fold_rows"), "dropped_row",
+					   whole ? IDV_ERASED_DELETED : IDV_ERASED_CLEARED,
+					   idv_journal_links_take_out(keys, &chunk, reference, whole));
+		}
+	}
+}
+
+/*
  * Lock the contact, and contacts that point to it, in the one order in which all
  * contacts are locked.  42704 if there is none.
  */
@@ -589,6 +620,7 @@ erase_contact(Erasure *erasure, bool dry_run)
 	identities.emails = add_identity(NIL, row, contacts->email, true);
 	count_rows(erasure, idv_our_table("folds"), "source_row", IDV_ERASED_DELETED,
 			   idv_person_journal_erase(&identities, person));
+	erase_links(erasure);
 	clear_claims(erasure, &identities);
 	foreach(lc, erasure->deleted)
 		idv_row_keys_end(lfirst(lc));

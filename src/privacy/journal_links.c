@@ -1,0 +1,283 @@
+/*-------------------------------------------------------------------------
+ *
+ * journal_links.c
+ *	  Rows in the journal of other contacts' folds that point to a person.
+ *
+ * A fold of Bob into Carol drops the row that says that Bob and Ann are friends, if
+ * Carol and Ann are friends, too: the journal keeps it, and the one that it would
+ * have duplicated.  When Ann is erased, such a row is treated as it would have been
+ * if it were still there.  Else an undo would bring back what was erased.
+ *
+ * Whether a row points there is asked of the server, with the row as the journal has
+ * it in place of one of the table: so the types' equality and a reference's condition
+ * decide, as they do for the rows that are there.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "privacy/journal_links.h"
+
+#include "access/sysattr.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+
+#include "fold/journal_owners.h"
+#include "fold/where_sql.h"
+#include "privacy/pointing_sql.h"
+#include "references/description_cache.h"
+#include "server/canonical_text.h"
+
+/* A row of the journal, of which the columns that decide were picked. */
+#define STEP_APP_ID		0
+#define STEP_FOLD_ID	1
+#define STEP_STEP		2
+#define STEP_DEPTH		3
+#define STEP_OWNER		4
+#define STEP_DROPPED	5
+#define STEP_KEPT		6
+
+/* The names of the columns that decide whether a row points somewhere. */
+static Datum
+deciding_columns(const IdvReference *reference)
+{
+	Bitmapset  *columns = NULL;
+	Datum	   *names;
+	int			n = 0;
+	int			column = -1;
+
+	for (int i = 0; i < reference->ncolumns; i++)
+		columns = bms_add_member(columns,
+								 reference->columns[i] - FirstLowInvalidHeapAttributeNumber);
+	if (reference->condition != NULL)
+		pull_varattnos((Node *) reference->condition, 1, &columns);
+	names = palloc(sizeof(Datum) * bms_num_members(columns));
+	while ((column = bms_next_member(columns, column)) >= 0)
+	{
+		AttrNumber	number = column + FirstLowInvalidHeapAttributeNumber;
+
+		if (number > 0)
+			names[n++] = CStringGetTextDatum(NameStr(TupleDescAttr(reference->table->desc,
+																   number - 1)->attname));
+	}
+	return PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* The rows of the journal that were dropped from a table. */
+static IdvResult *
+ask_dropped(const IdvReference *reference)
+{
+	static const Oid types[] = {TEXTOID, TEXTARRAYOID};
+	static IdvStatement dropped;
+	Datum		values[lengthof(types)] = {
+		CStringGetTextDatum(reference->table->name),
+		deciding_columns(reference)
+	};
+
+	return idv_statement_ask(&dropped,
+							 "SELECT r.app_id, r.fold_id, r.step, r.depth, f.owners ->> r.relation,"
+							 " (SELECT jsonb_object_agg(key, value) FROM jsonb_each(r.dropped_row) WHERE key = ANY ($2)),"
+							 " (SELECT jsonb_object_agg(key, value) FROM jsonb_each(r.kept_row) WHERE key = ANY ($2))"
+							 " FROM idverify.fold_rows r"
+							 " JOIN idverify.folds f ON f.app_id = r.app_id AND f.id = r.fold_id"
+							 " WHERE r.relation = $1 AND r.dropped_row IS NOT NULL",
+							 lengthof(types), types, values);
+}
+
+/* Could a row of the journal point to this one, by the text of its id alone? */
+static bool
+may_point(const IdvRowKeys *keys, const IdvReference *reference, IdvRow row,
+		  const IdvResult *steps, int column)
+{
+	AttrNumber	pointing = idv_pointing_column(keys, reference);
+	Form_pg_attribute att = TupleDescAttr(reference->table->desc, pointing - 1);
+	JsonbValue	value;
+	char	   *text = NULL;
+
+	if (steps->nulls[column])
+		return false;
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		if (row.nulls[reference->referenced[i] - 1])
+			return false;
+	}
+	if (getKeyJsonValueFromContainer(&DatumGetJsonbP(steps->values[column])->root,
+									 NameStr(att->attname), strlen(NameStr(att->attname)),
+									 &value) == NULL || value.type != jbvString)
+		return false;
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		Oid			type = TupleDescAttr(keys->table->desc, reference->referenced[i] - 1)->atttypid;
+
+		if (reference->columns[i] == pointing && type == att->atttypid &&
+			(type == INT4OID || type == INT8OID || type == UUIDOID))
+			text = idv_value_text(type, row.values[reference->referenced[i] - 1]);
+	}
+	return text == NULL ||
+		(strlen(text) == value.val.string.len &&
+		 memcmp(text, value.val.string.val, value.val.string.len) == 0);
+}
+
+/* The statement that asks whether a row, the last parameter, points to another. */
+static void
+prepare_question(IdvStatement *question, const IdvRowKeys *keys, IdvReference *reference)
+{
+	IdvMoveSql	pointing = {
+		.target_table = keys->table,
+		.reference = reference
+	};
+	Oid			types[INDEX_MAX_KEYS + 1];
+	int			n = reference->ncolumns;
+	StringInfoData sql;
+	int			level = idv_canonical_sql_begin();
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT 1 FROM pg_catalog.jsonb_populate_record(CAST(NULL AS %s), $%d) x WHERE ",
+					 reference->table->name, n + 1);
+	idv_where_points_to_source(&sql, &pointing, "x");
+	for (int i = 0; i < n; i++)
+		types[i] = TupleDescAttr(keys->table->desc, reference->referenced[i] - 1)->atttypid;
+	types[n] = JSONBOID;
+	idv_table_statement(question, reference->table, sql.data, n + 1, types);
+	idv_canonical_text_end(level);
+}
+
+/* Does a row of the journal point to this one? */
+static bool
+points(const IdvStatement *question, const IdvReference *reference, IdvRow row,
+	   Datum journaled)
+{
+	Datum		values[INDEX_MAX_KEYS + 1];
+	int			level = idv_canonical_text_begin();
+	bool		found;
+
+	for (int i = 0; i < reference->ncolumns; i++)
+		values[i] = row.values[reference->referenced[i] - 1];
+	values[reference->ncolumns] = journaled;
+	found = idv_statement_run(question, values, NULL) > 0;
+	idv_canonical_text_end(level);
+	return found;
+}
+
+/*
+ * Delete a step, and those before it that moved what pointed to its row: without
+ * that they would lead nowhere.
+ */
+static void
+delete_step(const IdvResult *step)
+{
+	static const Oid types[] = {INT4OID, INT8OID, INT4OID, INT4OID};
+	static IdvStatement remove;
+
+	if (remove.plan == NULL)
+		idv_statement_prepare(&remove, InvalidOid,
+							  "DELETE FROM idverify.fold_rows r"
+							  " WHERE r.app_id = $1 AND r.fold_id = $2 AND (r.step = $3 OR"
+							  "  (r.step < $3 AND r.depth > $4 AND r.step > coalesce("
+							  "   (SELECT max(s.step) FROM idverify.fold_rows s WHERE s.app_id = $1"
+							  "    AND s.fold_id = $2 AND s.step < $3 AND s.depth <= $4), 0)))",
+							  lengthof(types), types);
+	(void) idv_statement_run(&remove, step->values, NULL);
+}
+
+/* Set the columns that point to NULL in a step's rows. */
+static void
+clear_step(const IdvRowKeys *keys, const IdvReference *reference, const IdvResult *step,
+		   bool dropped, bool kept)
+{
+	static const Oid types[] = {INT4OID, INT8OID, INT4OID, JSONBOID, BOOLOID, BOOLOID};
+	static IdvStatement clear;
+	Datum		values[lengthof(types)];
+	StringInfoData nulls;
+	ListCell   *lc;
+
+	initStringInfo(&nulls);
+	foreach(lc, idv_pointing_emptied(keys, reference))
+	{
+		appendStringInfoChar(&nulls, nulls.len == 0 ? '{' : ',');
+		escape_json(&nulls, NameStr(TupleDescAttr(reference->table->desc,
+												  lfirst_int(lc) - 1)->attname));
+		appendStringInfoString(&nulls, ":null");
+	}
+	appendStringInfoChar(&nulls, '}');
+	if (clear.plan == NULL)
+		idv_statement_prepare(&clear, InvalidOid,
+							  "UPDATE idverify.fold_rows SET"
+							  " dropped_row = CASE WHEN $5 THEN dropped_row || $4 ELSE dropped_row END,"
+							  " kept_row = CASE WHEN $6 THEN kept_row || $4 ELSE kept_row END"
+							  " WHERE app_id = $1 AND fold_id = $2 AND step = $3",
+							  lengthof(types), types);
+	for (int i = 0; i < 3; i++)
+		values[i] = step->values[i];
+	values[3] = DirectFunctionCall1(jsonb_in, CStringGetDatum(nulls.data));
+	values[4] = BoolGetDatum(dropped);
+	values[5] = BoolGetDatum(kept);
+	(void) idv_statement_run(&clear, values, NULL);
+}
+
+/*
+ * idv_journal_links_take_out
+ *		Take what points to some rows along a reference out of the journal of dropped
+ *		rows.
+ *
+ * keys, chunk	the table that is pointed to, and which rows of it
+ * whole		the row goes; else the columns that point are set to NULL
+ *
+ * Returns how many rows of the journal were touched.  42501 if the table is not
+ * trusted and may have such a row in the journal, 55000 if it was another role's.
+ */
+int64
+idv_journal_links_take_out(const IdvRowKeys *keys, const IdvKeyChunk *chunk,
+						   IdvReference *reference, bool whole)
+{
+	IdvTable   *table = reference->table;
+	IdvStatement *question = NULL;
+	IdvResult  *steps;
+	int64		touched = 0;
+
+	if (idv_table_objection(table) == NULL)
+		idv_reference_read_condition(reference);
+	steps = ask_dropped(reference);
+	while (idv_result_next(steps))
+	{
+		bool		dropped = false;
+		bool		kept = false;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int k = 0; k < chunk->n; k++)
+		{
+			bool		may_dropped = may_point(keys, reference, chunk->rows[k], steps, STEP_DROPPED);
+			bool		may_kept = may_point(keys, reference, chunk->rows[k], steps, STEP_KEPT);
+
+			if (!may_dropped && !may_kept)
+				continue;
+			idv_table_check_code(table);
+			idv_journal_check_owner(DatumGetInt64(steps->values[STEP_FOLD_ID]),
+									table->relation, table->name,
+									steps->nulls[STEP_OWNER] ? NULL :
+									TextDatumGetCString(steps->values[STEP_OWNER]));
+			if (question == NULL)
+			{
+				question = MemoryContextAllocZero(idv_table_context(table), sizeof(IdvStatement));
+				prepare_question(question, keys, reference);
+			}
+			dropped = dropped || (may_dropped && points(question, reference, chunk->rows[k],
+														steps->values[STEP_DROPPED]));
+			kept = kept || (may_kept && points(question, reference, chunk->rows[k],
+											   steps->values[STEP_KEPT]));
+		}
+		if (dropped && whole)
+			delete_step(steps);
+		else if (dropped || kept)
+			clear_step(keys, reference, steps, dropped, kept);
+		touched += dropped || kept ? 1 : 0;
+	}
+	idv_result_end(steps);
+	if (question != NULL)
+		idv_table_forget(question, table);
+	return touched;
+}

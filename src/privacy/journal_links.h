@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * journal_links.h
+ *	  Rows in the journal of other contacts' folds that point to a person.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IDV_JOURNAL_LINKS_H
+#define IDV_JOURNAL_LINKS_H
+
+#include "postgres.h"
+
+#include "privacy/row_keys.h"
+
+extern int64 idv_journal_links_take_out(const IdvRowKeys *keys, const IdvKeyChunk *chunk,
+										IdvReference *reference, bool whole);
+
+#endif							/* IDV_JOURNAL_LINKS_H */
