@@ -232,6 +232,17 @@ SELECT count(*) AS journal FROM idverify.folds;
 TABLE notes;
 SELECT idverify_resolve('nan', 'people');  -- fail
 DROP TABLE people, notes;
+-- columns that have the names of what our statements call a row, keys and the like
+CREATE TABLE people (id int PRIMARY KEY, x int, k text, people text, record text);
+CREATE TABLE pins (id int PRIMARY KEY, person int REFERENCES people ON DELETE CASCADE, x int, k int, v1 int, j int, r int, s int, t int, f int, y int, pins int, value int, key int);
+INSERT INTO people VALUES (1, 5, 'k', 'p', 'r'), (2, NULL, NULL, NULL, NULL);
+INSERT INTO pins (id, person, x, k) VALUES (1, 1, 5, 6), (2, 1, NULL, NULL), (3, 2, 7, 8);
+SELECT count(*) FROM idverify_fold(2, 1, 'people');
+SELECT export($$1, 'people'$$);
+SELECT count(*) FROM idverify_unfold((SELECT max(id) FROM idverify.folds));
+SELECT * FROM idverify_erase(1, 'people');
+TABLE pins;
+DROP TABLE people, pins;
 -- an id that was given again is somebody else's
 CREATE TABLE people (id int PRIMARY KEY, name text);
 INSERT INTO people SELECT n, 'p' || n FROM generate_series(1, 5) n;

@@ -36,7 +36,7 @@ my $deleted = $rows - int($rows / 1000);
 
 SKIP:
 {
-	skip 'needs /proc', 7 unless defined private_memory($$);
+	skip 'needs /proc', 9 unless defined private_memory($$);
 
 	my $session = $node->background_psql('postgres');
 	my $pid = $session->query_safe('SELECT pg_backend_pid();');
@@ -49,6 +49,21 @@ SKIP:
 		"messages cleared " . ($rows - $deleted) . ", messages deleted $deleted, people deleted 1, reactions deleted $deleted",
 		'every row is erased');
 	cmp_ok(private_memory($pid) - $before, '<', $limit_kb, 'and so does an erasure');
+
+	# Calls that fail, as for a contact that is gone.
+	for my $case (
+		["an export of nobody", q{PERFORM idverify_export(99, 'people')}],
+		["an erasure that a trigger stops", q{PERFORM idverify_erase(4, 'people')}])
+	{
+		my ($what, $call) = @$case;
+		$session->query_safe(q{CREATE OR REPLACE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'stop'; END $$;
+			CREATE OR REPLACE TRIGGER stop BEFORE DELETE ON people FOR EACH ROW EXECUTE FUNCTION stop();});
+		my $failing = qq{DO \$\$ BEGIN FOR i IN 1 .. 1000 LOOP BEGIN $call; EXCEPTION WHEN OTHERS THEN END; END LOOP; END \$\$;};
+		$session->query_safe($failing);
+		my $begun = private_memory($pid);
+		$session->query_safe($failing);
+		cmp_ok(private_memory($pid) - $begun, '<', 2048, "$what a thousand times leaves less than 2048 kB");
+	}
 	is($session->query_safe(q{SELECT idverify_forget('30 days');}), 99001, 'the journal is forgotten');
 	cmp_ok(private_memory($pid) - $before, '<', $limit_kb, 'in no more memory');
 	is($session->query_safe(q{SELECT (SELECT count(*) FROM idverify.folds) + (SELECT count(*) FROM idverify.fold_rows);}), 0, 'all of it');

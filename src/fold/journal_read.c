@@ -204,6 +204,18 @@ object_of(const IdvJournaledFold *fold, const IdvResult *result, int column,
 	return value;
 }
 
+static void report_no_fold(const IdvJournaledFold *fold) __attribute__((noreturn));
+
+/* Another session may delete it at any moment before it is locked, too. */
+static void
+report_no_fold(const IdvJournaledFold *fold)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("fold " INT64_FORMAT " does not exist", fold->id),
+			 errhint("The table idverify.folds lists the folds that there are.")));
+}
+
 /* See that a fold stands.  55000. */
 static void
 check_stands(const IdvJournaledFold *fold, bool undone)
@@ -253,10 +265,7 @@ idv_journal_open(IdvJournaledFold *fold, int64 id)
 	result = idv_statement_ask(&read_app, "SELECT app_id FROM idverify.folds WHERE id = $1",
 							   1, types, values);
 	if (!idv_result_next(result))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("fold " INT64_FORMAT " does not exist", fold->id),
-				 errhint("The table idverify.folds lists the folds that there are.")));
+		report_no_fold(fold);
 	values[1] = result->values[0];
 	fold->app_id = DatumGetInt32(values[1]);
 	idv_result_end(result);
@@ -268,7 +277,7 @@ idv_journal_open(IdvJournaledFold *fold, int64 id)
 							   " FROM idverify.folds WHERE id = $1 AND app_id = $2",
 							   2, types, values);
 	if (!idv_result_next(result))
-		elog(ERROR, "fold " INT64_FORMAT " vanished", fold->id);
+		report_no_fold(fold);
 	check_stands(fold, DatumGetBool(result->values[6]));
 
 	MemoryContextSwitchTo(caller);
@@ -314,7 +323,7 @@ idv_journal_lock(IdvJournaledFold *fold)
 							   " FROM idverify.folds WHERE id = $1 AND app_id = $2 FOR UPDATE",
 							   2, types, values);
 	if (!idv_result_next(result))
-		elog(ERROR, "fold " INT64_FORMAT " vanished", fold->id);
+		report_no_fold(fold);
 	check_stands(fold, DatumGetBool(result->values[1]));
 	MemoryContextSwitchTo(caller);
 	fold->filled = object_of(fold, result, 0, "filled", true);

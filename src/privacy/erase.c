@@ -426,7 +426,7 @@ erase_links(Erasure *erasure)
 			IdvReference *reference = lfirst(lc);
 			Fate		fate = fate_of(reference);
 			bool		whole = fate == FATE_DELETED ||
-				(fate == FATE_OTHERS && erasure->others == IDV_OTHERS_DELETE);
+			(fate == FATE_OTHERS && erasure->others == IDV_OTHERS_DELETE);
 
 			count_rows(erasure, idv_our_table("fold_rows"), "dropped_row",
 					   whole ? IDV_ERASED_DELETED : IDV_ERASED_CLEARED,
@@ -458,38 +458,29 @@ static void
 delete_contact(Erasure *erasure)
 {
 	IdvContactTable *contacts = erasure->person.contacts;
-	IdvRowKeys *keys = deleted_of(erasure, contacts->table);
-	IdvTable   *table = keys->table;
-	IdvStatement *remove = MemoryContextAllocZero(idv_table_context(table),
-												  sizeof(IdvStatement));
+	IdvTable   *table = contacts->table;
+	IdvRowKeys *keys = deleted_of(erasure, table);
 	Datum		values[2] = {erasure->person.id, Int32GetDatum(erasure->person.app_id)};
 	Oid			types[] = {contacts->id_type, INT4OID};
 	StringInfoData sql;
+	IdvResult  *result;
 	uint64		deleted;
 	int			level = idv_canonical_sql_begin();
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "DELETE FROM %s x WHERE %s%s", table->from,
+	appendStringInfo(&sql, "DELETE FROM %s x WHERE %s%s RETURNING %s", table->from,
 					 contacts->own ? "x.app_id = $2 AND " : "",
 					 idv_comparison(psprintf("x.%s", idv_column_name(table, contacts->id)),
 									idv_equal_operator(contacts->id_type, contacts->id_type),
-									"$1"));
-	if (keys->references != NIL)
-		appendStringInfo(&sql, " RETURNING %s", idv_row_keys_columns(keys, "x"));
-	idv_table_statement(remove, table, sql.data, contacts->own ? 2 : 1, types);
+									"$1"),
+					 idv_row_keys_columns(keys, "x"));
 	idv_canonical_text_end(level);
-	remove->done_keys = keys->constraints;
-	if (keys->references == NIL)
-		deleted = idv_statement_run(remove, values, NULL);
-	else
-	{
-		IdvResult  *result = idv_statement_query(remove, values, NULL);
-
-		deleted = result->processed;
+	result = idv_table_query_once(table, sql.data, contacts->own ? 2 : 1, types, values,
+								  false, keys->constraints);
+	deleted = result->processed;
+	if (keys->references != NIL)
 		keep_keys(result, keys);
-		idv_result_end(result);
-	}
-	idv_table_forget(remove, table);
+	idv_result_end(result);
 	if (deleted != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -243,32 +243,37 @@ showing_of(Export *export, const IdvTable *table, AttrNumber column)
 	return showing;
 }
 
-/* Prepare to find the contact: what is shown of a row, and its id. */
-static IdvStatement *
-prepare_contact(const Export *export, const IdvRowKeys *keys)
+/* Find the contact: what is shown of a row, and its id. */
+static IdvResult *
+find_contact(const Export *export, const IdvRowKeys *keys)
 {
 	const IdvContactTable *contacts = export->person.contacts;
-	IdvTable   *table = keys->table;
-	IdvStatement *find = MemoryContextAllocZero(idv_table_context(table),
-												sizeof(IdvStatement));
+	IdvTable   *table = contacts->table;
+	Datum		values[2] = {export->person.id, Int32GetDatum(export->person.app_id)};
 	Oid			types[] = {contacts->id_type, INT4OID};
 	const char *id = idv_column_name(table, contacts->id);
+	IdvResult  *result;
 	StringInfoData sql;
 	int			level = idv_canonical_sql_begin();
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s, %s, pg_catalog.to_jsonb(x), x.%s FROM %s x WHERE %s%s",
+	appendStringInfo(&sql, "SELECT %s, %s, %s, x.%s FROM %s x WHERE %s%s",
 					 idv_row_keys_columns(keys, "x"),
 					 table->distribution.rows == IDV_ROWS_HERE ? "x.ctid" :
 					 "CAST(NULL AS pg_catalog.tid)",
+					 IDV_SHOWN_RECORD("x"),
 					 id, table->from, contacts->own ? "x.app_id = $2 AND " : "",
 					 idv_comparison(psprintf("x.%s", id),
 									idv_equal_operator(contacts->id_type, contacts->id_type),
 									"$1"));
-	idv_table_statement(find, table, sql.data, contacts->own ? 2 : 1, types);
 	idv_canonical_text_end(level);
-	find->as_of_caller = true;
-	return find;
+
+	/* What is shown is text that is the same in every session. */
+	level = idv_canonical_text_begin();
+	result = idv_table_query_once(table, sql.data, contacts->own ? 2 : 1, types, values,
+								  true, NIL);
+	idv_canonical_text_end(level);
+	return result;
 }
 
 /*
@@ -281,13 +286,9 @@ show_contact(Export *export)
 {
 	IdvContactTable *contacts = export->person.contacts;
 	Showing		showing = showing_of(export, contacts->table, contacts->id);
-	IdvStatement *find = prepare_contact(export, showing.keys);
-	Datum		values[2] = {export->person.id, Int32GetDatum(export->person.app_id)};
 	Form_pg_attribute att = TupleDescAttr(contacts->table->desc, contacts->id - 1);
-	int			level = idv_canonical_text_begin();
-	IdvResult  *result = idv_statement_query(find, values, NULL);
+	IdvResult  *result = find_contact(export, showing.keys);
 
-	idv_canonical_text_end(level);
 	if (result->processed > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -300,7 +301,6 @@ show_contact(Export *export)
 	export->person.id = datumCopy(result->values[IDV_SHOWN_ROW(showing.keys) + 1],
 								  att->attbyval, att->attlen);
 	idv_result_end(result);
-	idv_table_forget(find, showing.keys->table);
 }
 
 /* Show what points to some rows that were shown. */

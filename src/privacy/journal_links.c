@@ -24,9 +24,9 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
-#include "utils/jsonb.h"
 
 #include "fold/journal_owners.h"
+#include "fold/journal_read.h"
 #include "fold/where_sql.h"
 #include "privacy/pointing_sql.h"
 #include "references/description_cache.h"
@@ -88,50 +88,56 @@ ask_dropped(const IdvReference *reference)
 							 lengthof(types), types, values);
 }
 
-/* Could a row of the journal point to this one, by the text of its id alone? */
+/* Are two values of these types equal just if their text is? */
 static bool
-may_point(const IdvRowKeys *keys, const IdvReference *reference, IdvRow row,
-		  const IdvResult *steps, int column)
+is_written_once(Form_pg_attribute one, Form_pg_attribute other)
 {
-	AttrNumber	pointing = idv_pointing_column(keys, reference);
-	Form_pg_attribute att = TupleDescAttr(reference->table->desc, pointing - 1);
-	JsonbValue	value;
-	char	   *text = NULL;
-
-	if (steps->nulls[column])
-		return false;
-	for (int i = 0; i < reference->ncolumns; i++)
-	{
-		if (row.nulls[reference->referenced[i] - 1])
-			return false;
-	}
-	if (getKeyJsonValueFromContainer(&DatumGetJsonbP(steps->values[column])->root,
-									 NameStr(att->attname), strlen(NameStr(att->attname)),
-									 &value) == NULL || value.type != jbvString)
-		return false;
-	for (int i = 0; i < reference->ncolumns; i++)
-	{
-		Oid			type = TupleDescAttr(keys->table->desc, reference->referenced[i] - 1)->atttypid;
-
-		if (reference->columns[i] == pointing && type == att->atttypid &&
-			(type == INT4OID || type == INT8OID || type == UUIDOID))
-			text = idv_value_text(type, row.values[reference->referenced[i] - 1]);
-	}
-	return text == NULL ||
-		(strlen(text) == value.val.string.len &&
-		 memcmp(text, value.val.string.val, value.val.string.len) == 0);
+#define IS_INTEGER(type)	((type) == INT2OID || (type) == INT4OID || (type) == INT8OID)
+	if (one->atttypid == UUIDOID && other->atttypid == UUIDOID)
+		return true;
+	return IS_INTEGER(one->atttypid) && IS_INTEGER(other->atttypid);
 }
 
-/* The statement that asks whether a row, the last parameter, points to another. */
-static void
-prepare_question(IdvStatement *question, const IdvRowKeys *keys, IdvReference *reference)
+/*
+ * Could a row of the journal point to this one?  It could not if the column that is
+ * pointed to says so, by its text alone.
+ */
+static bool
+may_point(const IdvRowKeys *keys, const IdvReference *reference, IdvRow row,
+		  const IdvResult *steps, int journaled)
+{
+	for (int i = 0; i < reference->ncolumns; i++)
+	{
+		Form_pg_attribute to = TupleDescAttr(keys->table->desc, reference->referenced[i] - 1);
+		Form_pg_attribute column = TupleDescAttr(reference->table->desc, reference->columns[i] - 1);
+		char	   *text;
+
+		if (steps->nulls[journaled] || row.nulls[reference->referenced[i] - 1])
+			return false;
+		text = idv_journal_member(DatumGetJsonbP(steps->values[journaled]),
+								  NameStr(column->attname));
+
+		if (text == NULL ||
+			(is_written_once(to, column) &&
+			 strcmp(text, idv_value_text(to->atttypid, row.values[reference->referenced[i] - 1])) != 0))
+			return false;
+	}
+	return true;
+}
+
+/* Does a row of the journal point to this one? */
+static bool
+points(const IdvRowKeys *keys, const IdvReference *reference, IdvRow row, Datum journaled)
 {
 	IdvMoveSql	pointing = {
 		.target_table = keys->table,
-		.reference = reference
+		.reference = unconstify(IdvReference *, reference)
 	};
-	Oid			types[INDEX_MAX_KEYS + 1];
 	int			n = reference->ncolumns;
+	Oid			types[INDEX_MAX_KEYS + 1];
+	Datum		values[INDEX_MAX_KEYS + 1];
+	IdvResult  *result;
+	bool		found;
 	StringInfoData sql;
 	int			level = idv_canonical_sql_begin();
 
@@ -139,27 +145,21 @@ prepare_question(IdvStatement *question, const IdvRowKeys *keys, IdvReference *r
 	appendStringInfo(&sql, "SELECT 1 FROM pg_catalog.jsonb_populate_record(CAST(NULL AS %s), $%d) x WHERE ",
 					 reference->table->name, n + 1);
 	idv_where_points_to_source(&sql, &pointing, "x");
+	idv_canonical_text_end(level);
 	for (int i = 0; i < n; i++)
+	{
 		types[i] = TupleDescAttr(keys->table->desc, reference->referenced[i] - 1)->atttypid;
-	types[n] = JSONBOID;
-	idv_table_statement(question, reference->table, sql.data, n + 1, types);
-	idv_canonical_text_end(level);
-}
-
-/* Does a row of the journal point to this one? */
-static bool
-points(const IdvStatement *question, const IdvReference *reference, IdvRow row,
-	   Datum journaled)
-{
-	Datum		values[INDEX_MAX_KEYS + 1];
-	int			level = idv_canonical_text_begin();
-	bool		found;
-
-	for (int i = 0; i < reference->ncolumns; i++)
 		values[i] = row.values[reference->referenced[i] - 1];
-	values[reference->ncolumns] = journaled;
-	found = idv_statement_run(question, values, NULL) > 0;
+	}
+	types[n] = JSONBOID;
+	values[n] = journaled;
+
+	/* The journal has values as text of these settings. */
+	level = idv_canonical_text_begin();
+	result = idv_table_query_once(reference->table, sql.data, n + 1, types, values, false, NIL);
 	idv_canonical_text_end(level);
+	found = result->processed > 0;
+	idv_result_end(result);
 	return found;
 }
 
@@ -235,7 +235,6 @@ idv_journal_links_take_out(const IdvRowKeys *keys, const IdvKeyChunk *chunk,
 						   IdvReference *reference, bool whole)
 {
 	IdvTable   *table = reference->table;
-	IdvStatement *question = NULL;
 	IdvResult  *steps;
 	int64		touched = 0;
 
@@ -260,14 +259,9 @@ idv_journal_links_take_out(const IdvRowKeys *keys, const IdvKeyChunk *chunk,
 									table->relation, table->name,
 									steps->nulls[STEP_OWNER] ? NULL :
 									TextDatumGetCString(steps->values[STEP_OWNER]));
-			if (question == NULL)
-			{
-				question = MemoryContextAllocZero(idv_table_context(table), sizeof(IdvStatement));
-				prepare_question(question, keys, reference);
-			}
-			dropped = dropped || (may_dropped && points(question, reference, chunk->rows[k],
+			dropped = dropped || (may_dropped && points(keys, reference, chunk->rows[k],
 														steps->values[STEP_DROPPED]));
-			kept = kept || (may_kept && points(question, reference, chunk->rows[k],
+			kept = kept || (may_kept && points(keys, reference, chunk->rows[k],
 											   steps->values[STEP_KEPT]));
 		}
 		if (dropped && whole)
@@ -277,7 +271,5 @@ idv_journal_links_take_out(const IdvRowKeys *keys, const IdvKeyChunk *chunk,
 		touched += dropped || kept ? 1 : 0;
 	}
 	idv_result_end(steps);
-	if (question != NULL)
-		idv_table_forget(question, table);
 	return touched;
 }

@@ -204,7 +204,7 @@ append_command(StringInfo sql, IdvPointingKind kind, const IdvRowKeys *keys,
 			appendStringInfo(sql, "SELECT 1 FROM %s x", table->from);
 			break;
 		case IDV_POINTING_SHOW:
-			appendStringInfo(sql, "SELECT %s, %s, pg_catalog.to_jsonb(x) FROM %s x",
+			appendStringInfo(sql, "SELECT %s, %s, " IDV_SHOWN_RECORD("x") " FROM %s x",
 							 idv_row_keys_columns(found, "x"),
 							 here ? "x.ctid" : "CAST(NULL AS pg_catalog.tid)",
 							 table->from);

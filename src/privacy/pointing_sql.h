@@ -29,6 +29,12 @@ typedef enum IdvPointingKind
 #define IDV_SHOWN_PLACE(keys)	((keys)->ncolumns + 1)
 #define IDV_SHOWN_ROW(keys)		((keys)->ncolumns + 2)
 
+/*
+ * All of a row, as SQL.  By its alias alone the server would take a column of that
+ * name, if there is one; with the star it takes the row.
+ */
+#define IDV_SHOWN_RECORD(alias)	"pg_catalog.to_jsonb(" alias ".*)"
+
 /* Who is handed what a statement has returned, to be read but not ended. */
 typedef void (*IdvPointingReceiver) (IdvResult *result, void *context);
 

@@ -372,6 +372,36 @@ idv_table_forget(IdvStatement *statement, IdvTable *table)
 }
 
 /*
+ * idv_table_query_once
+ *		Run a statement on a table as its owner, one that is not worth to be kept.
+ *
+ * as_of_caller, done_keys	as in IdvStatement
+ *
+ * Nothing of it is left, whether it fails or not.
+ */
+IdvResult *
+idv_table_query_once(IdvTable *table, const char *sql, int nargs, const Oid *types,
+					 const Datum *values, bool as_of_caller, const List *done_keys)
+{
+	IdvStatement statement = {0};
+	IdvResult  *volatile result = NULL;
+
+	PG_TRY();
+	{
+		idv_table_statement(&statement, table, sql, nargs, types);
+		statement.as_of_caller = as_of_caller;
+		statement.done_keys = done_keys;
+		result = idv_statement_query(&statement, values, NULL);
+	}
+	PG_FINALLY();
+	{
+		idv_table_forget(&statement, table);
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
  * What is done to a table's family counts, too: an index on one part alone, a
  * part that is detached.
  */

@@ -23,6 +23,9 @@ extern List *idv_table_keys(IdvTable *table);
 extern MemoryContext idv_table_context(const IdvTable *table);
 extern void idv_table_statement(IdvStatement *statement, IdvTable *table,
 								const char *sql, int nargs, const Oid *types);
+extern IdvResult *idv_table_query_once(IdvTable *table, const char *sql, int nargs,
+									   const Oid *types, const Datum *values,
+									   bool as_of_caller, const List *done_keys);
 extern void idv_table_forget(IdvStatement *statement, IdvTable *table);
 
 #endif							/* IDV_DESCRIPTION_CACHE_H */
