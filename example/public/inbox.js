@@ -127,8 +127,9 @@ $('fold').addEventListener('submit', async event => {
 		const { rows } = await call('/api/folds', { ...fold, dry_run: true })
 		$('fold_title').textContent = `Fold ${name_of(open.contact)} into ${name_of(target)}?`
 		$('do_fold').textContent = fold.force ? 'Fold, although its identity was signed' : 'Fold'
-		put($('counts'), rows.map(({ relation, column_name, moved, dropped }) => h('tr', {}, h('td', {}, h('code', {}, `${relation}.${column_name}`),
-			relation === 'idverify.contacts' && h('p', { class: 'soft small' }, 'the contact itself; the journal keeps it')), h('td', { class: 'number' }, moved), h('td', { class: 'number' }, dropped))))
+		put($('counts'), rows.map(({ relation, column_name, moved, dropped }) => h('tr', {},
+			h('td', {}, h('code', {}, relation), h('p', { class: 'soft small' }, relation === 'idverify.contacts' ? 'the contact itself; the journal keeps it' : `by ${column_name}`)),
+			h('td', { class: 'number' }, moved), h('td', { class: 'number' }, dropped))))
 		$('dry_run').showModal()
 	} catch (error) {
 		problem(error)
