@@ -43,7 +43,7 @@ const used = (time, made) => time ? ['Last used ', ago(time), '.']
 // What is done
 
 /** Send an action.  What is wrong stands at place; true if it was done. */
-async function act(place, action, body, focus) {
+async function act(place, action, body) {
 	if (busy) return			// pressed twice: two rotations would be made
 	busy = true
 	tell(place)
@@ -51,10 +51,9 @@ async function act(place, action, body, focus) {
 		const { secret, notices = [] } = await call('/api/settings/' + action, { app: state.app.app_key, ...body })
 		place.closest('dialog')?.close()
 		if (secret) await show_secret(action, body.signer, secret)
-		await load().catch(error => tell($('failure'), error))
+		await refresh()
 		$('said').hidden = notices.length === 0
 		$('said').textContent = notices.map(sentence).join(' ')
-		focus?.()
 		return true
 	} catch (error) {
 		tell(place, error)
@@ -79,7 +78,7 @@ $('secret-dialog').addEventListener('cancel', event => { if ($('secret-dialog').
 addEventListener('pagehide', () => { $('secret').textContent = '' })
 
 /** Open a dialog whose form does this. */
-function open(id, done) {
+function open_form(id, done) {
 	const place = $(id).querySelector('[role=alert]')
 	tell(place)
 	$(id).querySelector('form').onsubmit = event => { event.preventDefault(); done(place) }
@@ -87,14 +86,14 @@ function open(id, done) {
 }
 
 /** Ask before it is done.  With signs, what the next secret signs is asked, too. */
-function ask({ title, text, button, danger, signs }, action, body, focus) {
+function ask({ title, text, button, danger, signs }, action, body) {
 	$('confirm-title').textContent = title
 	$('confirm-text').textContent = text
 	$('confirm-button').textContent = button
 	$('confirm-button').className = danger ? 'danger' : 'main'
 	$('confirm-signs').hidden = !signs
 	$('signs').value = signs ?? ''
-	open('confirm-dialog', place => act(place, action, { ...body, signs: $('signs').value }, focus))
+	open_form('confirm-dialog', place => act(place, action, { ...body, signs: $('signs').value }))
 }
 
 document.addEventListener('click', async ({ target }) => {
@@ -111,26 +110,24 @@ function signer_card(s) {
 	const { app, signers } = state
 	const body = { signer: s.signer }
 	const place = h('p', { class: 'note bad', role: 'alert', hidden: true })
-	// Buttons are made anew after each action: the focus goes to this one, or to the title.
-	const focus = action => () => (document.querySelector(`[data-signer="${CSS.escape(s.signer)}"] [data-action=${action}]`) ?? $('secrets-title')).focus()
 	const button = (action, label, onclick, kind) => h('button', { type: 'button', class: kind, 'data-action': action, onclick }, label)
 	const end = title => () => ask({ title, button: 'End now', danger: true,
 		text: `What ${s.signer} signs with ${s.previous_secrets ? 'a previous secret' : 'the staged secret'} stops verifying at once.` +
-			(s.previous_secrets && s.staged ? ' The staged secret is given up, too: the database ends both together.' : '') }, 'revoke', body, focus('rotate'))
+			(s.previous_secrets && s.staged ? ' The staged secret is given up, too: the database ends both together.' : '') }, 'revoke', body)
 
 	const rotate = () => {
 		$('rotate-title').textContent = `Rotate the secret of ${s.signer}`
 		$('rotate-confirm').value = $('rotate-grace').value = ''
-		open('rotate-dialog', beside => act(beside, 'rotate',
-			{ ...body, signs: s.signs, confirm: $('rotate-confirm').value, grace: $('rotate-grace').value || null }, focus('rotate')))
+		open_form('rotate-dialog', beside => act(beside, 'rotate',
+			{ ...body, signs: s.signs, confirm: $('rotate-confirm').value, grace: $('rotate-grace').value || null }))
 		$('rotate-confirm').focus()
 	}
 	const stage = () => ask({ title: 'Stage the next secret', button: 'Stage', signs: s.signs ?? 'hash',
-		text: `It is shown once, and verifies from now on beside the current secret of ${s.signer}: time to give it to many servers.` }, 'stage', body, focus('promote'))
+		text: `It is shown once, and verifies from now on beside the current secret of ${s.signer}: time to give it to many servers.` }, 'stage', body)
 	const promote = () => ask({ title: 'Promote the staged secret', button: 'Promote',
-		text: `It becomes the current secret of ${s.signer}. Grace window of the one before: ${span(app.grace)}.` }, 'promote', body, focus('rotate'))
+		text: `It becomes the current secret of ${s.signer}. Grace window of the one before: ${span(app.grace)}.` }, 'promote', body)
 	const remove = () => ask({ title: `Remove ${s.signer}`, button: 'Remove', danger: true,
-		text: 'Its secrets stop verifying now, without a grace window, and are deleted.' }, 'drop-signer', body, focus('rotate'))
+		text: 'Its secrets stop verifying now, without a grace window, and are deleted.' }, 'drop-signer', body)
 
 	return h('article', { class: 'signer', 'data-signer': s.signer, 'aria-label': 'Signer ' + s.signer },
 		h('div', { class: 'row spread' },
@@ -147,7 +144,7 @@ function signer_card(s) {
 			h('div', { class: 'row' }, button('promote', 'Promote…', promote),
 				!s.previous_secrets && button('revoke', 'Give it up…', end('Give up the staged secret')))),
 		h('div', { class: 'row' },
-			app.revealable && button('reveal', 'Reveal', () => act(place, 'reveal', body, focus('reveal'))),
+			app.revealable && button('reveal', 'Reveal', () => act(place, 'reveal', body)),
 			button('rotate', 'Rotate…', rotate),
 			!s.staged && button('stage', 'Stage next…', stage),
 			signers.length > 1 && button('drop-signer', 'Remove…', remove, 'plain')),
@@ -220,7 +217,7 @@ $('policy-button').addEventListener('click', () => {
 	const required = app.on_unverified !== 'reject'
 	ask(required ? { title: 'Require verification', button: 'Require it', text: policies.reject + (claims
 		? ` Of ${number(claims)} claims of the last 7 days this would have been ${number(would_refuse)}.` : ' How many that are is not known: no claims were counted.') }
-		: { title: 'Stop requiring verification', button: 'Stop', text: policies.drop }, 'policy', { required }, () => $('policy-button').focus())
+		: { title: 'Stop requiring verification', button: 'Stop', text: policies.drop }, 'policy', { required })
 })
 
 // Explain, and the doctor
@@ -276,10 +273,20 @@ async function load() {
 	$('signed-field').textContent = { either: 'the external_id where there is one, else the email', external_id: 'the external_id', email: 'the email' }[app.signed_field]
 	$('grace').textContent = span(app.grace)
 	$('revealable').textContent = app.revealable ? 'when it is made, and by Reveal' : 'once, when it is made'
+	// The buttons are made anew: the focus stays on its one, or its signer, or the title.
+	const { action } = document.activeElement.dataset
+	const signer = document.activeElement.closest('[data-signer]')?.dataset.signer
 	$('signers').replaceChildren(...signers.length ? signers.map(signer_card) : ['This app has no secret: no claim verifies.'])
+	if (signer !== undefined) {
+		const card = document.querySelector(`[data-signer="${CSS.escape(signer)}"]`)
+		;(card?.querySelector(`[data-action=${action}]`) ?? card?.querySelector('button') ?? $('secrets-title')).focus()
+	}
 	show_verification(state)
+	$('settings').removeAttribute('aria-busy')
 }
+const refresh = () => load().then(() => tell($('failure')), error => tell($('failure'), error))
 $('app').addEventListener('change', () => { location.search = new URLSearchParams({ app: $('app').value }) })
 
-await load().catch(error => tell($('failure'), error))
+document.addEventListener('visibilitychange', () => { if (!document.hidden && !document.querySelector('dialog[open]')) refresh() })
+await refresh()
 await look()
