@@ -45,7 +45,7 @@ const files = Object.fromEntries(readdirSync(new URL('public/', import.meta.url)
 function explain_error(error, is_visitor) {
 	const expected = { '22023': 400, '42704': 404, '23505': 409, '23503': 409, '55000': 409, '40001': 409, '40P01': 409, '54000': 413,
 		'22004': 400, '22P05': 400, '42501': 403, '25006': 503, F0000: 503, XX001: 500, XX002: 500 }
-	const status = expected[error.code] ?? (/^22P0/.test(error.code) ? 400 : 500)
+	const status = expected[error.code] ?? (/^22/.test(error.code) ? 400 : 500)
 	if (expected[error.code] && !is_visitor) return [status, { error: error.message, detail: error.detail, hint: error.hint }]
 	if (status >= 500) console.error('failed:', error.code ?? error.stack, error.routine ?? '')
 	return [status, { error: status >= 500 ? 'Something went wrong.' : 'That is not what was expected.' }]
@@ -79,25 +79,24 @@ function find_route(routes, method, path) {
  * A listener on loopback.
  *
  * at: { origin }, which is complete once it listens; routes; pages, the path of each
- * to its file; csp(), what its pages may load; guests(), the origin whose pages may
+ * to its file; csp(), what its pages may load; guest, the listener whose pages may
  * call the routes below /widget/.
  */
 function listen(port, { at, routes, pages, csp, guest }) {
 	const server = createServer(async (message, response) => {
 		const send = (status, type, text) => response.writeHead(status, { 'content-type': type + '; charset=utf-8' }).end(text)
 		const json = (status, object) => send(status, 'application/json', JSON.stringify(object))
-		const { pathname: path, searchParams: query } = new URL(message.url, at.origin)
+		const path = message.url.split('?')[0], is_widget = Boolean(guest) && path.startsWith('/widget')
 		try {
 			const from = message.headers.origin
-			const open = guest && path.startsWith('/widget')
 
 			response.setHeader('cache-control', 'no-store')
 			response.setHeader('content-security-policy', "default-src 'none'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " + csp())
 			response.setHeader('cross-origin-opener-policy', 'same-origin')
-			response.setHeader('cross-origin-resource-policy', open ? 'cross-origin' : 'same-origin')
+			response.setHeader('cross-origin-resource-policy', is_widget ? 'cross-origin' : 'same-origin')
 			response.setHeader('referrer-policy', 'no-referrer')
 			response.setHeader('x-content-type-options', 'nosniff')
-			if (open && from === guest.origin) {
+			if (is_widget && from === guest.origin) {
 				response.setHeader('access-control-allow-origin', from)
 				response.setHeader('access-control-allow-headers', 'content-type')
 				response.setHeader('vary', 'origin')
@@ -105,7 +104,7 @@ function listen(port, { at, routes, pages, csp, guest }) {
 
 			// Another name for this address would be somebody else's page (DNS rebinding).
 			if ('http://' + message.headers.host !== at.origin) throw new Refusal(421, 'Open ' + at.origin + '/')
-			if (message.method === 'OPTIONS' && open) return response.writeHead(204).end()
+			if (message.method === 'OPTIONS' && is_widget) return response.writeHead(204).end()
 
 			const file = pages[path] ?? path.replace(/^\/|\.html$/g, '')
 			if (message.method === 'GET' && Object.hasOwn(files, file))
@@ -114,16 +113,17 @@ function listen(port, { at, routes, pages, csp, guest }) {
 			const route = find_route(routes, message.method, path)
 			if (!route) throw new Refusal(404, 'There is no such page.')
 			// A page of others can send a POST, but cannot say that it is ours.
-			if (message.method !== 'GET' && from !== (open ? guest : at).origin) throw new Refusal(403, 'Only pages of this site may do that.')
+			if (message.method !== 'GET' && from !== (is_widget ? guest : at).origin) throw new Refusal(403, 'Only pages of this site may do that.')
 
 			const gone = new AbortController()
 			response.on('close', () => gone.abort())
+			const query = new URLSearchParams(message.url.slice(path.length))
 			const request = { query, params: route.params, headers: message.headers, signal: gone.signal, response,
 				body: message.method === 'GET' ? {} : await read_json(message) }
 			json(200, await route.handler(request, roles) ?? {})
 		} catch (error) {
 			if (response.headersSent) return response.end()
-			json(...(error instanceof Refusal ? [error.status, { error: error.message }] : explain_error(error, path.startsWith('/widget'))))
+			json(...(error instanceof Refusal ? [error.status, { error: error.message }] : explain_error(error, is_widget)))
 		}
 	})
 	return new Promise(resolve => server.listen(port, '127.0.0.1', () => {
