@@ -281,6 +281,10 @@ SELECT n, what, remedies(command) FROM (VALUES
 		CREATE TABLE c PARTITION OF a DEFAULT; CREATE INDEX ON a (owner_id); INSERT INTO a VALUES (1, ''User''), (2, ''chat.contact'')'),
 	( 5, 'statistics, of more rows than are read', 'CREATE TABLE a (owner_id bigint, owner_type text); CREATE INDEX ON a (owner_id);
 		INSERT INTO a SELECT n, CASE WHEN n <= 20000 THEN ''User'' ELSE ''Contact'' END FROM generate_series(1, 30000) n; ANALYZE a'),
+	( 9, 'a domain', 'CREATE DOMAIN kind AS text; CREATE TABLE a (owner_id bigint, owner_type kind); CREATE INDEX ON a (owner_id); INSERT INTO a VALUES (1, ''Contact'')'),
+	(10, 'a check of a domain', 'CREATE DOMAIN kind AS text CHECK (VALUE IN (''User'', ''Contact'')); CREATE TABLE a (owner_id bigint, owner_type kind); CREATE INDEX ON a (owner_id)'),
+	(11, 'citext', 'CREATE EXTENSION citext; CREATE TABLE a (owner_id bigint, owner_type citext); CREATE INDEX ON a (owner_id); INSERT INTO a VALUES (1, ''Contact'')'),
+	(12, 'what is no name', 'CREATE TABLE a (owner_id bigint, owner_type text[] CHECK (owner_type <@ ARRAY[''Contact''])); CREATE TABLE b (owner_id bigint, owner_type json CHECK (owner_type ->> 0 = ''Contact'')); CREATE TABLE c (owner_id bigint, owner_type int CHECK (owner_type::text IN (''Contact'')))'),
 	( 6, 'others', 'CREATE TABLE a (owner_id bigint, owner_type text); INSERT INTO a VALUES (1, ''User''), (2, ''ContactInbox''), (3, '''')'),
 	( 7, 'Django', 'CREATE TABLE django_content_type (id int PRIMARY KEY, app_label varchar(100), model varchar(100)); INSERT INTO django_content_type VALUES (6, ''auth'', ''user''), (7, ''chat'', ''contact'');
 		CREATE TABLE a (object_id int, content_type_id int REFERENCES django_content_type, target_object_id text, target_content_type_id int); CREATE INDEX ON a (content_type_id, object_id)'),

@@ -22,6 +22,7 @@
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -55,27 +56,36 @@ add_value(List *values, const char *value)
 	return lappend(values, pstrdup(value));
 }
 
-/* Values of a column, as the catalog has them. */
+/*
+ * Values of a column, as the catalog has them.
+ *
+ * Each branch finds its rows by an index: it is asked once for each column.
+ */
 static List *
 catalog_values(Oid relation, const char *column)
 {
-	static const Oid types[] = {OIDOID, TEXTOID};
-	Datum		arguments[] = {ObjectIdGetDatum(relation), CStringGetTextDatum(column)};
+	static const Oid types[] = {OIDOID, INT2OID, OIDOID, OIDOID};
+	AttrNumber	number = get_attnum(relation, column);
+	Oid			type = get_atttype(relation, number);
+	Datum		arguments[] = {
+		ObjectIdGetDatum(relation),
+		Int16GetDatum(number),
+		ObjectIdGetDatum(type),
+		ObjectIdGetDatum(getBaseType(type))
+	};
 	MemoryContext context = CurrentMemoryContext;
 	List	   *values = NIL;
 	uint64		n;
 
 	SPI_connect();
-	n = idv_query("SELECT e.enumlabel::text FROM pg_attribute a JOIN pg_enum e ON e.enumtypid = a.atttypid"
-				  "  WHERE a.attrelid = $1 AND a.attname = $2"
-				  " UNION SELECT (regexp_matches(pg_get_constraintdef(k.oid), '''([^'']+)''', 'g'))[1]"
-				  "  FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid"
-				  "  WHERE k.conrelid = $1 AND k.contype = 'c' AND a.attname = $2 AND a.attnum = ANY (k.conkey)"
-				  " UNION SELECT unnest(s.most_common_vals::text::text[])"
-				  "  FROM pg_stats s JOIN pg_class c ON c.relname = s.tablename"
-				  "   JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = s.schemaname"
-				  "   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = s.attname"
-				  "  WHERE c.oid = $1 AND s.attname = $2 AND a.atttypid IN ('text'::regtype, 'varchar'::regtype)",
+	n = idv_query("SELECT enumlabel::text FROM pg_enum WHERE enumtypid = $4"
+				  " UNION SELECT (regexp_matches(pg_get_constraintdef(oid), '''([^'']+)''', 'g'))[1]"
+				  "  FROM pg_constraint WHERE conrelid = $1 AND contype = 'c' AND $2 = ANY (conkey)"
+				  " UNION SELECT (regexp_matches(pg_get_constraintdef(oid), '''([^'']+)''', 'g'))[1]"
+				  "  FROM pg_constraint WHERE contypid = $3 AND contype = 'c'"
+				  " UNION SELECT unnest((CASE 1 WHEN stakind1 THEN stavalues1 WHEN stakind2 THEN stavalues2"
+				  "   WHEN stakind3 THEN stavalues3 WHEN stakind4 THEN stavalues4 WHEN stakind5 THEN stavalues5 END)::text::text[])"
+				  "  FROM pg_statistic WHERE starelid = $1 AND staattnum = $2",
 				  lengthof(types), types, arguments, NULL);
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -154,14 +164,21 @@ gather_text(TupleTableSlot *slot, void *context)
 	return list_length(gathered->values) < 1000;
 }
 
+/* The type, below domains, of the column that says what a row points to. */
+static Oid
+type_of(const IdvIdColumn *candidate)
+{
+	return getBaseType(get_atttype(candidate->relation,
+								   get_attnum(candidate->relation, candidate->type_column)));
+}
+
 /* Values of a column that say what its rows point to: some of them. */
 static List *
 values_of(const IdvIdColumn *candidate, const IdvChartTable *contacts)
 {
 	List	   *values = catalog_values(candidate->relation, candidate->type_column);
 	ListCell   *lc;
-	AttrNumber	column = get_attnum(candidate->relation, candidate->type_column);
-	Oid			type = get_atttype(candidate->relation, column);
+	Oid			type = type_of(candidate);
 
 	/* To read rows costs more. */
 	foreach(lc, values)
@@ -169,7 +186,7 @@ values_of(const IdvIdColumn *candidate, const IdvChartTable *contacts)
 		if (idv_names_table(lfirst(lc), contacts->name))
 			return values;
 	}
-	if (type == TEXTOID || type == VARCHAROID)
+	if (IsBinaryCoercible(type, TEXTOID))
 	{
 		Gathered	gathered = {candidate->type_column, values};
 
@@ -231,6 +248,7 @@ idv_content_condition(const IdvIdColumn *candidate, const IdvChartTable *contact
 	StringInfoData condition;
 	ListCell   *lc;
 	int			n = 0;
+	Oid			type;
 
 	initStringInfo(&condition);
 	if (candidate->is_content_type)
@@ -243,15 +261,22 @@ idv_content_condition(const IdvIdColumn *candidate, const IdvChartTable *contact
 		return wanted.id == 0 ? NULL :
 			psprintf("%s = " INT64_FORMAT, quote_identifier(candidate->type_column), wanted.id);
 	}
+	type = type_of(candidate);
+	if (get_typtype(type) != TYPTYPE_ENUM && type != BPCHAROID && !IsBinaryCoercible(type, TEXTOID))
+		return NULL;
 	foreach(lc, values_of(candidate, contacts))
 	{
 		if (idv_names_table(lfirst(lc), contacts->name))
 			appendStringInfo(&condition, "%s%s", n++ == 0 ? "" : ", ",
 							 quote_literal_cstr(lfirst(lc)));
 	}
+
+	/* A condition takes equality as the server has it: of citext as text. */
 	return n == 0 ? NULL :
-		psprintf(n == 1 ? "%s = %s" : "%s IN (%s)",
-				 quote_identifier(candidate->type_column), condition.data);
+		psprintf(n == 1 ? "%s%s = %s" : "%s%s IN (%s)",
+				 quote_identifier(candidate->type_column),
+				 type < FirstUnpinnedObjectId || get_typtype(type) == TYPTYPE_ENUM ? "" : "::text",
+				 condition.data);
 }
 
 /* Ids that have to be those of contacts. */

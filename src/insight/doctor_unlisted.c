@@ -35,6 +35,7 @@ typedef struct Look
 {
 	const IdvChart *chart;
 	bool		own_is_empty;	/* idverify.contacts has no row */
+	const IdvIdColumn *candidate;	/* the one that is looked at */
 } Look;
 
 /* Could a column of this type hold ids of that one, and a fold compare them? */
@@ -141,8 +142,10 @@ look_at_pair(IdvDoctor *doctor, const Look *look, const IdvIdColumn *candidate,
 
 /* Look at one candidate. */
 static void
-look_at_candidate(IdvDoctor *doctor, const Look *look, const IdvIdColumn *candidate)
+look_at_candidate(IdvDoctor *doctor, void *argument)
 {
+	const Look *look = argument;
+	const IdvIdColumn *candidate = look->candidate;
 	const IdvChartTable *contacts = contacts_of(look, candidate->schema, candidate->type);
 	ListCell   *lc;
 
@@ -259,6 +262,7 @@ look_at_columns(IdvDoctor *doctor, void *argument)
 	IdvChart	chart = {list_copy(look->chart->tables), look->chart->pointers};
 	MemoryContext context = CurrentMemoryContext;
 	List	   *candidates = NIL;
+	IdvDiagnosis of_error;
 	uint64		n;
 	ListCell   *lc;
 
@@ -311,8 +315,17 @@ look_at_columns(IdvDoctor *doctor, void *argument)
 	}
 	SPI_finish();
 
+	/* An error is about one column, and no alarm: anybody may make a table. */
+	of_error = doctor->of_error;
+	doctor->of_error = IDV_DIAGNOSIS_REFERENCE_UNLISTED;
 	foreach(lc, candidates)
-		look_at_candidate(doctor, look, lfirst(lc));
+	{
+		look->candidate = lfirst(lc);
+		idv_doctor_look(doctor, psprintf("%s.%s", idv_relation_label(look->candidate->relation),
+										 look->candidate->column),
+						look_at_candidate, look);
+	}
+	doctor->of_error = of_error;
 
 	/* What is found leads to tables whose rows may be dropped, and so on. */
 	for (int known = 0, grown = 0; known < list_length(chart.tables); known = grown)
