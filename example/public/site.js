@@ -50,7 +50,7 @@ async function refresh() {
 const forgeries = {
 	'': () => {},
 	hash: claim => claim.token ? { token: claim.token.slice(0, -4) + 'AAAA' } : { user_hash: claim.user_hash.replace(/^./, digit => digit === '0' ? '1' : '0') },
-	other: () => ({ external_id: session.claim?.external_id === 'user_4712' ? 'user_4711' : 'user_4712', name: undefined, email: undefined }),
+	other: () => ({ external_id: session.customer.id === 'user_4712' ? 'user_4711' : 'user_4712', name: undefined, email: undefined }),
 	none: claim => ({ user_hash: undefined, token: undefined, external_id: session.customer.id }),
 	old: () => call('/old-token'),
 	shop: () => ({ shop: 'other-shop.example' }),

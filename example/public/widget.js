@@ -63,7 +63,7 @@
 	function show(object) {
 		if (object.version && object.version === shown.version) return
 		shown = object
-		who.textContent = object.is_verified ? `${object.name ?? 'You'} · verified` : 'Chatting as a guest'
+		who.textContent = object.is_verified ? `${object.name ?? 'You'} · verified` : object.refused ? 'Not connected' : 'Chatting as a guest'
 		who.className = object.is_verified ? 'verified' : ''
 		guest.hidden = !object.refused
 		send.disabled = Boolean(object.refused)
