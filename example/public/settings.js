@@ -38,7 +38,7 @@ function span(seconds) {
 const used = (time, made) => time ? ['Last used ', ago(time), '.']
 	: state.app.counting_since === null ? 'Its use is not counted.'
 	: made > state.app.counting_since ? 'Not used yet.'
-	: ['No use counted since ', moment(state.app.counting_since), '.']
+	: ['Not used since counting began, ', ago(state.app.counting_since), '.']
 
 // What is done
 
@@ -146,7 +146,7 @@ function signer_card(s) {
 		h('div', { class: 'row' },
 			app.revealable && button('reveal', 'Reveal', () => act(place, 'reveal', body)),
 			button('rotate', 'Rotate…', rotate),
-			!s.staged && button('stage', 'Stage next…', stage),
+			!s.staged && button('stage', 'Stage the next…', stage),
 			signers.length > 1 && button('drop-signer', 'Remove…', remove, 'plain')),
 		place)
 }
