@@ -74,7 +74,10 @@ function show_secret(action, signer, secret) {
 	return new Promise(resolve => dialog.addEventListener('close', resolve, { once: true }))
 }
 $('secret-dialog').addEventListener('close', () => { $('secret').textContent = '' })
-$('secret-dialog').addEventListener('cancel', event => { if ($('secret-dialog').dataset.once === 'true') event.preventDefault() })
+// Escape is no "I've saved it".  Some browsers let cancel be prevented only so often, hence the key.
+for (const way of ['cancel', 'keydown']) $('secret-dialog').addEventListener(way, event => {
+	if ($('secret-dialog').dataset.once === 'true' && (way === 'cancel' || event.key === 'Escape')) event.preventDefault()
+})
 addEventListener('pagehide', () => { $('secret').textContent = '' })
 
 /** Open a dialog whose form does this. */
