@@ -42,11 +42,10 @@ function show_list() {
 
 function show_contact() {
 	const { contact, messages, folds } = open
-	$('thread').hidden = $('profile').hidden = false
 	put($('name'), [name_of(contact)])
 	put($('verified'), [badge(contact)])
 	const last = $('messages').childElementCount
-	put($('messages'), messages.map(({ author, body, sent_at }) => h('li', { class: author },
+	put($('messages'), messages.map(({ author, body, sent_at }) => h('p', { class: author },
 		h('span', { class: 'unseen' }, author === 'agent' ? 'You: ' : `${name_of(contact)}: `), body, h('time', { datetime: sent_at }, when(sent_at)))))
 	if ($('messages').childElementCount !== last) $('messages').scrollTop = $('messages').scrollHeight
 
@@ -81,10 +80,14 @@ function show_contact() {
 }
 
 async function refresh() {
-	({ contacts } = await call('/api/contacts'))
-	// It may have been folded away: then the server says what it has become.
-	if (open) open = await call('/api/contacts/' + open.contact.id)
+	const mine = open
+	const [list, now] = await Promise.all([call('/api/contacts'),
+		// It may have been folded away: then the server says what it has become.  Or erased.
+		mine && call('/api/contacts/' + mine.contact.id).catch(error => { if (error.status !== 404) throw error })])
+	contacts = list.contacts
+	if (open === mine) open = now
 	show_list()
+	$('thread').hidden = $('profile').hidden = !open
 	if (open) show_contact()
 }
 
@@ -111,10 +114,18 @@ $('back').addEventListener('click', () => {
 })
 $('answer').addEventListener('submit', async event => {
 	event.preventDefault()
-	await call(`/api/contacts/${open.contact.id}/messages`, { text: $('text').value })
-	$('text').value = ''
-	await refresh()
+	const text = $('text').value
+	$('text').value = ''	// at once, so that it is not sent twice
+	try {
+		await call(`/api/contacts/${open.contact.id}/messages`, { text })
+		await refresh()
+	} catch (error) {
+		$('text').value = text
+		$('text').setCustomValidity(error.message)
+		$('text').reportValidity()
+	}
 })
+$('text').addEventListener('input', () => $('text').setCustomValidity(''))
 
 // A fold is shown before it is done.  One of a verified contact is done only on purpose.
 let fold

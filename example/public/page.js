@@ -16,7 +16,7 @@ export function h(tag, attributes = {}, ...children) {
 export async function call(path, body) {
 	const answer = await fetch(path, body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
 	const object = await answer.json()
-	if (!answer.ok) throw Object.assign(new Error(object.error), object)
+	if (!answer.ok) throw Object.assign(new Error(object.error), object, { status: answer.status })
 	return object
 }
 
