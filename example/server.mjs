@@ -156,7 +156,11 @@ console.error(`
 
 Ctrl-C ends all of it.`)
 
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, async () => {
+// Once, however often it is told.
+let is_ending = false
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, async () => {
+	if (is_ending) return
+	is_ending = true
 	for (const server of servers) { server.close(); server.closeAllConnections() }
 	await Promise.all(Object.values(roles).map(pool => pool.end()))
 	process.exit(0)
