@@ -243,6 +243,28 @@ SELECT count(*) FROM idverify_unfold((SELECT max(id) FROM idverify.folds));
 SELECT * FROM idverify_erase(1, 'people');
 TABLE pins;
 DROP TABLE people, pins;
+-- a default that leads to whom is erased
+CREATE TABLE people (id int PRIMARY KEY);
+CREATE TABLE tickets (id int PRIMARY KEY, person int DEFAULT 1 REFERENCES people ON DELETE SET DEFAULT);
+INSERT INTO people VALUES (1), (2);
+INSERT INTO tickets VALUES (1, 1), (2, 2);
+SELECT * FROM idverify_erase(1, 'people', dry_run => true);  -- fail
+SELECT * FROM idverify_erase(1, 'people');  -- fail
+SELECT * FROM idverify_erase(2, 'people');
+TABLE tickets;
+DROP TABLE people, tickets;
+-- a key of a partition, and a column of the whole that is listed: each row once
+CREATE TABLE people (id int PRIMARY KEY);
+CREATE TABLE visits (n int, person int) PARTITION BY RANGE (n);
+CREATE TABLE visits_1 PARTITION OF visits FOR VALUES FROM (0) TO (10);
+CREATE TABLE visits_2 PARTITION OF visits FOR VALUES FROM (10) TO (20);
+ALTER TABLE visits_1 ADD FOREIGN KEY (person) REFERENCES people ON DELETE CASCADE;
+SELECT idverify_add_reference('people', 'visits', 'person');
+INSERT INTO people VALUES (1);
+INSERT INTO visits VALUES (1, 1), (11, 1);
+SELECT record ->> 'n' AS n, count(*) FROM idverify_export(1, 'people') WHERE relation <> 'people'::regclass GROUP BY 1 ORDER BY 1;
+DELETE FROM idverify.contact_references;
+DROP TABLE people, visits;
 -- an id that was given again is somebody else's
 CREATE TABLE people (id int PRIMARY KEY, name text);
 INSERT INTO people SELECT n, 'p' || n FROM generate_series(1, 5) n;

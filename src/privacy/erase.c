@@ -167,7 +167,10 @@ fate_of(const IdvReference *reference)
 	}
 }
 
-/* See that no trigger has kept a row that points there, or brought one back.  55000. */
+/*
+ * See that no row points there: none that a trigger has kept or brought back, nor one
+ * whose default leads there.  55000.
+ */
 static void
 check_none_left(const IdvRowKeys *keys, const IdvKeyChunk *chunk, IdvReference *reference)
 {
@@ -176,6 +179,9 @@ check_none_left(const IdvRowKeys *keys, const IdvKeyChunk *chunk, IdvReference *
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("rows of \"%s\" still reference what is erased of \"%s\"",
 						reference->table->label, keys->table->label),
+				 fate_of(reference) == FATE_RESET ?
+				 errhint("Look for a default of \"%s\" that leads there, or a trigger that sets the column back.",
+						 reference->table->label) :
 				 errhint("Look for a trigger on \"%s\" that returns NULL, or sets the column back.",
 						 reference->table->label)));
 }
@@ -260,7 +266,9 @@ clear_pointing(Erasure *erasure, const IdvRowKeys *keys, const IdvKeyChunk *chun
 	}
 	count_pointing(erasure, keys, reference, IDV_ERASED_CLEARED,
 				   idv_pointing_run(kind, keys, chunk, reference, NULL, NULL, NULL));
-	if (reference->table->has_triggers)
+
+	/* A key that stays what it was is not checked by the server. */
+	if (reference->table->has_triggers || kind == IDV_POINTING_RESET)
 		check_none_left(keys, chunk, reference);
 }
 

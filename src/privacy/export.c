@@ -124,8 +124,23 @@ is_followed(const Export *export, const IdvRowKeys *keys, const IdvReference *re
 		 reference->on_delete == FKCONSTR_ACTION_CASCADE);
 }
 
+/* Count a way to each of the tables that have rows in common with one. */
+static void
+count_way(Export *export, Oid relation)
+{
+	Oid			root = idv_root_relation(relation);
+	ListCell   *lc;
+
+	foreach(lc, export->shown)
+	{
+		if (((Shown *) lfirst(lc))->root == root)
+			((Shown *) lfirst(lc))->ways++;
+	}
+}
+
 /*
- * Find all tables that are shown, and how many ways lead to each.
+ * Find all tables that are shown, and how many ways lead to each: to it, or to a
+ * table that it is a part of.
  *
  * It is one more for contacts, which the export begins with.
  */
@@ -134,26 +149,24 @@ find_ways(Export *export)
 {
 	shown_of(export, export->person.contacts->table)->ways++;
 
-	/* It grows meanwhile. */
-	for (int i = 0; i < list_length(export->shown); i++)
+	/* First all tables; their list grows meanwhile. */
+	for (int pass = 0; pass < 2; pass++)
 	{
-		IdvRowKeys *keys = ((Shown *) list_nth(export->shown, i))->keys;
-		ListCell   *lc;
-
-		foreach(lc, keys->references)
+		for (int i = 0; i < list_length(export->shown); i++)
 		{
-			IdvReference *reference = lfirst(lc);
-			Oid			root;
-			ListCell   *other;
+			IdvRowKeys *keys = ((Shown *) list_nth(export->shown, i))->keys;
+			ListCell   *lc;
 
-			if (!is_followed(export, keys, reference))
-				continue;
-			(void) shown_of(export, reference->table);
-			root = idv_root_relation(reference->table->relation);
-			foreach(other, export->shown)
+			foreach(lc, keys->references)
 			{
-				if (((Shown *) lfirst(other))->root == root)
-					((Shown *) lfirst(other))->ways++;
+				IdvReference *reference = lfirst(lc);
+
+				if (!is_followed(export, keys, reference))
+					continue;
+				if (pass == 0)
+					(void) shown_of(export, reference->table);
+				else
+					count_way(export, reference->table->relation);
 			}
 		}
 	}
