@@ -98,6 +98,11 @@ SELECT count(*) FROM idverify_fold('(1,1)'::pair, '(2,2)'::pair, 'pairs');
 SELECT idverify_resolve('(1,1)', 'pairs');
 SELECT idverify_resolve('(1,1)'::pair, 'pairs');
 
+-- an id of a type that becomes the contacts' own, and not the other way round
+CREATE TABLE amounts (id money PRIMARY KEY);
+INSERT INTO amounts VALUES (1);
+SELECT idverify_resolve(1, 'amounts');  -- fail: 22023
+SELECT idverify_resolve('$1.00'::money, 'amounts');
 
 -- text as the type writes it, not as somebody's own cast would
 CREATE FUNCTION own_text(bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'my cast ran'; END $$;
@@ -108,7 +113,7 @@ SELECT count(*) FROM idverify_fold('1', '2', 'big');
 SELECT idverify_resolve('1', 'big'), pg_typeof(idverify_resolve('1', 'big'));
 DROP FUNCTION own_text(bigint) CASCADE;
 
-DROP TABLE notes, people, kinds, pairs, big;
+DROP TABLE notes, people, kinds, pairs, amounts, big;
 DROP TYPE pair, mood;
 DROP DOMAIN positive;
 DROP EXTENSION citext;
