@@ -53,7 +53,7 @@ TAP_TESTS = 1
 UNIT_TESTS = $(patsubst %.c,%.test,$(wildcard test/unit/*.c))
 FUZZED = $(patsubst src/core/%.c,%,$(filter $(patsubst test/fuzz/%,src/core/%,$(wildcard test/fuzz/*.c)),$(wildcard src/core/*.c)))
 SEED_TESTS = $(patsubst %,test/fuzz/%.test,$(FUZZED))
-EXTRA_CLEAN = $(UNIT_TESTS) $(SEED_TESTS) tmp_built_for tmp_core tmp_inst tmp_check tmp_check_ti results \
+EXTRA_CLEAN = $(UNIT_TESTS) $(SEED_TESTS) tmp_built_for tmp_core tmp_inst tmp_output tmp_check tmp_check_ti results \
 	regression.diffs regression.out output_iso log
 
 # pgxs.mk comes with PostgreSQL's client, the headers with a package of their own.

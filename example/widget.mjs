@@ -55,6 +55,8 @@ export const routes = {
 	// version that the widget shows, it is answered when there is another, or after a while.  All of it is judged anew
 	// with each call: a login counts as long as its claim is right.
 	'POST /widget/:app': async ({ params, body, signal }, { app }) => {
+		// Who has asked something else meanwhile may have another token by now.
+		if (signal.aborted) return {}
 		let who = await identify(app, params.app, body)
 		// Refused by the app's policy: the visitor may go on as a guest.
 		if (!who.contact_id) return { refused: true, visitor: who.visitor, messages: [] }
@@ -78,6 +80,6 @@ export const routes = {
 		const changed = body.seen === shown.version && await heard
 		clearTimeout(timer)
 		over.abort()
-		return changed ? describe(app, await identify(app, params.app, body)) : shown
+		return changed ? {} : shown	// the widget asks what, as who it then is
 	},
 }

@@ -39,7 +39,7 @@
 		const object = await answer.json()
 		// The token that was returned last is the one that counts.
 		if (!signal?.aborted && object.visitor) localStorage.setItem(stored, object.visitor)
-		if (!signal?.aborted) show(object)
+		if (!signal?.aborted && (object.version || object.refused)) show(object)
 	}
 
 	// What is said, in order: no answer, with the token that it brings, is overtaken by
@@ -49,7 +49,7 @@
 	function next(step) {
 		waiting.abort()
 		said = said.catch(() => {}).then(step)
-		return said.finally(follow).catch(() => {})
+		return said.finally(() => { follow() }).catch(() => {})
 	}
 
 	async function follow() {

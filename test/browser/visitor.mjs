@@ -1,0 +1,149 @@
+// Visitors of the shop: who they are said to be, and whose conversation they see.
+import assert from 'node:assert/strict'
+import { eventually, story } from './lib/story.mjs'
+import { claim, log_in, log_out, look_at, messages, profile, say, says_who, tamper, visit, who } from './lib/pages.mjs'
+
+story('who says nothing of themselves chats as a guest, and is answered by an agent', async it => {
+	const visitor = await visit(it)
+	await say(visitor, 'Do you send ferns abroad?')
+	assert.equal(await who(visitor), 'Chatting as a guest')
+
+	const agent = await look_at(it, 'Do you send ferns abroad?')
+	assert.equal((await profile(agent)).Identity, 'not known')
+	await agent.getByLabel('Answer').fill('To all of Europe.')
+	await agent.getByRole('button', { name: 'Send', exact: true }).click()
+	await eventually('the visitor sees the answer', async () => (await messages(visitor)).includes('To all of Europe.'))
+
+	await visitor.reload()
+	await visitor.getByRole('button', { name: 'Chat', exact: true }).click()
+	await eventually('the conversation is there again after a reload', async () => (await messages(visitor)).length === 2)
+})
+
+story('a login in the middle of a chat keeps the conversation, and the inbox shows the verified badge', async it => {
+	const visitor = await visit(it)
+	await say(visitor, 'My order is late.')
+	await log_in(visitor, 'Ann Lindgren')
+	await says_who(visitor, 'Ann Lindgren · verified')
+	await say(visitor, 'It is number 12.')
+	assert.deepEqual(await messages(visitor), ['My order is late.', 'It is number 12.'])
+
+	const agent = await look_at(it, /Ann Lindgren/)
+	await agent.getByRole('region', { name: 'Conversation' }).getByText('Verified', { exact: true }).waitFor()
+	assert.deepEqual(await messages(agent), ['My order is late.', 'It is number 12.'])
+	const { Id, Identity, Plan } = await profile(agent)
+	assert.deepEqual({ Id, Plan }, { Id: 'user_4711', Plan: 'Gardener' })
+	assert.match(Identity, /^signed, since /)
+	// one person is one contact, beside the two that chat.sql begins with
+	assert.deepEqual((await it.sql('SELECT name FROM idverify.contacts ORDER BY name')).map(({ name }) => name), ['Ann Lindgren', 'Chloé Martin', null])
+})
+
+story('a second browser sees the same conversation once its visitor has logged in, and not before', async it => {
+	const phone = await visit(it)
+	await log_in(phone, 'Ann Lindgren')
+	await say(phone, 'From the phone.')
+
+	const laptop = await visit(it)
+	await say(laptop, 'From the laptop.')
+	assert.deepEqual(await messages(laptop), ['From the laptop.'])
+	await log_in(laptop, 'Ann Lindgren')
+	for (const browser of [laptop, phone])
+		await eventually('both browsers have both messages', async () => (await messages(browser)).toSorted().join() === 'From the laptop.,From the phone.')
+})
+
+story('on a shared computer nobody sees anything of the customer before', async it => {
+	const computer = await it.browser()
+	const visitor = await visit(it, computer)
+	await log_in(visitor, 'Ann Lindgren')
+	await says_who(visitor, 'Ann Lindgren · verified')
+	await say(visitor, 'My new address is a secret.')
+	await log_out(visitor)
+	await says_who(visitor, 'Chatting as a guest')
+	assert.deepEqual(await messages(visitor), [])
+
+	await log_in(visitor, 'Ben Okafor')
+	await says_who(visitor, 'Ben Okafor · verified')
+	assert.deepEqual(await messages(visitor), [])
+	await say(visitor, 'Ben was here.')
+	await log_out(visitor)
+
+	await visitor.reload()
+	await visitor.getByRole('button', { name: 'Chat', exact: true }).click()
+	await say(visitor, 'A guest was here.')
+	assert.deepEqual(await messages(visitor), ['A guest was here.'])
+
+	const agent = await look_at(it, /Ann Lindgren/)
+	assert.deepEqual(await messages(agent), ['My new address is a secret.'])
+})
+
+story('a forged claim goes on as a guest, and the inbox shows what was claimed and why it failed', async it => {
+	const ben = await visit(it)
+	await log_in(ben, 'Ben Okafor')
+	await says_who(ben, 'Ben Okafor · verified')
+	await say(ben, 'This is Ben\'s.')
+
+	const visitor = await visit(it)
+	await log_in(visitor, 'Ann Lindgren')
+	await says_who(visitor, 'Ann Lindgren · verified')
+	await say(visitor, 'This is Ann\'s.')
+
+	let agent
+	for (const [how, claimed, verdict] of [
+		['A wrong hash', 'user_4711', 'mismatch'],
+		['Somebody else\'s id', 'user_4712', 'mismatch'],
+		['No hash at all', 'user_4711', 'unsigned'],
+	]) {
+		await tamper(visitor, how)
+		await says_who(visitor, 'Chatting as a guest')
+		assert.deepEqual(await messages(visitor), [], how)
+		await say(visitor, how)
+
+		agent = await look_at(it, how, agent)
+		await agent.getByRole('region', { name: 'Conversation' }).getByText('Claim failed').waitFor()
+		const { Verdict, Id, Identity } = await profile(agent)
+		assert.deepEqual({ Verdict, Id, Identity }, { Verdict: verdict, Id: claimed, Identity: 'not known' }, how)
+		assert.deepEqual(await messages(agent), [how])
+	}
+})
+
+story('a shop is in the profile only where its own signature is right', async it => {
+	const [{ id_hash, shop_hash }] = await it.sql("SELECT idverify_sign('shop', 'user_1') AS id_hash, idverify_sign('shop', 'juniper.example') AS shop_hash")
+	const person = { external_id: 'user_1', user_hash: id_hash, name: 'Dana' }
+	const visitor = await visit(it)
+	await claim(visitor, { ...person, shop: 'juniper.example' })
+	await claim(visitor, { ...person, shop: 'other-shop.example', shop_hash })
+	await say(visitor, 'Which shop is mine?')
+	const agent = await look_at(it, /Dana/)
+	assert.equal('Shop' in await profile(agent), false)
+
+	await claim(visitor, { ...person, shop: 'juniper.example', shop_hash })
+	await eventually('the shop is shown, as signed', async () => /^juniper\.example\s+Signed$/.test((await profile(agent)).Shop))
+})
+
+story('names, messages and custom data are text, whatever they hold', async it => {
+	const hostile = '<img src=x onerror="window.hit = 1"><b>bold</b>'
+	const [{ hash }] = await it.sql("SELECT idverify_sign('shop', 'user_1') AS hash")
+	const visitor = await visit(it)
+	await claim(visitor, { external_id: 'user_1', user_hash: hash, name: hostile, company: hostile, custom_data: { [hostile]: hostile, list: [hostile] } })
+	await says_who(visitor, hostile + ' · verified')
+	await say(visitor, hostile)
+	const forger = await visit(it)
+	await claim(forger, { external_id: hostile, name: hostile, email: hostile })
+	await say(forger, 'Hello')
+
+	const agent = await look_at(it, hostile)
+	assert.equal(await agent.getByRole('heading', { name: hostile }).count(), 1)
+	assert.equal((await profile(agent)).Company, hostile)
+	await agent.getByLabel('Answer').fill(hostile)
+	await agent.getByRole('button', { name: 'Send', exact: true }).click()
+	await eventually('the answer is there', async () => (await messages(visitor)).filter(text => text === hostile).length === 2)
+	await look_at(it, 'Hello', agent)
+	assert.equal((await profile(agent)).Id, hostile)
+
+	const settings = await it.open(it.product + '/settings')
+	await settings.getByRole('table', { name: 'Who would be refused' }).waitFor()
+	for (const page of [visitor, agent, settings])
+		assert.deepEqual(await page.evaluate(() => {
+			const within = root => [...root.querySelectorAll('*')].flatMap(e => [e, ...e.shadowRoot ? within(e.shadowRoot) : []])
+			return [window.hit, within(document).filter(e => e.matches('img[src=x], b')).length]
+		}), [undefined, 0])
+})
