@@ -37,13 +37,14 @@ if (folder) story('pictures of the shop, the inbox and the settings', async it =
 	await say(ann, 'Lovely, thank you.')
 	await reads(agent, 'Lovely, thank you.')
 	await ann.evaluate(() => document.activeElement.blur())
+	await ann.setViewportSize({ width: 1200, height: 740 })
 	await take(ann, 'shop')
+	await agent.setViewportSize({ width: 1200, height: 740 })
 	await take(agent, 'inbox')
 
-	await agent.setViewportSize({ width: 1024, height: 1240 })
 	const settings = await it.open(it.product + '/settings', agent.context())
 	await signer(settings).waitFor()
-	await settings.setViewportSize({ width: 1024, height: 1240 })
+	await settings.setViewportSize({ width: 920, height: 1120 })
 	await rotate(it, settings)
 	await say(ann, 'When will it be here?')
 	await eventually('the previous secret was used', async () => {
