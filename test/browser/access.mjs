@@ -58,7 +58,7 @@ story('a secret is rotated by the keyboard alone; Escape leaves the dialog, and 
 story('an agent chooses a conversation and answers by the keyboard', async it => {
 	await say(await visit(it), 'Anybody there?')
 	const page = await it.open(it.product + '/inbox')
-	await page.getByRole('navigation', { name: 'Conversations' }).getByRole('button').waitFor()
+	await page.getByRole('navigation', { name: 'Conversations' }).getByRole('button', { name: 'Anybody there?' }).waitFor()
 	await tab_to(page, /Anybody there\?/)
 	await page.keyboard.press('Enter')
 	await tab_to(page, /^Answer$/)

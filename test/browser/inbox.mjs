@@ -16,7 +16,7 @@ story('a guest is folded into a contact by hand after a dry run, and the fold is
 	await agent.getByLabel('Fold this contact into').selectOption({ label: 'Ann Lindgren, verified' })
 	await agent.getByRole('button', { name: 'Show what would move' }).click()
 	const asked = agent.getByRole('dialog', { name: /^Fold Guest \d+ into Ann Lindgren/ })
-	assert.deepEqual((await asked.getByRole('row').allInnerTexts()).filter(text => text.includes('conversations')), ['conversations.contact_id\t1\t0'])
+	assert.match(await asked.getByRole('row').filter({ hasText: 'conversations' }).innerText(), /^conversations\s+by contact_id\s+1\s+0$/)
 	await asked.getByRole('button', { name: 'Cancel' }).click()
 	assert.equal((await it.sql('SELECT count(*)::int FROM idverify.folds'))[0].count, 0)
 	assert.deepEqual(await messages(agent), ['As a guest.'])
@@ -42,6 +42,7 @@ story('a fold that can no longer be undone says why', { refused: ['POST /api/fol
 	await say(guest, 'As a guest.')
 
 	const agent = await look_at(it, 'As a guest.')
+	await agent.getByLabel('Fold this contact into').selectOption({ label: 'Ann Lindgren, verified' })
 	await agent.getByRole('button', { name: 'Show what would move' }).click()
 	await agent.getByRole('dialog').getByRole('button', { name: 'Fold', exact: true }).click()
 	await agent.getByRole('heading', { name: 'Ann Lindgren' }).waitFor()
