@@ -102,7 +102,7 @@ SELECT idverify_resolve('(1,1)'::pair, 'pairs');
 CREATE TABLE amounts (id money PRIMARY KEY);
 INSERT INTO amounts VALUES (1);
 SELECT idverify_resolve(1, 'amounts');  -- fail: 22023
-SELECT idverify_resolve('$1.00'::money, 'amounts');
+SELECT idverify_resolve(1::money, 'amounts') = 1::money AS same;
 
 -- text as the type writes it, not as somebody's own cast would
 CREATE FUNCTION own_text(bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'my cast ran'; END $$;
