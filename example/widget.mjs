@@ -44,6 +44,8 @@ async function identify(pool, app_key, { claim, visitor }) {
 
 /** What the widget shows.  Not why a claim failed: that would help whoever guesses. */
 async function describe(pool, { contact_id, is_verified, visitor }) {
+	// Refused, by the app's policy: the visitor may go on as a guest.
+	if (!contact_id) return { refused: true, visitor, messages: [] }
 	const messages = await read_messages(pool, contact_id)
 	const { rows } = await pool.query('SELECT name FROM idverify.contacts WHERE id = $1', [contact_id])
 	const name = is_verified ? rows[0]?.name : null
@@ -52,14 +54,13 @@ async function describe(pool, { contact_id, is_verified, visitor }) {
 
 export const routes = {
 	// { visitor, claim, text, seen }: who this is, perhaps with a message.  With seen, the
-	// version that the widget shows, it is answered when there is another, or after a while.  All of it is judged anew
-	// with each call: a login counts as long as its claim is right.
+	// version that the widget shows, it is answered when there is another, or after a
+	// while.  Each call is judged anew: a login counts as long as its claim is right.
 	'POST /widget/:app': async ({ params, body, signal }, { app }) => {
 		// Who has asked something else meanwhile may have another token by now.
 		if (signal.aborted) return {}
 		let who = await identify(app, params.app, body)
-		// Refused by the app's policy: the visitor may go on as a guest.
-		if (!who.contact_id) return { refused: true, visitor: who.visitor, messages: [] }
+		if (!who.contact_id) return describe(app, who)
 
 		if (body.text !== undefined) try {
 			await add_message(app, who.contact_id, 'visitor', body.text)

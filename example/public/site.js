@@ -17,17 +17,12 @@ function show() {
 	document.querySelector(`[name=signs][value=${signs}]`).checked = true
 }
 
-/** The claim is made anew with each login, and from time to time: tokens end. */
-function present(claim) {
-	if (claim) parley.identify(claim)
-}
-
 async function log_in(customer) {
 	session = await call('/login', { customer })
 	forged = false
 	$('how').value = ''
 	show()
-	present(session.claim)
+	parley.identify(session.claim)
 	$('logout').focus()
 }
 
@@ -39,11 +34,14 @@ $('logout').addEventListener('click', async () => {
 	$('customers').firstChild.focus()
 })
 
+/** The claim is made anew from time to time: tokens end, and secrets are replaced. */
 async function refresh() {
 	if (forged) return
+	const before = session?.customer
 	session = await call('/session')
 	show()
-	present(session.claim)
+	if (session.claim) parley.identify(session.claim)
+	else if (before) parley.logout()	// in another tab
 }
 
 // What somebody can do who has the browser, and the page, but not the secret.
@@ -78,7 +76,7 @@ $('operator').addEventListener('submit', async event => {
 		$('saved').textContent = 'The next claim is signed with it.'
 		forged = false
 		show()
-		present(session.claim)
+		if (session.claim) parley.identify(session.claim)
 	} catch (error) {
 		$('saved').textContent = error.message
 	}

@@ -46,17 +46,21 @@
 	// the next login, logout or message.  Only waiting for news is broken off.
 	let waiting = new AbortController()
 	let said = Promise.resolve()
-	function next(step) {
+	let unsaid = 0
+	async function next(step) {
+		unsaid++
 		waiting.abort()
-		said = said.catch(() => {}).then(step)
-		return said.finally(() => { follow() }).catch(() => {})
+		await (said = said.then(step).catch(error => say(error.message)))
+		if (--unsaid === 0) follow()
 	}
 
 	async function follow() {
 		waiting.abort()
 		const { signal } = waiting = new AbortController()
+		const is_somebody = () => claim || localStorage.getItem(stored)
 		// Who has said nothing yet is nobody's contact.
-		while (!signal.aborted && !panel.hidden && !shown.refused && (claim || localStorage.getItem(stored)))
+		if (!is_somebody()) show({})
+		while (!signal.aborted && !panel.hidden && !shown.refused && is_somebody())
 			await call({ seen: shown.version }, signal).catch(() => new Promise(resolve => setTimeout(resolve, 3000)))
 	}
 
@@ -85,15 +89,17 @@
 
 	root.querySelector('form').addEventListener('submit', event => {
 		event.preventDefault()
-		if (text.value.trim()) next(async () => {
-			send.disabled = true
+		const written = text.value
+		if (!written.trim() || shown.refused) return
+		text.value = ''		// at once, so that it is not said twice
+		next(async () => {
 			try {
-				await call({ text: text.value })
-				if (!shown.refused) text.value = ''
+				await call({ text: written })
+				if (shown.refused) text.value ||= written
 			} catch (error) {
-				say(error.message)
+				text.value ||= written
+				throw error
 			}
-			send.disabled = Boolean(shown.refused)
 		})
 	})
 	text.addEventListener('keydown', event => {
@@ -120,13 +126,12 @@
 	window.parley = {
 		identify: signed => next(async () => {
 			claim = signed
-			// What the one before has said is not for whoever is meant now.
-			await (claim ? call() : show({}))?.catch(error => { show({}); say(error.message) })
+			if (!claim) return show({})
+			await call().catch(error => { show({}); throw error })
 		}),
-		logout: () => next(async () => {
+		logout: () => next(() => {
 			claim = null
 			localStorage.removeItem(stored)
-			show({})
 		}),
 	}
 	follow()
