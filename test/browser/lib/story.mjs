@@ -11,7 +11,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { after, before, test } from 'node:test'
+import { after, test } from 'node:test'
 
 const { chromium } = createRequire(process.env.IDVERIFY_BROWSER + '/')('playwright-core')
 const { Client } = createRequire(process.env.IDVERIFY_CHAT + '/')('pg')
@@ -22,10 +22,7 @@ const patience = 15_000
 // Nothing of its own to ask the world for.
 const flags = ['--disable-background-networking', '--disable-component-update', '--disable-quic', '--disable-sync', '--no-first-run']
 
-let browser
-before(async () => {
-	browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', ...flags] })
-})
+let browser				// launched by the first story
 const running = new Set()
 after(async () => {
 	await browser?.close()
@@ -123,6 +120,7 @@ class Story {
 
 	/** A browser that nobody has used. */
 	async browser(options = {}) {
+		browser ??= await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', ...flags] })
 		const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', timezoneId: 'UTC', ...options })
 		context.setDefaultTimeout(patience)
 		this.#contexts.push(context)
