@@ -18,7 +18,7 @@ story('the secret is masked, and the app key can be copied', async it => {
 	assert.ok(!(await page.content()).includes(it.secrets[0]))
 })
 
-story('nothing is rotated where ROTATE is not typed exactly', { refused: ['POST /api/settings/rotate 409'] }, async it => {
+story('nothing is rotated where ROTATE is not typed exactly', { refused: ['POST /api/settings/rotate 400'] }, async it => {
 	const page = await open_settings(it)
 	await signer(page).getByRole('button', { name: 'Rotate' }).click()
 	const asked = dialog(page, 'Rotate the secret')
