@@ -393,11 +393,13 @@ idv_table_query_once(IdvTable *table, const char *sql, int nargs, const Oid *typ
 		statement.done_keys = done_keys;
 		result = idv_statement_query(&statement, values, NULL);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		idv_table_forget(&statement, table);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	idv_table_forget(&statement, table);
 	return result;
 }
 
