@@ -25,9 +25,11 @@ CREATE VIEW found AS
 CREATE FUNCTION found() RETURNS text LANGUAGE sql
 	AS $$ SELECT coalesce(string_agg(finding || ' ' || regexp_replace(object, '^\d+', 'OID'), ', '), 'well') FROM found $$;
 
-CREATE FUNCTION after(command text, obey boolean DEFAULT true) RETURNS text LANGUAGE plpgsql AS $$
+-- and whether something holds when all is done
+CREATE FUNCTION after(command text, obey boolean DEFAULT true, holds text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	said text;
+	is_so text;
 	before text;
 	now text;
 	line text;
@@ -46,6 +48,10 @@ BEGIN
 			EXIT WHEN now = before;
 			said := said || ' -> ' || now;
 		END LOOP;
+		IF holds IS NOT NULL THEN
+			EXECUTE 'SELECT ' || holds INTO is_so;
+			said := format('%s (%s)', said, is_so);
+		END IF;
 		RAISE SQLSTATE 'R0001';
 	EXCEPTION WHEN SQLSTATE 'R0001' THEN
 		RETURN said;
@@ -105,7 +111,9 @@ SELECT n, what, after(command) FROM (VALUES
 	(15, 'over for a week', 'SELECT idverify_rotate(''shop'', grace => ''1 day''); UPDATE idverify.secrets SET expires_at = now() - interval ''8 days'' WHERE state = ''previous'''),
 	(16, 'over since yesterday', 'SELECT idverify_rotate(''shop'', grace => ''1 day''); UPDATE idverify.secrets SET expires_at = now() - interval ''1 day'' WHERE state = ''previous'''),
 	(17, 'ended at once', 'SELECT idverify_rotate(''shop'', grace => ''0'')'),
-	(18, 'names to be quoted', 'SELECT idverify_create_app(''x'', ''it''''s \ "x"'', ''one secret of sixteen'', grace => ''0'', confirm_rotation => true)')
+	(18, 'names to be quoted', 'SELECT idverify_create_app(''x'', ''it''''s \ "x"'', ''one secret of sixteen'', grace => ''0'', confirm_rotation => true)'),
+	(19, 'infinite moments', 'SELECT idverify_create_app(''x'', ''x''); SELECT idverify_stage(''x''); UPDATE idverify.secrets SET created_at = ''-infinity'';
+		SELECT idverify_create_app(''y'', ''y'', grace => ''0''); UPDATE idverify.secrets SET created_at = now() - interval ''2 years'' WHERE app_id = (SELECT id FROM idverify.apps WHERE app_key = ''y'')')
   ) AS t(n, what, command) ORDER BY n;
 
 --
@@ -185,8 +193,57 @@ SELECT n, what, after(command) FROM (VALUES
 	(10, 'slow ones are', 'SET LOCAL log_min_duration_statement = 250'),
 	(11, 'without parameters', 'SET LOCAL log_statement = ''all''; SET LOCAL log_parameter_max_length = 0'),
 	(12, 'those of a role', 'ALTER ROLE regress_app SET log_statement = ''mod'''),
-	(13, 'those of a database', 'ALTER DATABASE regress_idverify_doctor SET log_min_duration_statement = 0')
+	(13, 'those of a database', 'ALTER DATABASE regress_idverify_doctor SET log_min_duration_statement = 0'),
+	(14, 'as the server reads it', 'ALTER ROLE regress_app SET log_statement = ''ALL''; ALTER ROLE regress_owner SET log_min_duration_statement = ''0.25s''; ALTER ROLE regress_third SET log_transaction_sample_rate = ''1e-3'''),
+	(15, 'off, as the server reads it', 'ALTER ROLE regress_app SET log_statement = ''NONE''; ALTER ROLE regress_owner SET log_min_duration_statement = ''-1ms''; ALTER ROLE regress_third SET log_transaction_sample_rate = ''0.0'''),
+	(16, 'without parameters, as the server reads it', 'ALTER ROLE regress_app SET log_statement = ''all''; ALTER ROLE regress_app SET log_parameter_max_length = ''0B''; ALTER ROLE regress_owner SET log_statement = ''Mod''; ALTER ROLE regress_owner SET log_parameter_max_length = ''00'''),
+	(17, 'none of the slow ones', 'ALTER ROLE regress_app SET log_min_duration_sample = 100; ALTER ROLE regress_app SET log_statement_sample_rate = 0'),
+	(18, 'some of the slow ones', 'ALTER ROLE regress_app SET log_min_duration_sample = 100; ALTER ROLE regress_app SET log_statement_sample_rate = 0.1'),
+	(19, 'a database leaves them out, and a role does not', 'ALTER DATABASE regress_idverify_doctor SET log_parameter_max_length = 0; ALTER ROLE regress_app SET log_statement = ''all'';
+		ALTER ROLE regress_owner SET log_statement = ''all''; ALTER ROLE regress_owner SET log_parameter_max_length = 64'),
+	(20, 'a role does so in one database', 'ALTER ROLE regress_app SET log_statement = ''all''; ALTER ROLE regress_app SET log_parameter_max_length = 0;
+		ALTER ROLE regress_app IN DATABASE regress_idverify_doctor SET log_parameter_max_length = -1'),
+	(21, 'all roles, but one', 'ALTER ROLE ALL SET log_statement = ''all''; ALTER ROLE regress_app SET log_statement = ''none'''),
+	(22, 'another database', 'ALTER DATABASE template1 SET log_statement = ''all''; ALTER ROLE regress_app IN DATABASE template1 SET log_statement = ''all''')
   ) AS t(n, what, command) ORDER BY n;
+SELECT remedies('ALTER ROLE ALL SET log_statement = ''ALL''; ALTER ROLE regress_app IN DATABASE regress_idverify_doctor SET log_parameter_max_length = 8; ALTER DATABASE regress_idverify_doctor SET log_min_duration_statement = 0');
+
+-- What another role has granted is revoked, too, and only that.
+CREATE FUNCTION may(role text, function text) RETURNS text LANGUAGE sql
+	AS $$ SELECT format('%s has %s: %s', role, function, bool_and(has_function_privilege(role, oid, 'EXECUTE'))) FROM pg_proc WHERE proname = function $$;
+SET client_min_messages = error;
+SELECT n, what, after(command, holds => holds) FROM (VALUES
+	( 1, 'PUBLIC, by a role that may grant', 'GRANT EXECUTE ON FUNCTION idverify_rekey, idverify_purge TO regress_owner WITH GRANT OPTION; GRANT CREATE ON SCHEMA idverify TO regress_owner WITH GRANT OPTION;
+		SET ROLE regress_owner; GRANT EXECUTE ON FUNCTION idverify_rekey TO PUBLIC, regress_third; GRANT CREATE ON SCHEMA idverify TO PUBLIC; RESET ROLE',
+		'concat_ws('', '', may(''regress_owner'', ''idverify_rekey''), may(''regress_third'', ''idverify_rekey''))'),
+	( 2, 'and by two', 'GRANT EXECUTE ON FUNCTION idverify_rekey TO regress_owner, regress_third WITH GRANT OPTION; GRANT EXECUTE ON FUNCTION idverify_rekey TO PUBLIC;
+		SET ROLE regress_owner; GRANT EXECUTE ON FUNCTION idverify_rekey TO PUBLIC; SET ROLE regress_third; GRANT EXECUTE ON FUNCTION idverify_rekey TO PUBLIC; RESET ROLE', NULL),
+	( 3, 'an asker, by a role that may grant', 'GRANT EXECUTE ON FUNCTION idverify_check TO regress_app; GRANT EXECUTE ON FUNCTION idverify_sign TO regress_owner WITH GRANT OPTION;
+		SET ROLE regress_owner; GRANT EXECUTE ON FUNCTION idverify_sign TO regress_app, regress_third; RESET ROLE',
+		'concat_ws('', '', may(''regress_app'', ''idverify_check''), may(''regress_owner'', ''idverify_sign''), may(''regress_third'', ''idverify_sign''))'),
+	( 4, 'askers, who have granted it further', 'GRANT EXECUTE ON FUNCTION idverify_check TO regress_app, regress_login; GRANT EXECUTE ON FUNCTION idverify_sign TO regress_app WITH GRANT OPTION;
+		SET ROLE regress_app; GRANT EXECUTE ON FUNCTION idverify_sign TO regress_login WITH GRANT OPTION;
+		SET ROLE regress_login; GRANT EXECUTE ON FUNCTION idverify_sign TO regress_third WITH GRANT OPTION;
+		SET ROLE regress_third; GRANT EXECUTE ON FUNCTION idverify_sign TO regress_owner; RESET ROLE',
+		'concat_ws('', '', may(''regress_login'', ''idverify_check''), may(''regress_third'', ''idverify_sign''), may(''regress_owner'', ''idverify_sign''))'),
+	( 5, 'an asker''s group, which signs', 'GRANT EXECUTE ON FUNCTION idverify_check, idverify_sign TO regress_app; GRANT regress_app TO regress_login',
+		'may(''regress_login'', ''idverify_check'')'),
+	( 6, 'a member of one that has more than our functions', 'GRANT EXECUTE ON FUNCTION idverify_check TO regress_login; GRANT EXECUTE ON FUNCTION idverify_sign TO regress_owner;
+		CREATE TABLE chats (id int); GRANT SELECT ON chats TO regress_owner; GRANT regress_owner TO regress_login', 'has_table_privilege(''regress_login'', ''chats'', ''SELECT'')'),
+	( 7, 'a member of a member, by a role that may admit', 'GRANT EXECUTE ON FUNCTION idverify_check TO regress_app; GRANT EXECUTE ON FUNCTION idverify_sign TO regress_owner; GRANT regress_app TO regress_login;
+		GRANT regress_owner TO regress_third WITH ADMIN OPTION; SET ROLE regress_third; GRANT regress_owner TO regress_app; RESET ROLE',
+		'concat_ws('', '', may(''regress_login'', ''idverify_check''), may(''regress_third'', ''idverify_sign''))'),
+	( 8, 'tables, by a role that may grant', 'GRANT USAGE ON SCHEMA idverify TO regress_owner; GRANT SELECT, REFERENCES ON idverify.secrets, idverify.contacts TO regress_owner WITH GRANT OPTION; SET ROLE regress_owner;
+		GRANT SELECT, REFERENCES ON idverify.secrets, idverify.contacts TO regress_app WITH GRANT OPTION; GRANT SELECT ON idverify.contacts TO PUBLIC; RESET ROLE',
+		'has_table_privilege(''regress_owner'', ''idverify.contacts'', ''SELECT'')'),
+	( 9, 'columns, by one who may grant the table', 'GRANT USAGE ON SCHEMA idverify TO regress_owner; GRANT SELECT ON idverify.secrets TO regress_owner WITH GRANT OPTION; SET ROLE regress_owner;
+		GRANT SELECT (hint) ON idverify.secrets TO regress_app, PUBLIC; RESET ROLE', NULL),
+	(10, 'columns, by one who has nothing any more', 'GRANT USAGE ON SCHEMA idverify TO regress_owner; GRANT SELECT ON idverify.secrets TO regress_owner WITH GRANT OPTION; SET ROLE regress_owner;
+		GRANT SELECT (hint) ON idverify.secrets TO regress_app, PUBLIC; RESET ROLE; REVOKE SELECT ON idverify.secrets FROM regress_owner', 'has_column_privilege(''regress_owner'', ''idverify.secrets'', ''hint'', ''SELECT'')'),
+	(11, 'who reads all tables', 'GRANT pg_read_all_data, pg_write_all_data TO regress_owner; GRANT SELECT ON idverify.apps TO regress_owner; GRANT regress_owner TO regress_login', '(SELECT detail FROM found)')
+  ) AS t(n, what, command, holds) ORDER BY n;
+SET client_min_messages = warning;
+SELECT remedies('GRANT pg_read_all_data, pg_write_all_data TO regress_owner; GRANT SELECT ON idverify.apps TO regress_owner');
 
 --
 -- A table with a guard
@@ -209,8 +266,61 @@ SELECT n, what, after(people() || command) FROM (VALUES
 	(10, 'not null', 'ALTER TABLE people ALTER user_hash SET NOT NULL, ALTER email SET NOT NULL'),
 	(11, 'not null, where no app drops', 'UPDATE idverify.apps SET on_unverified = ''accept''; ALTER TABLE people ALTER user_hash SET NOT NULL, ALTER email SET NOT NULL'),
 	(12, 'the owner logs in', 'ALTER TABLE people OWNER TO regress_login'),
-	(13, 'arguments that make no sense', 'DROP TRIGGER zz_guard ON people; CREATE TRIGGER zz_guard BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION idverify_guard(''nonsense'')')
+	(13, 'arguments that make no sense', 'DROP TRIGGER zz_guard ON people; CREATE TRIGGER zz_guard BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION idverify_guard(''nonsense'')'),
+	(14, 'names that are taken', 'ALTER TRIGGER zz_guard ON people RENAME TO a_guard; CREATE TRIGGER m BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+		CREATE TRIGGER zz_guard AFTER UPDATE ON people FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger(); CREATE TRIGGER zzz_guard AFTER DELETE ON people FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()'),
+	(15, 'behind a name that z is not behind', 'CREATE TRIGGER "~" BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger(); CREATE TRIGGER "~z" AFTER UPDATE ON people FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()'),
+	(16, 'a child has a trigger of that name', 'CREATE TABLE "Old people" (UNIQUE (external_id)) INHERITS (people); CREATE TRIGGER zz_guard BEFORE UPDATE ON "Old people" FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()'),
+	(17, 'an email alone', 'ALTER TABLE people DROP external_id'),
+	(18, 'not null, and in the primary key', 'ALTER TABLE people DROP id, ADD PRIMARY KEY (app_key, email)')
   ) AS t(n, what, command) ORDER BY n;
+CREATE FUNCTION parted(by text) RETURNS text LANGUAGE sql AS $$
+	SELECT format('CREATE TABLE people (id bigint, app_key text NOT NULL, external_id text, email text, user_hash text, is_verified boolean NOT NULL DEFAULT false, region int) PARTITION BY LIST (%s);
+		CREATE TABLE people1 PARTITION OF people DEFAULT;
+		CREATE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON people FOR EACH ROW EXECUTE FUNCTION idverify_guard();', by) $$;
+SELECT n, what, after(command, holds => holds) FROM (VALUES
+	( 1, 'by the app', parted('app_key'), NULL),
+	( 2, 'by something else', parted('region'), '(SELECT detail FROM found)'),
+	( 3, 'a partition''s own trigger, and a name that is taken there', parted('app_key') || 'CREATE UNIQUE INDEX ON people (app_key, external_id);
+		CREATE TRIGGER zzz BEFORE UPDATE ON people1 FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger(); CREATE TRIGGER zzzz_guard AFTER UPDATE ON people1 FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()',
+		'(SELECT string_agg(tgname, '', '' ORDER BY tgname) FROM pg_trigger WHERE tgrelid = ''people1''::regclass)'),
+	( 4, 'a partition''s owner logs in', parted('app_key') || 'CREATE UNIQUE INDEX ON people (app_key, external_id); ALTER TABLE people1 OWNER TO regress_login', '(SELECT split_part(detail, '','', 1) FROM found WHERE finding LIKE ''guard%'')')
+  ) AS t(n, what, command, holds) ORDER BY n;
+
+-- Its owner logs in: what there is of a chat, and what doc/insight.md says to do, after which the chat goes on.
+CREATE FUNCTION owned() RETURNS text LANGUAGE sql AS $$
+	SELECT 'GRANT EXECUTE ON FUNCTION idverify_guard() TO regress_login; CREATE SCHEMA chat AUTHORIZATION regress_login; SET ROLE regress_login;
+		CREATE TABLE chat.contacts (id bigserial PRIMARY KEY, app_key text, external_id text, email text, user_hash text, is_verified boolean, seen timestamptz, UNIQUE (app_key, external_id));
+		CREATE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON chat.contacts FOR EACH ROW EXECUTE FUNCTION idverify_guard();
+		CREATE TABLE chat.people (id bigserial, app_key text, external_id text, email text, user_hash text, is_verified boolean, UNIQUE (app_key, external_id)) PARTITION BY LIST (app_key);
+		CREATE TABLE chat.people1 PARTITION OF chat.people DEFAULT;
+		CREATE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON chat.people FOR EACH ROW EXECUTE FUNCTION idverify_guard();
+		CREATE TABLE chat.messages (id bigserial PRIMARY KEY, contact_id bigint REFERENCES chat.contacts ON DELETE CASCADE, body text); CREATE INDEX ON chat.messages (contact_id);
+		CREATE FUNCTION chat.touch() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN NEW.seen := now(); RETURN NEW; END'';
+		CREATE TRIGGER touch BEFORE UPDATE ON chat.contacts FOR EACH ROW EXECUTE FUNCTION chat.touch();
+		INSERT INTO chat.contacts (app_key) VALUES (''shop''), (''shop''); INSERT INTO chat.messages (contact_id) VALUES (1), (2); RESET ROLE;' $$;
+CREATE FUNCTION goes_on() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('role', 'regress_login', true);
+	INSERT INTO chat.contacts (app_key) VALUES ('shop');
+	UPDATE chat.contacts SET email = 'a@b.c' WHERE id = 3;
+	INSERT INTO chat.messages (contact_id) VALUES (3);
+	DELETE FROM chat.contacts WHERE id = 3;
+	INSERT INTO chat.people (app_key) VALUES ('shop');
+	PERFORM FROM chat.people1;
+	BEGIN
+		ALTER TABLE chat.contacts DISABLE TRIGGER zz_guard;
+		RETURN 'the guard can be disabled';
+	EXCEPTION WHEN insufficient_privilege THEN
+		PERFORM set_config('role', 'none', true);
+	END;
+	PERFORM idverify_fold(1, 2, 'chat.contacts');
+	RETURN 'the chat goes on';
+END $$;
+SELECT after(owned(), holds => '(SELECT detail FROM found)');
+SELECT after(owned() || 'CREATE ROLE regress_chat NOLOGIN; REASSIGN OWNED BY regress_login TO regress_chat; GRANT USAGE ON SCHEMA chat TO regress_login;
+	GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA chat TO regress_login; GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA chat TO regress_login;
+	GRANT EXECUTE ON ALL ROUTINES IN SCHEMA chat TO regress_login', holds => 'goes_on()');
 SELECT remedies(people() || 'DROP TRIGGER zz_guard ON people; CREATE TRIGGER "Guard" BEFORE INSERT OR UPDATE OF external_id ON people
 	FOR EACH ROW EXECUTE FUNCTION idverify_guard(''app_key=app_key'', ''app_prefix=it''''s''); CREATE TABLE "Old people" () INHERITS (people)');
 
@@ -313,7 +423,7 @@ SELECT EXISTS (SELECT FROM idverify_doctor() WHERE finding = 'statistics_off' AN
 	   IS NOT DISTINCT FROM (idverify.counting_since() IS NULL) AS told;
 
 -- These functions stand for what is counted: of secret 1, which was last used so long ago; of the app's claims.
-CREATE FUNCTION counted(used interval, replaced interval, left_over interval) RETURNS text LANGUAGE sql AS $$
+CREATE FUNCTION counted(used interval, replaced interval, left_over interval, counted interval DEFAULT '1 year') RETURNS text LANGUAGE sql AS $$
 	SELECT format($f$
 		SELECT idverify_rotate('shop', grace => '1 day');
 		UPDATE idverify.secrets SET rotated_at = now() - interval %L WHERE state = 'current';
@@ -322,14 +432,21 @@ CREATE FUNCTION counted(used interval, replaced interval, left_over interval) RE
 		CREATE OR REPLACE FUNCTION idverify.secret_counts()
 			RETURNS TABLE (app_id integer, app_created_at timestamptz, generation integer, claims bigint, first_at timestamptz, last_at timestamptz)
 			LANGUAGE sql AS $s$ SELECT id, created_at, 1, 5::bigint, now() - interval '1 year', now() - interval %L FROM idverify.apps $s$;
-	$f$, replaced, left_over, used) $$;
+		CREATE OR REPLACE FUNCTION idverify_coverage(app_key text DEFAULT NULL, days integer DEFAULT 7)
+			RETURNS TABLE (app_key text, claims bigint, verified bigint, share numeric, would_refuse bigint, since timestamptz)
+			LANGUAGE sql AS $s$ SELECT 'shop', 1::bigint, 1::bigint, 1.0, 0::bigint, greatest(now() - interval %L, (date_trunc('day', now() AT TIME ZONE 'UTC') - days * interval '1 day') AT TIME ZONE 'UTC') $s$;
+	$f$, replaced, left_over, used, counted) $$;
 SELECT n, what, after(command) FROM (VALUES
 	( 1, 'half an hour is left of a day', counted('5 minutes', '23:30', '00:30')),
 	( 2, 'twelve hours are left', counted('5 minutes', '12 hours', '12 hours')),
 	( 3, 'two days are left of thirty', counted('5 minutes', '28 days', '2 days') || 'SELECT idverify_sign(''shop'', ''x'')'),
 	( 4, 'it was not used in the last hour', counted('61 minutes', '23:30', '00:30')),
 	( 5, 'nor since it was replaced', counted('20 minutes', '10 minutes', '00:30')),
-	( 6, 'the current one was never used', counted('5 minutes', '2 days', '10 days'))
+	( 6, 'the current one was never used', counted('5 minutes', '2 days', '10 days')),
+	( 7, 'for longer than what is kept', counted('5 minutes', '40 days', '10 days')),
+	( 8, 'nor counted for all that time', counted('5 minutes', '2 days', '10 days', '1 day')),
+	( 9, 'it verifies for ever', counted('5 minutes', '2 days', '10 days') || 'UPDATE idverify.secrets SET expires_at = ''infinity'' WHERE state = ''previous'''),
+	(10, 'replaced in no time', counted('5 minutes', '2 days', '10 minutes') || 'UPDATE idverify.secrets SET rotated_at = ''-infinity'' WHERE state = ''current''')
   ) AS t(n, what, command) ORDER BY n;
 CREATE FUNCTION covered(claims bigint, verified bigint, since interval) RETURNS text LANGUAGE sql AS $$
 	SELECT format($f$

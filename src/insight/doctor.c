@@ -121,6 +121,37 @@ idv_doctor_query(IdvDoctor *doctor, IdvDiagnosis diagnosis, const char *sql)
 	idv_canonical_text_end(level);
 }
 
+/* What is looked at by a query, and what a row of it is. */
+typedef struct LookedFor
+{
+	IdvDiagnosis diagnosis;
+	const char *sql;
+} LookedFor;
+
+static void
+look_by_query(IdvDoctor *doctor, void *argument)
+{
+	const LookedFor *looked_for = argument;
+
+	idv_doctor_query(doctor, looked_for->diagnosis, looked_for->sql);
+}
+
+/*
+ * idv_doctor_look_by_query
+ *		The same, as a look of its own: an error in it keeps no other from being
+ *		taken.
+ *
+ * object		what such an error is about
+ */
+void
+idv_doctor_look_by_query(IdvDoctor *doctor, const char *object, IdvDiagnosis diagnosis,
+						 const char *sql)
+{
+	LookedFor	looked_for = {diagnosis, sql};
+
+	idv_doctor_look(doctor, object, look_by_query, &looked_for);
+}
+
 /*
  * idv_doctor_has_told
  *		Was that told of an object?
@@ -263,6 +294,7 @@ idv_doctor(Oid schema, bool sees_paths)
 	idv_doctor_tables(&doctor);
 	idv_doctor_secrets(&doctor);
 	idv_doctor_rights(&doctor);
+	idv_doctor_log(&doctor);
 	idv_doctor_guard(&doctor);
 	idv_doctor_references(&doctor);
 	idv_doctor_stat(&doctor);

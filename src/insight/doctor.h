@@ -107,11 +107,17 @@ extern bool idv_doctor_has_told(const IdvDoctor *doctor, IdvDiagnosis diagnosis,
 								const char *object);
 extern void idv_doctor_query(IdvDoctor *doctor, IdvDiagnosis diagnosis,
 							 const char *sql);
+extern void idv_doctor_look_by_query(IdvDoctor *doctor, const char *object,
+									 IdvDiagnosis diagnosis, const char *sql);
+
+/* A moment in SQL, NULL if it is infinite: such ones cannot be subtracted. */
+#define IDV_FINITE(moment)	"nullif(nullif(" moment ", 'infinity'), '-infinity')"
 
 /* The subjects, each in a file of its own. */
 extern void idv_doctor_secrets(IdvDoctor *doctor);
 extern void idv_doctor_tables(IdvDoctor *doctor);
 extern void idv_doctor_rights(IdvDoctor *doctor);
+extern void idv_doctor_log(IdvDoctor *doctor);
 extern void idv_doctor_references(IdvDoctor *doctor);
 extern void idv_doctor_guard(IdvDoctor *doctor);
 extern void idv_doctor_stat(IdvDoctor *doctor);

@@ -20,6 +20,7 @@
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/syscache.h"
@@ -61,15 +62,67 @@ is_off(const Trigger *trigger)
 		trigger->tgenabled == TRIGGER_FIRES_ON_REPLICA;
 }
 
+/* Has a table, or one of its partitions, a trigger of that name? */
+static bool
+is_taken(const List *triggers, const char *name)
+{
+	const ListCell *lc;
+
+	foreach(lc, triggers)
+	{
+		if (strcmp(lfirst(lc), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A name for a guard: behind that of the last trigger, and no other trigger's.
+ * NULL if there is none that is short enough.
+ */
+static const char *
+name_behind(const char *last, const List *triggers)
+{
+	const char *name;
+
+	for (name = "zz_guard"; strlen(name) < NAMEDATALEN; name = psprintf("z%s", name))
+	{
+		if (strcmp(name, last) > 0 && !is_taken(triggers, name))
+			return name;
+	}
+	for (name = psprintf("%sz", last); strlen(name) < NAMEDATALEN; name = psprintf("%sz", name))
+	{
+		if (!is_taken(triggers, name))
+			return name;
+	}
+	return NULL;
+}
+
+/* The names of a table's triggers. */
+static List *
+trigger_names(const TriggerDesc *triggers)
+{
+	List	   *names = NIL;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		names = lappend(names, pstrdup(triggers->triggers[i].tgname));
+	return names;
+}
+
 /* The statement that hangs a guard like this one on another table. */
 static char *
-create_guard(const IdvDoctor *doctor, const Guarded *guarded, const char *table)
+create_guard(const IdvDoctor *doctor, const Guarded *guarded, const char *table,
+			 const List *triggers)
 {
 	const Trigger *guard = guarded->guard;
+	const char *name = is_taken(triggers, guard->tgname) ?
+	name_behind(guard->tgname, triggers) : guard->tgname;
 	StringInfoData statement;
 
+	if (name == NULL)
+		return NULL;
 	initStringInfo(&statement);
-	appendStringInfo(&statement, "CREATE TRIGGER %s BEFORE", quote_identifier(guard->tgname));
+	appendStringInfo(&statement, "CREATE TRIGGER %s BEFORE", quote_identifier(name));
 	if (TRIGGER_FOR_INSERT(guard->tgtype))
 		appendStringInfo(&statement, " INSERT%s", TRIGGER_FOR_UPDATE(guard->tgtype) ? " OR" : "");
 	if (TRIGGER_FOR_UPDATE(guard->tgtype))
@@ -105,7 +158,8 @@ look_at_children(IdvDoctor *doctor, const Guarded *guarded)
 		if (!has && child->rd_rel->relkind == RELKIND_RELATION)
 			idv_doctor_tell(doctor, IDV_DIAGNOSIS_GUARD_MISSING_ON_CHILD,
 							idv_relation_label(lfirst_oid(lc)),
-							create_guard(doctor, guarded, idv_relation_name(lfirst_oid(lc))),
+							create_guard(doctor, guarded, idv_relation_name(lfirst_oid(lc)),
+										 trigger_names(child->trigdesc)),
 							"Its rows are rows of %s, too, and what is written to it directly passes the guard there.",
 							guarded->object);
 		relation_close(child, NoLock);
@@ -117,33 +171,46 @@ static void
 look_at_order(IdvDoctor *doctor, const Guarded *guarded)
 {
 	const Trigger *guard = guarded->guard;
+	Oid			relid = RelationGetRelid(guarded->table);
+	List	   *tables = list_make1_oid(relid);
+	List	   *names = NIL;
 	StringInfoData after;
 	const char *last = guard->tgname;
-	char	   *name;
+	const char *name;
+	ListCell   *lc;
 
+	/* A partition has the guard under the same name, and triggers of its own. */
+	if (guarded->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		tables = find_all_inheritors(relid, AccessShareLock, NULL);
 	initStringInfo(&after);
-	for (int i = 0; i < guarded->triggers->numtriggers; i++)
+	foreach(lc, tables)
 	{
-		const Trigger *other = &guarded->triggers->triggers[i];
+		Relation	table = relation_open(lfirst_oid(lc), NoLock);
 
-		if (!TRIGGER_FOR_ROW(other->tgtype) || !TRIGGER_FOR_BEFORE(other->tgtype) ||
-			!(TRIGGER_FOR_INSERT(other->tgtype) || TRIGGER_FOR_UPDATE(other->tgtype)) ||
-			other->tgenabled == TRIGGER_DISABLED || is_guard(doctor, other) ||
-			strcmp(other->tgname, guard->tgname) < 0)
-			continue;
-		appendStringInfo(&after, "%s\"%s\"", after.len == 0 ? "" : ", ", other->tgname);
-		if (strcmp(other->tgname, last) > 0)
-			last = other->tgname;
+		names = list_concat(names, trigger_names(table->trigdesc));
+		for (int i = 0; table->trigdesc != NULL && i < table->trigdesc->numtriggers; i++)
+		{
+			const Trigger *other = &table->trigdesc->triggers[i];
+
+			if (!TRIGGER_FOR_ROW(other->tgtype) || !TRIGGER_FOR_BEFORE(other->tgtype) ||
+				!(TRIGGER_FOR_INSERT(other->tgtype) || TRIGGER_FOR_UPDATE(other->tgtype)) ||
+				other->tgenabled == TRIGGER_DISABLED || is_guard(doctor, other) ||
+				strcmp(other->tgname, guard->tgname) < 0 ||
+				(lfirst_oid(lc) != relid && other->tgisclone))
+				continue;
+			appendStringInfo(&after, "%s\"%s\"%s%s", after.len == 0 ? "" : ", ", other->tgname,
+							 lfirst_oid(lc) == relid ? "" : " of ",
+							 lfirst_oid(lc) == relid ? "" : idv_relation_label(lfirst_oid(lc)));
+			if (strcmp(other->tgname, last) > 0)
+				last = pstrdup(other->tgname);
+		}
+		relation_close(table, NoLock);
 	}
 	if (after.len == 0)
 		return;
-
-	/* A name behind all of them. */
-	name = pstrdup("zz_guard");
-	while (strcmp(name, last) <= 0 && strlen(name) < NAMEDATALEN - 2)
-		name = psprintf("z%s", name);
+	name = name_behind(last, names);
 	idv_doctor_tell(doctor, IDV_DIAGNOSIS_GUARD_NOT_LAST, guarded->object,
-					strcmp(name, last) <= 0 ? NULL :
+					name == NULL ? NULL :
 					psprintf("ALTER TRIGGER %s ON %s RENAME TO %s;",
 							 quote_identifier(guard->tgname), guarded->name, quote_identifier(name)),
 					"Triggers fire in the order of their names, and behind the guard \"%s\" there is %s: what it changes is judged by nobody.",
@@ -165,15 +232,31 @@ index_columns(Relation index)
 	return bms_add_members(columns, idv_doctor_index_expressions(index));
 }
 
+/* Are the partitions of a table, if it has any, by these columns alone? */
+static bool
+is_partitioned_by(Relation table, AttrNumber one, AttrNumber other)
+{
+	PartitionKey key = RelationGetPartitionKey(table);
+
+	for (int i = 0; key != NULL && i < key->partnatts; i++)
+	{
+		if (key->partattrs[i] == 0 || (key->partattrs[i] != one && key->partattrs[i] != other))
+			return false;
+	}
+	return true;
+}
+
 /* May there be two contacts of one signed identity? */
 static void
 look_at_uniqueness(IdvDoctor *doctor, const Guarded *guarded)
 {
 	Oid			relid = RelationGetRelid(guarded->table);
-	IdvRole		role = *guarded->columns[IDV_ROLE_EXTERNAL_ID] != '\0' ?
+	IdvRole		role = get_attnum(relid, guarded->columns[IDV_ROLE_EXTERNAL_ID]) > 0 ?
 	IDV_ROLE_EXTERNAL_ID : IDV_ROLE_EMAIL;
 	AttrNumber	identity = get_attnum(relid, guarded->columns[role]);
+	AttrNumber	app_key = get_attnum(relid, guarded->columns[IDV_ROLE_APP_KEY]);
 	AttrNumber	flag = get_attnum(relid, guarded->columns[IDV_ROLE_IS_VERIFIED]);
+	bool		spans = is_partitioned_by(guarded->table, app_key, identity);
 	Bitmapset  *primary = RelationGetIndexAttrBitmap(guarded->table, INDEX_ATTR_BITMAP_PRIMARY_KEY);
 	bool		found = false;
 	ListCell   *lc;
@@ -195,14 +278,16 @@ look_at_uniqueness(IdvDoctor *doctor, const Guarded *guarded)
 	if (found)
 		return;
 	idv_doctor_tell(doctor, IDV_DIAGNOSIS_GUARD_WITHOUT_UNIQUE_INDEX, guarded->object,
-					flag <= 0 || get_attnum(relid, guarded->columns[IDV_ROLE_APP_KEY]) <= 0 ? NULL :
+					flag <= 0 || app_key <= 0 || !spans ? NULL :
 					psprintf("CREATE UNIQUE INDEX %sON %s (%s, %s) WHERE %s;",
 							 guarded->table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ? "" : "CONCURRENTLY ",
 							 guarded->name, quote_identifier(guarded->columns[IDV_ROLE_APP_KEY]),
 							 quote_identifier(guarded->columns[role]),
 							 quote_identifier(guarded->columns[IDV_ROLE_IS_VERIFIED])),
-					"No unique index keeps one signed %s from becoming two contacts, when two requests come at the same time.",
-					guarded->columns[role]);
+					"No unique index keeps one signed %s from becoming two contacts, when two requests come at the same time.%s",
+					guarded->columns[role],
+					spans ? " Those that are two already have to be folded before." :
+					" None can span its partitions, which are by other columns.");
 }
 
 /* Columns that the guard has to be able to empty. */
@@ -211,27 +296,39 @@ look_at_not_null(IdvDoctor *doctor, const Guarded *guarded)
 {
 	static const IdvRole emptied[] = {IDV_ROLE_USER_HASH, IDV_ROLE_EXTERNAL_ID, IDV_ROLE_EMAIL};
 	bool		drops = any_app_drops();
+	Bitmapset  *primary = RelationGetIndexAttrBitmap(guarded->table, INDEX_ATTR_BITMAP_PRIMARY_KEY);
 	TupleDesc	desc = RelationGetDescr(guarded->table);
 
 	for (int r = 0; r < (int) lengthof(emptied); r++)
 	{
 		AttrNumber	column = get_attnum(RelationGetRelid(guarded->table),
 										guarded->columns[emptied[r]]);
+		bool		in_key = column > 0 &&
+		bms_is_member(column - FirstLowInvalidHeapAttributeNumber, primary);
 
 		if (column <= 0 || !TupleDescAttr(desc, column - 1)->attnotnull ||
 			(emptied[r] != IDV_ROLE_USER_HASH && !drops))
 			continue;
 		idv_doctor_tell(doctor, IDV_DIAGNOSIS_GUARD_COLUMN_NOT_NULL,
 						psprintf("%s.%s", guarded->object, guarded->columns[emptied[r]]),
+						in_key ? NULL :
 						psprintf("ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL;", guarded->name,
 								 quote_identifier(guarded->columns[emptied[r]])),
+						"%s%s",
 						emptied[r] == IDV_ROLE_USER_HASH ?
 						"The guard empties it, so that no user_hash is stored: every row that has one is an error." :
-						"The guard empties it where an app drops claims that do not verify: each of them is an error.");
+						"The guard empties it where an app drops claims that do not verify: each of them is an error.",
+						in_key ? " It is in the primary key: that has to be of other columns before it may be NULL." : "");
 	}
 }
 
-/* An owner can disable the guard, and so can whoever logs in as one. */
+/*
+ * An owner can disable the guard, and so can whoever logs in as one.
+ *
+ * No statement to be pasted: with another owner a chat goes on only if the old one
+ * is granted what it had as the owner, of sequences, schema and partitions, too, and
+ * if foreign keys, functions and policies were made for that.
+ */
 static void
 look_at_owner(IdvDoctor *doctor, const Guarded *guarded)
 {
@@ -239,7 +336,8 @@ look_at_owner(IdvDoctor *doctor, const Guarded *guarded)
 	HeapTuple	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(owner));
 	bool		logs_in;
 	char	   *name;
-	char	   *role;
+	StringInfoData tables;
+	ListCell   *lc;
 
 	if (!HeapTupleIsValid(tuple))
 		return;
@@ -249,12 +347,16 @@ look_at_owner(IdvDoctor *doctor, const Guarded *guarded)
 	ReleaseSysCache(tuple);
 	if (!logs_in || idv_doctor_has_told(doctor, IDV_DIAGNOSIS_GUARD_OWNER_LOGS_IN, name))
 		return;
-	role = pstrdup(quote_identifier(psprintf("%.*s_owner", NAMEDATALEN - 7, name)));
-	idv_doctor_tell(doctor, IDV_DIAGNOSIS_GUARD_OWNER_LOGS_IN, name,
-					psprintf("CREATE ROLE %s NOLOGIN;\nALTER TABLE %s OWNER TO %s;\nGRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %s;",
-							 role, guarded->name, role, guarded->name, quote_identifier(name)),
-					"The role owns %s, and can log in: as its owner it can disable the guard, and then set the flag of anybody. Let a role own the table that nobody logs in as.",
-					guarded->object);
+	initStringInfo(&tables);
+	foreach(lc, idv_doctor_guarded(doctor))
+	{
+		if (get_rel_name(lfirst_oid(lc)) != NULL && idv_relation_owner(lfirst_oid(lc)) == owner)
+			appendStringInfo(&tables, "%s%s", tables.len == 0 ? "" : ", ",
+							 idv_relation_label(lfirst_oid(lc)));
+	}
+	idv_doctor_tell(doctor, IDV_DIAGNOSIS_GUARD_OWNER_LOGS_IN, name, NULL,
+					"The role owns %s, and can log in: as the owner it can disable the guard, and then set the flag of anybody. Let a role own that which nobody logs in as, and grant this one what it needs; doc/insight.md says how, so that the application goes on working.",
+					tables.data);
 }
 
 /* Look at one table that has a guard. */
@@ -282,6 +384,8 @@ look_at_guarded(IdvDoctor *doctor, void *argument)
 		if (guarded.guard == NULL || is_off(guarded.guard))
 			guarded.guard = trigger;
 	}
+	if (guarded.guard != NULL)
+		look_at_owner(doctor, &guarded);
 	if (guarded.guard != NULL && !guarded.table->rd_rel->relispartition)
 	{
 		(void) idv_guard_arguments(guarded.columns, guarded.guard);
@@ -289,7 +393,6 @@ look_at_guarded(IdvDoctor *doctor, void *argument)
 		look_at_order(doctor, &guarded);
 		look_at_uniqueness(doctor, &guarded);
 		look_at_not_null(doctor, &guarded);
-		look_at_owner(doctor, &guarded);
 	}
 	relation_close(guarded.table, NoLock);
 }

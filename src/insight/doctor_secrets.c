@@ -451,51 +451,51 @@ look_at_apps(IdvDoctor *doctor pg_attribute_unused(), void *argument pg_attribut
 
 /* What the rows themselves say. */
 static void
-look_at_rows(IdvDoctor *doctor, void *argument pg_attribute_unused())
+look_at_rows(IdvDoctor *doctor)
 {
-	idv_doctor_query(doctor, IDV_DIAGNOSIS_APP_WITHOUT_SECRET,
-					 "WITH signers AS ("
-					 "  SELECT app_id, signer, bool_or(state = 'current') AS has_current,"
-					 "    bool_or(state = 'staged') AS has_staged,"
-					 "    bool_or(expires_at IS NULL OR expires_at > clock_timestamp()) AS verifies"
-					 "  FROM idverify.secrets GROUP BY app_id, signer),"
-					 " candidates AS ("
-					 "  SELECT a.app_key, coalesce(s.signer, 'main') AS signer, s.has_staged,"
-					 "    bool_or(s.has_current) OVER app IS TRUE AS others,"
-					 "    row_number() OVER (app ORDER BY s.signer) AS n, s.has_current, s.verifies"
-					 "  FROM idverify.apps a LEFT JOIN signers s ON s.app_id = a.id"
-					 "  WINDOW app AS (PARTITION BY a.id))"
-					 " SELECT CASE WHEN others THEN app_key || '/' || signer ELSE app_key END,"
-					 "  CASE WHEN others THEN 'The signer has no current secret: nothing can be signed for it.'"
-					 "  ELSE 'The app has no current secret: no claim to it can be signed.' END,"
-					 "  CASE WHEN has_staged THEN format('SELECT %s.idverify_promote(%L, signer => %L);', $1, app_key, signer)"
-					 "  ELSE format('SELECT %s.idverify_rotate(%L, confirm => ''ROTATE'', signer => %L);', $1, app_key, signer) END"
-					 " FROM candidates"
-					 " WHERE has_current IS NOT TRUE AND CASE WHEN others THEN verifies ELSE n = 1 END");
-	idv_doctor_query(doctor, IDV_DIAGNOSIS_SECRET_OLD,
-					 "SELECT a.app_key || '/' || s.signer,"
-					 "  format('Secret %s is %s days old.', s.generation,"
-					 "    extract(day FROM clock_timestamp() - s.created_at)),"
-					 "  CASE WHEN EXISTS (SELECT FROM idverify.secrets o WHERE o.app_id = a.id"
-					 "    AND o.signer = s.signer AND o.state = 'staged')"
-					 "  THEN format('SELECT %s.idverify_promote(%L, signer => %L);', $1, a.app_key, s.signer)"
-					 "  ELSE format('SELECT %s.idverify_rotate(%L, confirm => ''ROTATE'', signer => %L);', $1, a.app_key, s.signer) END"
-					 " FROM idverify.apps a JOIN idverify.secrets s ON s.app_id = a.id"
-					 " WHERE s.state = 'current' AND s.created_at < clock_timestamp() - interval '1 year'");
-	idv_doctor_query(doctor, IDV_DIAGNOSIS_STAGED_LONG,
-					 "SELECT a.app_key || '/' || s.signer,"
-					 "  format('Secret %s has been staged for %s days. Make it the current one when all servers have it, or give it up with idverify_revoke.',"
-					 "    s.generation, extract(day FROM clock_timestamp() - s.created_at)),"
-					 "  format('SELECT %s.idverify_promote(%L, signer => %L);', $1, a.app_key, s.signer)"
-					 " FROM idverify.apps a JOIN idverify.secrets s ON s.app_id = a.id"
-					 " WHERE s.state = 'staged' AND s.created_at < clock_timestamp() - interval '1 week'");
-	idv_doctor_query(doctor, IDV_DIAGNOSIS_EXPIRED_UNPURGED,
-					 "SELECT coalesce(min(a.app_key), 'app ' || s.app_id),"
-					 "  format('%s secrets have stopped verifying a week ago or longer, or were ended at once, and are still there.', count(*)),"
-					 "  format('SELECT %s.idverify_purge();', $1)"
-					 " FROM idverify.secrets s LEFT JOIN idverify.apps a ON a.id = s.app_id"
-					 " WHERE s.state = 'previous' AND s.expires_at <= clock_timestamp() - interval '1 week'"
-					 " GROUP BY s.app_id");
+	idv_doctor_look_by_query(doctor, "idverify.secrets", IDV_DIAGNOSIS_APP_WITHOUT_SECRET,
+							 "WITH signers AS ("
+							 "  SELECT app_id, signer, bool_or(state = 'current') AS has_current,"
+							 "    bool_or(state = 'staged') AS has_staged,"
+							 "    bool_or(expires_at IS NULL OR expires_at > clock_timestamp()) AS verifies"
+							 "  FROM idverify.secrets GROUP BY app_id, signer),"
+							 " candidates AS ("
+							 "  SELECT a.app_key, coalesce(s.signer, 'main') AS signer, s.has_staged,"
+							 "    bool_or(s.has_current) OVER app IS TRUE AS others,"
+							 "    row_number() OVER (app ORDER BY s.signer) AS n, s.has_current, s.verifies"
+							 "  FROM idverify.apps a LEFT JOIN signers s ON s.app_id = a.id"
+							 "  WINDOW app AS (PARTITION BY a.id))"
+							 " SELECT CASE WHEN others THEN app_key || '/' || signer ELSE app_key END,"
+							 "  CASE WHEN others THEN 'The signer has no current secret: nothing can be signed for it.'"
+							 "  ELSE 'The app has no current secret: no claim to it can be signed.' END,"
+							 "  CASE WHEN has_staged THEN format('SELECT %s.idverify_promote(%L, signer => %L);', $1, app_key, signer)"
+							 "  ELSE format('SELECT %s.idverify_rotate(%L, confirm => ''ROTATE'', signer => %L);', $1, app_key, signer) END"
+							 " FROM candidates"
+							 " WHERE has_current IS NOT TRUE AND CASE WHEN others THEN verifies ELSE n = 1 END");
+	idv_doctor_look_by_query(doctor, "idverify.secrets", IDV_DIAGNOSIS_SECRET_OLD,
+							 "SELECT a.app_key || '/' || s.signer,"
+							 "  format('Secret %s is %s days old.', s.generation,"
+							 "    extract(day FROM clock_timestamp() - " IDV_FINITE("s.created_at") ")),"
+							 "  CASE WHEN EXISTS (SELECT FROM idverify.secrets o WHERE o.app_id = a.id"
+							 "    AND o.signer = s.signer AND o.state = 'staged')"
+							 "  THEN format('SELECT %s.idverify_promote(%L, signer => %L);', $1, a.app_key, s.signer)"
+							 "  ELSE format('SELECT %s.idverify_rotate(%L, confirm => ''ROTATE'', signer => %L);', $1, a.app_key, s.signer) END"
+							 " FROM idverify.apps a JOIN idverify.secrets s ON s.app_id = a.id"
+							 " WHERE s.state = 'current' AND " IDV_FINITE("s.created_at") " < clock_timestamp() - interval '1 year'");
+	idv_doctor_look_by_query(doctor, "idverify.secrets", IDV_DIAGNOSIS_STAGED_LONG,
+							 "SELECT a.app_key || '/' || s.signer,"
+							 "  format('Secret %s has been staged for %s days. Make it the current one when all servers have it, or give it up with idverify_revoke.',"
+							 "    s.generation, extract(day FROM clock_timestamp() - " IDV_FINITE("s.created_at") ")),"
+							 "  format('SELECT %s.idverify_promote(%L, signer => %L);', $1, a.app_key, s.signer)"
+							 " FROM idverify.apps a JOIN idverify.secrets s ON s.app_id = a.id"
+							 " WHERE s.state = 'staged' AND " IDV_FINITE("s.created_at") " < clock_timestamp() - interval '1 week'");
+	idv_doctor_look_by_query(doctor, "idverify.secrets", IDV_DIAGNOSIS_EXPIRED_UNPURGED,
+							 "SELECT coalesce(min(a.app_key), 'app ' || s.app_id),"
+							 "  format('%s secrets have stopped verifying a week ago or longer, or were ended at once, and are still there.', count(*)),"
+							 "  format('SELECT %s.idverify_purge();', $1)"
+							 " FROM idverify.secrets s LEFT JOIN idverify.apps a ON a.id = s.app_id"
+							 " WHERE s.state = 'previous' AND s.expires_at <= clock_timestamp() - interval '1 week'"
+							 " GROUP BY s.app_id");
 }
 
 /*
@@ -521,5 +521,5 @@ idv_doctor_secrets(IdvDoctor *doctor)
 	else
 		idv_doctor_look(doctor, "idverify.secrets", look_at_sealed, NULL);
 	idv_doctor_look(doctor, "idverify.apps", look_at_apps, NULL);
-	idv_doctor_look(doctor, "idverify.secrets", look_at_rows, NULL);
+	look_at_rows(doctor);
 }

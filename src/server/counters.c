@@ -51,7 +51,6 @@
 static int	stat_apps = 1000;
 
 #define STAT_APPS_MIN	1
-#define STAT_APPS_MAX	100000
 
 IdvCountersPresence idv_counters_presence = IDV_COUNTERS_UNTRIED;
 
@@ -117,7 +116,7 @@ idv_counters_init(void)
 							"Number of apps whose claims are counted.",
 							"When more than these are asked for, the one asked for longest ago makes room.",
 							&stat_apps,
-							stat_apps, STAT_APPS_MIN, STAT_APPS_MAX,
+							stat_apps, STAT_APPS_MIN, IDV_STAT_APPS_MAX,
 							preloaded ? PGC_POSTMASTER : PGC_SIGHUP,
 							0,
 							NULL, NULL, NULL);

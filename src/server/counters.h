@@ -17,6 +17,9 @@
 #include "nodes/pg_list.h"
 
 #include "server/claim_counts.h"
+/* The most that idverify.stat_apps can be. */
+#define IDV_STAT_APPS_MAX	100000
+
 /* How the counters are. */
 typedef struct IdvCountersState
 {
