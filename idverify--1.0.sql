@@ -251,7 +251,7 @@ CREATE TABLE idverify.folds (
 	forced		boolean NOT NULL,
 	folded_at	timestamptz NOT NULL,
 	steps		json NOT NULL,
-	owners		jsonb NOT NULL,
+	owners		json NOT NULL,
 	undone_at	timestamptz,
 	PRIMARY KEY (id, app_id)
 );

@@ -23,7 +23,7 @@ INSERT INTO owners.notes VALUES (1, 1, 'one');
 RESET ROLE;
 SELECT relation, moved, dropped FROM idverify_fold(1, 2, 'owners.people') ORDER BY relation::text;
 SELECT max(id) AS fold FROM idverify.folds WHERE app_id = 0 \gset
-SELECT jsonb_pretty(owners) FROM idverify.folds WHERE app_id = 0 AND id = :fold;
+SELECT jsonb_pretty(owners::jsonb) FROM idverify.folds WHERE app_id = 0 AND id = :fold;
 
 -- Something is made of a table, then each function that reads the journal is called;
 -- all of it is taken back.  Where the table was handed over, the command that the
@@ -71,7 +71,7 @@ SELECT what, t.error, t.answer FROM (VALUES
 	(15, 'to a superuser', 'ALTER TABLE owners.people OWNER TO regress_owners_dba', 'undo'),
 	(16, 'not written to', 'ALTER TABLE owners.spare OWNER TO regress_owners_mallory', 'undo'),
 	(17, 'and a role is gone', 'REASSIGN OWNED BY regress_owners_alice TO regress_owners_mallory; DROP OWNED BY regress_owners_alice; DROP ROLE regress_owners_alice', 'resolve'),
-	(18, 'a name was corrected', $$UPDATE idverify.folds SET owners = owners - 'owners.tags' WHERE app_id = 0$$, 'undo'),
+	(18, 'a name was corrected', $$UPDATE idverify.folds SET owners = owners::jsonb - 'owners.tags' WHERE app_id = 0$$, 'undo'),
 	(19, 'altered by hand', $$UPDATE idverify.folds SET owners = '{"owners.people": 7}' WHERE app_id = 0$$, 'resolve')
   ) AS c(n, what, command, call),
   pg_temp.try(c.command, CASE c.call

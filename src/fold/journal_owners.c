@@ -19,7 +19,6 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 
@@ -61,14 +60,13 @@ idv_journal_owners_add(IdvJournalOwners *owners, const IdvTable *table)
 }
 
 /*
- * idv_journal_owners_jsonb
- *		The names of the tables, each with that of its owner.
+ * idv_journal_owners_json
+ *		The names of the tables, each with that of its owner, as json.
  */
 Datum
-idv_journal_owners_jsonb(const IdvJournalOwners *owners)
+idv_journal_owners_json(const IdvJournalOwners *owners)
 {
-	return DirectFunctionCall1(jsonb_in,
-							   CStringGetDatum(psprintf("%s}", owners->json.data)));
+	return CStringGetTextDatum(psprintf("%s}", owners->json.data));
 }
 
 /*
@@ -108,8 +106,8 @@ idv_journal_check_owner(int64 fold_id, Oid relation, const char *name, const cha
 			 errmsg("relation \"%s\" belongs to \"%s\", and belonged to \"%s\" at fold " INT64_FORMAT,
 					label, GetUserNameFromId(role, false), owner, fold_id),
 			 errdetail("The journal holds rows of the table that it was, which its new owner may not have been allowed to read."),
-			 errhint("If the table was handed over or renamed, say so: UPDATE idverify.folds SET owners = owners || %s WHERE %s. If it is another table of that name, delete these folds from the journal.",
+			 errhint("If the table was handed over or renamed, say so: UPDATE idverify.folds SET owners = owners::jsonb || %s WHERE %s. If it is another table of that name, delete these folds from the journal.",
 					 quote_literal_cstr(json.data),
 					 owner == NULL ? psprintf("id = " INT64_FORMAT, fold_id) :
-					 psprintf("owners ? %s", quote_literal_cstr(name)))));
+					 psprintf("owners::jsonb ? %s", quote_literal_cstr(name)))));
 }

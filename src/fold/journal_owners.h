@@ -24,7 +24,7 @@ typedef struct IdvJournalOwners
 
 extern void idv_journal_owners_begin(IdvJournalOwners *owners);
 extern void idv_journal_owners_add(IdvJournalOwners *owners, const IdvTable *table);
-extern Datum idv_journal_owners_jsonb(const IdvJournalOwners *owners);
+extern Datum idv_journal_owners_json(const IdvJournalOwners *owners);
 
 extern void idv_journal_check_owner(int64 fold_id, Oid relation, const char *name,
 									const char *owner);

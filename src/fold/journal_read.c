@@ -273,7 +273,7 @@ idv_journal_open(IdvJournaledFold *fold, int64 id)
 	result = idv_statement_ask(&read_fold,
 							   "SELECT contacts, source_id, target_id, source_row::jsonb,"
 							   " filled::jsonb, visitor, undone_at IS NOT NULL, steps::jsonb,"
-							   " folded_at, owners"
+							   " folded_at, owners::jsonb"
 							   " FROM idverify.folds WHERE id = $1 AND app_id = $2",
 							   2, types, values);
 	if (!idv_result_next(result))

@@ -117,7 +117,7 @@ static void
 write_head(IdvJournal *journal)
 {
 	static const Oid types[] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, JSONOID,
-	JSONOID, UUIDOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONOID, JSONBOID};
+	JSONOID, UUIDOID, BOOLOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONOID, JSONOID};
 	const IdvJournalHead *head = &journal->head;
 	Datum		values[lengthof(types)];
 	bool		nulls[lengthof(types)] = {false};
@@ -150,7 +150,7 @@ write_head(IdvJournal *journal)
 	nulls[10] = head->email.isnull;
 	appendStringInfoChar(&journal->steps, ']');
 	values[11] = CStringGetTextDatum(journal->steps.data);
-	values[12] = idv_journal_owners_jsonb(&journal->owners);
+	values[12] = idv_journal_owners_json(&journal->owners);
 
 	if (idv_statement_first(&insert_fold, values, nulls, &inserted) != 1)
 		elog(ERROR, "inserting a fold returned no id");
@@ -184,7 +184,7 @@ idv_journal_begin(IdvJournal *journal, const IdvJournalHead *head)
 static void
 complete_head(IdvJournal *journal)
 {
-	static const Oid types[] = {INT4OID, INT8OID, JSONOID, JSONOID, INT8OID, JSONBOID};
+	static const Oid types[] = {INT4OID, INT8OID, JSONOID, JSONOID, INT8OID, JSONOID};
 	static const Oid row_types[] = {INT4OID, INT8OID, INT8OID};
 	Datum		values[lengthof(types)];
 	IdvRow		completed;
@@ -211,7 +211,7 @@ complete_head(IdvJournal *journal)
 		elog(ERROR, "a sequence returned no number");
 	id = DatumGetInt64(completed.values[0]);
 	values[4] = Int64GetDatum(id);
-	values[5] = idv_journal_owners_jsonb(&journal->owners);
+	values[5] = idv_journal_owners_json(&journal->owners);
 	if (idv_statement_run(&complete_fold, values, NULL) != 1)
 		elog(ERROR, "fold " INT64_FORMAT " vanished", journal->fold_id);
 	if (id == journal->fold_id)
