@@ -225,9 +225,9 @@ look_at_settings(LogFound *found, const LogSettings *settings, const char *role,
 static void
 look_at_log(IdvDoctor *doctor, void *argument pg_attribute_unused())
 {
-	LogSettings all = {{NULL}};
-	LogSettings session = {{NULL}};
-	LogSettings role = {{NULL}};
+	LogSettings all = {.on_command_line = false};
+	LogSettings session = {.on_command_line = false};
+	LogSettings role = {.on_command_line = false};
 	LogFound	found[TELLING_SETTINGS];
 	const char *of_role = NULL;
 	uint64		n;
