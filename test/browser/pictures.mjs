@@ -45,7 +45,6 @@ if (folder) story('pictures of the shop, the inbox and the settings', async it =
 	const settings = await it.open(it.product + '/settings', agent.context())
 	await signer(settings).waitFor()
 	await settings.setViewportSize({ width: 920, height: 1170 })
-	await settings.evaluate(() => scrollTo(0, 75))
 	await rotate(it, settings)
 	await say(ann, 'When will it be here?')
 	await eventually('the previous secret was used', async () => {
