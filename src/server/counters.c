@@ -12,7 +12,8 @@
  * removed when one attaches: where it is, it says what the memory does.
  *
  * One lock is over all of it.  It is taken once a second by a session that has
- * something to add, for microseconds.
+ * something to add, for microseconds; and, where the library is not preloaded, by
+ * the last session that leaves, for as long as the file takes to be written.
  *
  * Nobody's claim fails because its memory is not to be had: the session does
  * without, and says so in the server's log.
