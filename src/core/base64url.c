@@ -15,27 +15,58 @@
  */
 #include "core/base64url.h"
 
-/* The value of each digit, plus one: what is no digit has none. */
-static const uint8_t values[256] = {
-	['A'] = 1,['B'] = 2,['C'] = 3,['D'] = 4,['E'] = 5,['F'] = 6,
-	['G'] = 7,['H'] = 8,['I'] = 9,['J'] = 10,['K'] = 11,['L'] = 12,
-	['M'] = 13,['N'] = 14,['O'] = 15,['P'] = 16,['Q'] = 17,['R'] = 18,
-	['S'] = 19,['T'] = 20,['U'] = 21,['V'] = 22,['W'] = 23,['X'] = 24,
-	['Y'] = 25,['Z'] = 26,
-	['a'] = 27,['b'] = 28,['c'] = 29,['d'] = 30,['e'] = 31,['f'] = 32,
-	['g'] = 33,['h'] = 34,['i'] = 35,['j'] = 36,['k'] = 37,['l'] = 38,
-	['m'] = 39,['n'] = 40,['o'] = 41,['p'] = 42,['q'] = 43,['r'] = 44,
-	['s'] = 45,['t'] = 46,['u'] = 47,['v'] = 48,['w'] = 49,['x'] = 50,
-	['y'] = 51,['z'] = 52,
-	['0'] = 53,['1'] = 54,['2'] = 55,['3'] = 56,['4'] = 57,['5'] = 58,
-	['6'] = 59,['7'] = 60,['8'] = 61,['9'] = 62,['-'] = 63,['_'] = 64,
+/*
+ * What the digits of a group of four stand for, by their place in it: their bits
+ * in three bytes, of which the first one is the lowest.  Each has a mark above
+ * these, and what is no digit has nothing at all: the sum of four digits has four
+ * marks.
+ */
+#define MARK			(1 << 24)
+#define DIGITS(AT) \
+	['A'] = AT(0),['B'] = AT(1),['C'] = AT(2),['D'] = AT(3),['E'] = AT(4),['F'] = AT(5),['G'] = AT(6),['H'] = AT(7), \
+	['I'] = AT(8),['J'] = AT(9),['K'] = AT(10),['L'] = AT(11),['M'] = AT(12),['N'] = AT(13),['O'] = AT(14),['P'] = AT(15), \
+	['Q'] = AT(16),['R'] = AT(17),['S'] = AT(18),['T'] = AT(19),['U'] = AT(20),['V'] = AT(21),['W'] = AT(22),['X'] = AT(23), \
+	['Y'] = AT(24),['Z'] = AT(25),['a'] = AT(26),['b'] = AT(27),['c'] = AT(28),['d'] = AT(29),['e'] = AT(30),['f'] = AT(31), \
+	['g'] = AT(32),['h'] = AT(33),['i'] = AT(34),['j'] = AT(35),['k'] = AT(36),['l'] = AT(37),['m'] = AT(38),['n'] = AT(39), \
+	['o'] = AT(40),['p'] = AT(41),['q'] = AT(42),['r'] = AT(43),['s'] = AT(44),['t'] = AT(45),['u'] = AT(46),['v'] = AT(47), \
+	['w'] = AT(48),['x'] = AT(49),['y'] = AT(50),['z'] = AT(51),['0'] = AT(52),['1'] = AT(53),['2'] = AT(54),['3'] = AT(55), \
+	['4'] = AT(56),['5'] = AT(57),['6'] = AT(58),['7'] = AT(59),['8'] = AT(60),['9'] = AT(61),['-'] = AT(62),['_'] = AT(63)
+#define FIRST(value)	(MARK | (value) << 2)
+#define SECOND(value)	(MARK | (value) >> 4 | ((value) & 0xF) << 12)
+#define THIRD(value)	(MARK | (value) >> 2 << 8 | ((value) & 0x3) << 22)
+#define FOURTH(value)	(MARK | (value) << 16)
+
+static const uint32_t digits[4][256] = {
+	{DIGITS(FIRST)},
+	{DIGITS(SECOND)},
+	{DIGITS(THIRD)},
+	{DIGITS(FOURTH)},
 };
 
-/* The value of a digit.  All bits are set if it is none. */
+/* The digit at a place in a group, as above. */
 static inline uint32_t
-value_of(char digit)
+digit_at(int place, const char *group)
 {
-	return (uint32_t) values[(uint8_t) digit] - 1;
+	return digits[place][(uint8_t) group[place]];
+}
+
+/* The bytes that two, three or four digits stand for, and their marks. */
+static inline uint32_t
+bytes_of_two(const char *group)
+{
+	return digit_at(0, group) + digit_at(1, group);
+}
+
+static inline uint32_t
+bytes_of_three(const char *group)
+{
+	return bytes_of_two(group) + digit_at(2, group);
+}
+
+static inline uint32_t
+bytes_of_four(const char *group)
+{
+	return bytes_of_three(group) + digit_at(3, group);
 }
 
 /*
@@ -49,37 +80,47 @@ value_of(char digit)
 bool
 idv_base64url_decode(uint8_t *dst, const char *src, size_t src_len)
 {
-	uint32_t	wrong = 0;
-	uint32_t	bits;
+	uint32_t	wrong = 0;		/* no bit of its highest byte may be set */
+	uint32_t	bytes;
 
-	/* Of what is no digit all bits are set, so the highest are. */
-	for (; src_len >= 4; src_len -= 4, src += 4, dst += 3)
+	/* Four bytes are one store, and with six digits there is room for them. */
+	for (; src_len >= 6; src_len -= 4, src += 4, dst += 3)
 	{
-		bits = value_of(src[0]) << 18 | value_of(src[1]) << 12 |
-			value_of(src[2]) << 6 | value_of(src[3]);
-		wrong |= bits >> 24;
-		dst[0] = (uint8_t) (bits >> 16);
-		dst[1] = (uint8_t) (bits >> 8);
-		dst[2] = (uint8_t) bits;
+		bytes = bytes_of_four(src);
+		wrong |= bytes ^ 4 * MARK;
+		dst[0] = (uint8_t) bytes;
+		dst[1] = (uint8_t) (bytes >> 8);
+		dst[2] = (uint8_t) (bytes >> 16);
+		dst[3] = (uint8_t) (bytes >> 24);
+	}
+	if (src_len >= 4)
+	{
+		bytes = bytes_of_four(src);
+		wrong |= bytes ^ 4 * MARK;
+		dst[0] = (uint8_t) bytes;
+		dst[1] = (uint8_t) (bytes >> 8);
+		dst[2] = (uint8_t) (bytes >> 16);
+		src_len -= 4;
+		src += 4;
+		dst += 3;
 	}
 	switch (src_len)
 	{
 		case 1:
 			return false;
 		case 2:
-			bits = value_of(src[0]) << 6 | value_of(src[1]);
-			wrong |= bits >> 12 | (bits & 0xF);
-			dst[0] = (uint8_t) (bits >> 4);
+			bytes = bytes_of_two(src);
+			wrong |= (bytes ^ 2 * MARK) | (bytes & 0xFF00) << 16;
+			dst[0] = (uint8_t) bytes;
 			break;
 		case 3:
-			bits = value_of(src[0]) << 12 | value_of(src[1]) << 6 |
-				value_of(src[2]);
-			wrong |= bits >> 18 | (bits & 0x3);
-			dst[0] = (uint8_t) (bits >> 10);
-			dst[1] = (uint8_t) (bits >> 2);
+			bytes = bytes_of_three(src);
+			wrong |= (bytes ^ 3 * MARK) | (bytes & 0xFF0000) << 8;
+			dst[0] = (uint8_t) bytes;
+			dst[1] = (uint8_t) (bytes >> 8);
 			break;
 	}
-	return wrong == 0;
+	return wrong >> 24 == 0;
 }
 
 /* All bits, if value is less than limit; else none.  Both are small. */

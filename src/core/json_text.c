@@ -91,35 +91,32 @@ count_of(int c, const uint8_t *src, size_t src_len)
 }
 
 /*
- * Is there nothing to do, because there are no escapes, and no more brackets than
- * levels?  So it is with nearly all tokens, and this is soon seen.
- */
-static bool
-is_plain(const uint8_t *src, size_t src_len)
-{
-	return memchr(src, '\\', src_len) == NULL &&
-		count_of('{', src, src_len) + count_of('[', src, src_len) <= IDV_JSON_DEPTH_MAX;
-}
-
-/*
  * idv_json_text
  *		Copy JSON from src to dst, with all escapes that are not of ASCII
  *		replaced by what they stand for.
  *
  * dst		has room for src_len bytes
+ * plain	output: there are no escapes
  *
- * Returns false, with dst and dst_len unspecified, if objects and arrays are
+ * Returns false, with the outputs unspecified, if objects and arrays are
  * nested deeper than IDV_JSON_DEPTH_MAX; the outermost one counts.
  */
 bool
-idv_json_text(char *dst, size_t *dst_len, const uint8_t *src, size_t src_len)
+idv_json_text(char *dst, size_t *dst_len, bool *plain,
+			  const uint8_t *src, size_t src_len)
 {
 	bool		in_string = false;
 	int			depth = 0;
 	size_t		at = 0;
 	size_t		len = 0;
 
-	if (is_plain(src, src_len))
+	/*
+	 * No escapes, and no more brackets than levels: so it is with nearly all
+	 * tokens, and this is soon seen.
+	 */
+	*plain = memchr(src, '\\', src_len) == NULL;
+	if (*plain &&
+		count_of('{', src, src_len) + count_of('[', src, src_len) <= IDV_JSON_DEPTH_MAX)
 	{
 		memcpy(dst, src, src_len);
 		*dst_len = src_len;

@@ -16,7 +16,7 @@
 
 #define IDV_JSON_DEPTH_MAX	8	/* objects and arrays in each other, at most */
 
-extern bool idv_json_text(char *dst, size_t *dst_len,
+extern bool idv_json_text(char *dst, size_t *dst_len, bool *plain,
 						  const uint8_t *src, size_t src_len);
 
 #endif							/* IDV_JSON_TEXT_H */

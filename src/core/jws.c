@@ -12,6 +12,34 @@
 
 #include <string.h>
 
+/* A header, decoded and as it is in a token. */
+typedef struct UsualHeader
+{
+	const char *json;
+	const char *digits;
+	size_t		digits_len;
+} UsualHeader;
+
+#define USUAL(json, digits) {json, digits, sizeof(digits) - 1}
+
+/* Those that nearly all signers write: these need not be decoded. */
+static const UsualHeader usual_headers[] = {
+	USUAL("{\"alg\":\"HS256\",\"typ\":\"JWT\"}", "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"),
+	USUAL("{\"typ\":\"JWT\",\"alg\":\"HS256\"}", "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9"),
+	USUAL("{\"alg\":\"HS256\"}", "eyJhbGciOiJIUzI1NiJ9"),
+};
+
+/* The header of these digits, if it is one of those; else NULL. */
+static const char *
+usual_header(const char *digits, size_t digits_len)
+{
+	for (size_t i = 0; i < sizeof(usual_headers) / sizeof(usual_headers[0]); i++)
+		if (usual_headers[i].digits_len == digits_len &&
+			memcmp(usual_headers[i].digits, digits, digits_len) == 0)
+			return usual_headers[i].json;
+	return NULL;
+}
+
 /*
  * idv_jws_split
  *		Take a token apart: header, payload and signature, each in base64url,
@@ -29,6 +57,7 @@ idv_jws_split(IdvJws *jws, const char *text, size_t len)
 	const char *first;
 	const char *second;
 	const char *signature;
+	const char *usual;
 	size_t		header_digits;
 	size_t		payload_digits;
 	size_t		signature_digits;
@@ -56,11 +85,15 @@ idv_jws_split(IdvJws *jws, const char *text, size_t len)
 	jws->header = jws->bytes;
 	jws->payload = jws->header + jws->header_len;
 	jws->signature = jws->payload + jws->payload_len;
+	usual = usual_header(text, header_digits);
+	if (usual != NULL)
+		jws->header = (const uint8_t *) usual;
+	else if (!idv_base64url_decode(jws->bytes, text, header_digits))
+		return false;
 
 	/* A third dot is no digit. */
-	return idv_base64url_decode(jws->bytes, text, header_digits) &&
-		idv_base64url_decode(jws->bytes + jws->header_len, first + 1,
-							 payload_digits) &&
+	return idv_base64url_decode(jws->bytes + jws->header_len, first + 1,
+								payload_digits) &&
 		idv_base64url_decode(jws->bytes + jws->header_len + jws->payload_len,
 							 signature, signature_digits);
 }

@@ -19,10 +19,11 @@
 
 #define IDV_TOKEN_MAX	8192	/* bytes in the longest token */
 
-/* Stands for a token that is too long to be kept, and is as malformed. */
-#define IDV_MALFORMED_TOKEN	"too.long"
+/* Stand for what is too long to be kept, and are as malformed. */
+#define IDV_MALFORMED_TOKEN	"eyJ.too.long"
+#define IDV_MALFORMED_HASH	"too long"
 
-/* A token's parts, decoded.  They are in bytes: it cannot be copied. */
+/* A token's parts, decoded.  Most are in bytes: it cannot be copied. */
 typedef struct IdvJws
 {
 	const char *text;			/* the token itself, which is the caller's */

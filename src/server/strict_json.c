@@ -28,6 +28,9 @@
 /* jsonb takes any number of a token whose exponent has no more digits. */
 #define EXPONENT_MAX	999
 
+/* Integers of so many digits are the same as double precision. */
+#define EXACT_DIGITS	15
+
 /* Actions tell from 16 on whether to go on. */
 #if PG_VERSION_NUM >= 160000
 #define ACTION		static JsonParseErrorType
@@ -37,64 +40,33 @@
 #define GO_ON		return
 #endif
 
+/* The name of a member. */
+typedef struct MemberName
+{
+	uint32		key;			/* names of other keys are other names */
+	IdvText text;
+} MemberName;
+
 typedef struct Reader
 {
 	JsonLexContext *lex;
 	bool		plain;			/* there are no escapes in the text */
+	bool		is_object;
+	bool		refused;
 	IdvJsonMember member;
 	void	   *state;
-	const char *name;			/* of the member that is being read */
-	bool		refused;
 	int			depth;
 	int			starts[IDV_JSON_DEPTH_MAX + 1]; /* where a level's names are */
-	const char **names;			/* of all objects that are not over yet */
+	MemberName *names;			/* of all objects that are not over yet */
 	int			count;
 	int			room;
+	MemberName	first_names[FIRST_NAMES];
 } Reader;
-
-/*
- * The text of the string that ends here, where there are no escapes: what stands
- * between two quotes.  The closing one is overwritten, as it has been read.
- *
- * PostgreSQL's lexer would copy it character by character, and this once more.
- */
-static char *
-plain_string(char *end)
-{
-	char	   *start = --end;
-
-	Assert(*end == '"');
-	*end = '\0';
-	while (*--start != '"')
-		;
-	return start + 1;
-}
-
-/* The name of a member, of which the colon has just been read. */
-static char *
-plain_name(const JsonLexContext *lex)
-{
-	char	   *end = (char *) lex->prev_token_terminator;
-
-	Assert(end[-1] == ':');
-	end--;
-	while (end[-1] != '"')		/* blanks */
-		end--;
-	return plain_string(end);
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
-}
 
 /* Begin an object or an array. */
 static void
-begin(Reader *reader, JsonTokenType kind)
+begin(Reader *reader)
 {
-	if (reader->depth == 1 && !reader->refused)
-		reader->member(reader->state, reader->name, NULL, kind);
 	reader->depth++;
 	/* The text had no more levels than that when they were counted. */
 	if (reader->depth > IDV_JSON_DEPTH_MAX)
@@ -106,37 +78,49 @@ begin(Reader *reader, JsonTokenType kind)
 ACTION
 begin_object(void *state)
 {
-	begin(state, JSON_TOKEN_OBJECT_START);
+	Reader	   *reader = state;
+
+	reader->is_object |= reader->depth == 0;
+	begin(reader);
 	GO_ON;
 }
 
 ACTION
 begin_array(void *state)
 {
-	Reader	   *reader = state;
-
-	reader->refused |= reader->depth == 0;
-	begin(reader, JSON_TOKEN_ARRAY_START);
+	begin(state);
 	GO_ON;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	const MemberName *left = a;
+	const MemberName *right = b;
+
+	if (left->key != right->key)
+		return left->key < right->key ? -1 : 1;
+	return memcmp(left->text.bytes, right->text.bytes, left->text.len);
 }
 
 /* Is one of the names there twice? */
 static bool
-has_twice(const char **names, int count)
+has_twice(MemberName *names, int count)
 {
 	/* Of few, each is compared with each before it. */
 	if (count <= FEW_NAMES)
 	{
 		for (int i = 1; i < count; i++)
 			for (int j = 0; j < i; j++)
-				if (names[i][0] == names[j][0] && strcmp(names[i], names[j]) == 0)
+				if (names[i].key == names[j].key &&
+					compare_names(&names[i], &names[j]) == 0)
 					return true;
 		return false;
 	}
 
-	qsort(names, count, sizeof(const char *), compare_names);
+	qsort(names, count, sizeof(MemberName), compare_names);
 	for (int i = 1; i < count; i++)
-		if (strcmp(names[i - 1], names[i]) == 0)
+		if (compare_names(&names[i - 1], &names[i]) == 0)
 			return true;
 	return false;
 }
@@ -146,57 +130,158 @@ ACTION
 end(void *state)
 {
 	Reader	   *reader = state;
-	const char **names;
-	int			count;
+	int			start;
 
 	if (reader->depth-- > IDV_JSON_DEPTH_MAX)
 		GO_ON;
-	names = reader->names + reader->starts[reader->depth + 1];
-	count = reader->count - reader->starts[reader->depth + 1];
-	if (has_twice(names, count))
+	start = reader->starts[reader->depth + 1];
+	if (has_twice(reader->names + start, reader->count - start))
 		reader->refused = true;
-	reader->count -= count;
+	reader->count = start;
 	GO_ON;
 }
 
-ACTION
-read_name(void *state, char *name, bool isnull pg_attribute_unused())
+/* Remember the name of a member, until its object is over. */
+static void
+add_name(Reader *reader, IdvText text)
 {
-	Reader	   *reader = state;
+	MemberName *name;
 
-	if (reader->plain)
-		name = plain_name(reader->lex);
 	if (reader->count == reader->room)
 	{
+		MemberName *more = palloc(2 * reader->room * sizeof(MemberName));
+
+		memcpy(more, reader->names, reader->room * sizeof(MemberName));
+		reader->names = more;
 		reader->room *= 2;
-		reader->names = repalloc(reader->names,
-								 reader->room * sizeof(const char *));
 	}
-	reader->names[reader->count++] = name;
-	if (reader->depth == 1)
-		reader->name = name;
-	GO_ON;
+	name = &reader->names[reader->count++];
+	/* The first byte is a quote where there is no other. */
+	name->key = (uint32) text.len << 8 | (uint8) text.bytes[0];
+	name->text = text;
 }
 
-ACTION
-read_scalar(void *state, char *value, JsonTokenType kind)
+/*
+ * The name of a member, of which the colon is the token before this one.
+ *
+ * Without escapes it is what stands between two quotes.
+ */
+static IdvText
+plain_name(const JsonLexContext *lex)
 {
-	Reader	   *reader = state;
+	const char *end = lex->prev_token_terminator - 1;
+	IdvText		name;
 
-	if (kind == JSON_TOKEN_STRING && reader->plain)
-		value = plain_string((char *) reader->lex->prev_token_terminator);
-	if (kind == JSON_TOKEN_NUMBER)
+	Assert(*end == ':');
+	while (*--end != '"')		/* blanks */
+		;
+	name.bytes = end;
+	while (name.bytes[-1] != '"')
+		name.bytes--;
+	name.len = end - name.bytes;
+	return name;
+}
+
+/* Find a character that may be in capitals; NULL if it is not there. */
+static const char *
+find_e(IdvText number)
+{
+	const char *found = memchr(number.bytes, 'e', number.len);
+
+	return found != NULL ? found : memchr(number.bytes, 'E', number.len);
+}
+
+/*
+ * Read the number of a token.  Nearly all are a few digits, and no more.
+ *
+ * What follows a number in the text is none of its characters.
+ */
+static double
+read_number(Reader *reader, IdvText number)
+{
+	int64		integer = 0;
+	size_t		i = 0;
+	const char *e;
+
+	if (number.len <= EXACT_DIGITS)
+		for (; i < number.len; i++)
+		{
+			unsigned	digit = (unsigned char) number.bytes[i] - '0';
+
+			if (digit > 9)
+				break;
+			integer = integer * 10 + digit;
+		}
+	if (i == number.len)
+		return (double) integer;
+
+	e = find_e(number);
+	if (e != NULL)
 	{
-		const char *digits = strpbrk(value, "eE");
-		long		exponent = digits == NULL ? 0 : strtol(digits + 1, NULL, 10);
+		long		exponent = strtol(e + 1, NULL, 10);
 
 		if (exponent > EXPONENT_MAX || exponent < -EXPONENT_MAX)
 			reader->refused = true;
 	}
-	if (reader->depth == 0)
-		reader->refused = true;
-	else if (reader->depth == 1 && !reader->refused)
-		reader->member(reader->state, reader->name, value, kind);
+	return strtod(number.bytes, NULL);
+}
+
+/* Read the token that was read last: a value, or the first one of it. */
+static IdvJsonValue
+read_value(Reader *reader)
+{
+	const JsonLexContext *lex = reader->lex;
+	IdvJsonValue value = {.kind = lex->token_type};
+
+	if (value.kind == JSON_TOKEN_STRING && reader->plain)
+	{
+		value.text.bytes = lex->token_start + 1;
+		value.text.len = lex->token_terminator - lex->token_start - 2;
+	}
+	else if (value.kind == JSON_TOKEN_STRING)
+	{
+		value.text.bytes = pnstrdup(lex->strval->data, lex->strval->len);
+		value.text.len = lex->strval->len;
+	}
+	else if (value.kind == JSON_TOKEN_NUMBER)
+	{
+		value.text.bytes = lex->token_start;
+		value.text.len = lex->token_terminator - lex->token_start;
+		value.number = read_number(reader, value.text);
+	}
+	return value;
+}
+
+/*
+ * Look at a member, before its value is parsed.
+ *
+ * So there is no action for scalars: the parser would copy each one for that.
+ */
+ACTION
+read_member(void *state, char *name, bool isnull pg_attribute_unused())
+{
+	Reader	   *reader = state;
+	IdvText text = {name, 0};
+	IdvJsonValue value;
+
+	if (reader->plain)
+		text = plain_name(reader->lex);
+
+	else
+		text.		len = strlen(name);
+
+	add_name(reader, text);
+	value = read_value(reader);
+	if (reader->depth == 1 && !reader->refused)
+		reader->member(reader->state, text, &value);
+	GO_ON;
+}
+
+/* Look at what is in an array, as at a member. */
+ACTION
+read_element(void *state, bool isnull pg_attribute_unused())
+{
+	(void) read_value(state);
 	GO_ON;
 }
 
@@ -210,41 +295,45 @@ read_scalar(void *state, char *value, JsonTokenType kind)
  * Returns false for anything but one object in UTF-8 that has, in itself and in
  * what is in it, no member twice and no U+0000, and that is not nested deeper
  * than IDV_JSON_DEPTH_MAX.  Members may have been handed over until that was
- * seen.
+ * seen, the last one with a value that is none.
  */
 bool
 idv_strict_json_read(IdvText *text, const uint8 *utf8, size_t len,
 					 IdvJsonMember member, void *state)
 {
-	Reader		reader = {.member = member,.state = state,.room = FIRST_NAMES};
+	Reader		reader;
 	JsonSemAction actions = {
 		.semstate = &reader,
 		.object_start = begin_object,
 		.object_end = end,
 		.array_start = begin_array,
 		.array_end = end,
-		.object_field_start = read_name,
-		.scalar = read_scalar,
+		.object_field_start = read_member,
+		.array_element_start = read_element,
 	};
 	char	   *json;
 
 	if (!pg_verify_mbstr(PG_UTF8, (const char *) utf8, (int) len, true))
 		return false;
 	json = palloc(len + 1);
-	if (!idv_json_text(json, &text->len, utf8, len))
+	if (!idv_json_text(json, &text->len, &reader.plain, utf8, len))
 		return false;
 	json[text->len] = '\0';
 	text	  ->bytes = json;
 
-	/* What is parsed is a copy: plain_string() writes into it. */
-	reader.plain = memchr(json, '\\', text->len) == NULL;
-	if (reader.plain)
-		json = memcpy(palloc(text->len + 1), json, text->len + 1);
 #if PG_VERSION_NUM >= 170000
 	reader.lex = makeJsonLexContextCstringLen(NULL, json, text->len, PG_UTF8, !reader.plain);
 #else
 	reader.lex = makeJsonLexContextCstringLen(json, (int) text->len, PG_UTF8, !reader.plain);
 #endif
-	reader.names = palloc(reader.room * sizeof(const char *));
-	return pg_parse_json(reader.lex, &actions) == JSON_SUCCESS && !reader.refused;
+	reader.is_object = false;
+	reader.refused = false;
+	reader.member = member;
+	reader.state = state;
+	reader.depth = 0;
+	reader.names = reader.first_names;
+	reader.count = 0;
+	reader.room = FIRST_NAMES;
+	return pg_parse_json(reader.lex, &actions) == JSON_SUCCESS &&
+		reader.is_object && !reader.refused;
 }

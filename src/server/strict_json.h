@@ -14,15 +14,18 @@
 
 #include "server/text.h"
 
-/*
- * Called for each member of the object itself.
- *
- * name, value	in UTF-8; value is that of a string, the digits of a number, and
- *				NULL for an object or array
- * kind			JSON_TOKEN_OBJECT_START and JSON_TOKEN_ARRAY_START stand for these
- */
-typedef void (*IdvJsonMember) (void *state, const char *name,
-							   const char *value, JsonTokenType kind);
+/* A value. */
+typedef struct IdvJsonValue
+{
+	JsonTokenType kind;			/* of objects and arrays, what begins them */
+	IdvText text;				/* of a string, in UTF-8; the digits of a
+								 * number */
+	double		number;
+} IdvJsonValue;
+
+/* Called for each member of the object itself, before its value is parsed. */
+typedef void (*IdvJsonMember) (void *state, IdvText name,
+							   const IdvJsonValue *value);
 
 extern bool idv_strict_json_read(IdvText *text, const uint8 *utf8, size_t len,
 								 IdvJsonMember member, void *state);

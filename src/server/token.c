@@ -40,21 +40,25 @@ typedef struct Payload
 	bool		refused;
 } Payload;
 
+/* Is a text this one? */
+#define IS(text, literal)	((text).len == sizeof(literal) - 1 && \
+							 memcmp((text).bytes, literal, sizeof(literal) - 1) == 0)
+
 static void
-read_header_member(void *state, const char *name, const char *value,
-				   JsonTokenType kind)
+read_header_member(void *state, IdvText name, const IdvJsonValue *value)
 {
 	Header	   *header = state;
 
-	if (strcmp(name, "alg") == 0)
-		header->hs256 = kind == JSON_TOKEN_STRING && strcmp(value, "HS256") == 0;
-	else if (strcmp(name, "typ") == 0)
+	if (IS(name, "alg"))
+		header->hs256 = value->kind == JSON_TOKEN_STRING && IS(value->text, "HS256");
+	else if (IS(name, "typ"))
 	{
-		if (kind != JSON_TOKEN_STRING || pg_strcasecmp(value, "JWT") != 0)
+		if (value->kind != JSON_TOKEN_STRING || value->text.len != strlen("JWT") ||
+			pg_strncasecmp(value->text.bytes, "JWT", strlen("JWT")) != 0)
 			header->refused = true;
 	}
 	/* What is critical has to be understood, and none of it is. */
-	else if (strcmp(name, "crit") == 0)
+	else if (IS(name, "crit"))
 		header->refused = true;
 }
 
@@ -93,9 +97,10 @@ read_header(const uint8 *json, size_t len)
  * empty string count as absent.
  */
 static void
-read_text(Payload *payload, IdvText *text, const char *value, JsonTokenType kind)
+read_text(Payload *payload, IdvText *text, const IdvJsonValue *value)
 {
-	IdvText		sent = {value, value == NULL ? 0 : strlen(value)};
+	JsonTokenType kind = value->kind;
+	IdvText		sent = value->text;
 
 	if (kind == JSON_TOKEN_NULL || (kind == JSON_TOKEN_STRING && sent.len == 0))
 		return;
@@ -106,37 +111,28 @@ read_text(Payload *payload, IdvText *text, const char *value, JsonTokenType kind
 	*text = sent;
 }
 
-/* The value of a number.  Nearly all times are a few digits, and no more. */
-static double
-seconds_of(const char *number)
-{
-	int64		seconds = 0;
-	int			len = 0;
-
-	while (number[len] >= '0' && number[len] <= '9' && len < EXACT_DIGITS)
-		seconds = seconds * 10 + (number[len++] - '0');
-	return number[len] == '\0' ? (double) seconds : strtod(number, NULL);
-}
-
 /* Read a time, a number of seconds, which may have a fraction. */
 static void
-read_time(Payload *payload, bool *has, double *seconds, const char *value,
-		  JsonTokenType kind)
+read_time(Payload *payload, bool *has, double *seconds,
+		  const IdvJsonValue *value)
 {
-	if (kind != JSON_TOKEN_NUMBER)
+	if (value->kind != JSON_TOKEN_NUMBER)
 	{
 		payload->refused = true;
 		return;
 	}
 	*has = true;
-	*seconds = seconds_of(value);
+	*seconds = value->number;
 }
 
 /* Is a number an integer, written as one? */
 static bool
-is_integer(const char *number)
+is_integer(IdvText number)
 {
-	return number[strspn(number, "-0123456789")] == '\0';
+	for (size_t i = 0; i < number.len; i++)
+		if (number.bytes[i] != '-' && !(number.bytes[i] >= '0' && number.bytes[i] <= '9'))
+			return false;
+	return true;
 }
 
 /* What a member of a payload is. */
@@ -151,37 +147,36 @@ typedef enum Claim
 	CLAIM_IAT
 } Claim;
 
-static const struct
-{
-	const char *name;
-	Claim		claim;
-}			claims[] =
-
-{
-	{"external_id", CLAIM_ID},
-	{"user_id", CLAIM_ID},
-	{"userId", CLAIM_ID},
-	{"sub", CLAIM_ID},
-	{"id", CLAIM_ID},
-	{"email", CLAIM_EMAIL},
-	{"email_verified", CLAIM_EMAIL_VERIFIED},
-	{"exp", CLAIM_EXP},
-	{"nbf", CLAIM_NBF},
-	{"iat", CLAIM_IAT},
-};
-
+/* Names of one length are told apart by few instructions. */
 static Claim
-find_claim(const char *name)
+find_claim(IdvText name)
 {
-	for (size_t i = 0; i < lengthof(claims); i++)
-		if (name[0] == claims[i].name[0] && strcmp(name, claims[i].name) == 0)
-			return claims[i].claim;
-	return CLAIM_OTHER;
+	switch (name.len)
+	{
+		case 2:
+			return IS(name, "id") ? CLAIM_ID : CLAIM_OTHER;
+		case 3:
+			return IS(name, "sub") ? CLAIM_ID :
+				IS(name, "exp") ? CLAIM_EXP :
+				IS(name, "iat") ? CLAIM_IAT :
+				IS(name, "nbf") ? CLAIM_NBF : CLAIM_OTHER;
+		case 5:
+			return IS(name, "email") ? CLAIM_EMAIL : CLAIM_OTHER;
+		case 6:
+			return IS(name, "userId") ? CLAIM_ID : CLAIM_OTHER;
+		case 7:
+			return IS(name, "user_id") ? CLAIM_ID : CLAIM_OTHER;
+		case 11:
+			return IS(name, "external_id") ? CLAIM_ID : CLAIM_OTHER;
+		case 14:
+			return IS(name, "email_verified") ? CLAIM_EMAIL_VERIFIED : CLAIM_OTHER;
+		default:
+			return CLAIM_OTHER;
+	}
 }
 
 static void
-read_payload_member(void *state, const char *name, const char *value,
-					JsonTokenType kind)
+read_payload_member(void *state, IdvText name, const IdvJsonValue *value)
 {
 	Payload    *payload = state;
 	IdvToken   *token = payload->token;
@@ -190,27 +185,27 @@ read_payload_member(void *state, const char *name, const char *value,
 	switch (find_claim(name))
 	{
 		case CLAIM_ID:
-			read_text(payload, &token->id, value, kind);
-			if (kind == JSON_TOKEN_NUMBER && !is_integer(value))
+			read_text(payload, &token->id, value);
+			if (value->kind == JSON_TOKEN_NUMBER && !is_integer(value->text))
 				payload->refused = true;
 			break;
 		case CLAIM_EMAIL:
-			read_text(payload, &token->email, value, kind);
-			if (kind == JSON_TOKEN_NUMBER)
+			read_text(payload, &token->email, value);
+			if (value->kind == JSON_TOKEN_NUMBER)
 				payload->refused = true;
 			break;
 		case CLAIM_EMAIL_VERIFIED:
-			payload->email_unverified = kind != JSON_TOKEN_TRUE &&
-				(kind != JSON_TOKEN_STRING || strcmp(value, "true") != 0);
+			payload->email_unverified = value->kind != JSON_TOKEN_TRUE &&
+				(value->kind != JSON_TOKEN_STRING || !IS(value->text, "true"));
 			break;
 		case CLAIM_EXP:
-			read_time(payload, &times->has_exp, &times->exp, value, kind);
+			read_time(payload, &times->has_exp, &times->exp, value);
 			break;
 		case CLAIM_NBF:
-			read_time(payload, &times->has_nbf, &times->nbf, value, kind);
+			read_time(payload, &times->has_nbf, &times->nbf, value);
 			break;
 		case CLAIM_IAT:
-			read_time(payload, &times->has_iat, &times->iat, value, kind);
+			read_time(payload, &times->has_iat, &times->iat, value);
 			break;
 		case CLAIM_OTHER:
 			break;

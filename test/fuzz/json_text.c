@@ -42,18 +42,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char	   *twice = malloc(size + 1);
 	size_t		once_len;
 	size_t		twice_len;
+	bool		plain;
 	bool		shallow;
 
 	if (once == NULL || twice == NULL)
 		abort();
-	shallow = idv_json_text(once, &once_len, data, size);
+	shallow = idv_json_text(once, &once_len, &plain, data, size);
 	if (memchr(data, '\\', size) == NULL &&
 		shallow != (levels(data, size) <= IDV_JSON_DEPTH_MAX))
 		abort();
 	if (shallow)
 	{
+		if (plain != (memchr(data, '\\', size) == NULL))
+			abort();
 		if (once_len > size ||
-			!idv_json_text(twice, &twice_len, (const uint8_t *) once, once_len) ||
+			!idv_json_text(twice, &twice_len, &plain, (const uint8_t *) once, once_len) ||
 			twice_len != once_len || memcmp(twice, once, once_len) != 0)
 			abort();
 		if (memchr(data, '\\', size) == NULL &&

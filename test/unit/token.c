@@ -167,6 +167,30 @@ test_splits_three_parts(void)
 	CHECK(jws.signature_len == 3 && memcmp(jws.signature, "foo", 3) == 0);
 }
 
+/* The usual headers are not decoded, and come to the same as if they were. */
+static void
+test_knows_the_usual_headers(void)
+{
+	static const char *const headers[] = {
+		"{\"alg\":\"HS256\",\"typ\":\"JWT\"}", "{\"typ\":\"JWT\",\"alg\":\"HS256\"}",
+		"{\"alg\":\"HS256\"}", "{\"alg\":\"HS384\"}", "{\"alg\":\"HS256\",\"typ\":\"JWS\"}",
+	};
+
+	for (size_t i = 0; i < LENGTH_OF(headers); i++)
+	{
+		char		token[100];
+		size_t		len = IDV_BASE64URL_ENCODED(strlen(headers[i]));
+
+		idv_base64url_encode(token, (const uint8_t *) headers[i], strlen(headers[i]));
+		memcpy(token + len, ".Zm8.Zm9v", strlen(".Zm8.Zm9v"));
+		CHECK(splits(token, len + strlen(".Zm8.Zm9v")));
+		CHECK(jws.header_len == strlen(headers[i]));
+		CHECK(memcmp(jws.header, headers[i], jws.header_len) == 0);
+		CHECK(jws.payload_len == 2 && memcmp(jws.payload, "fo", 2) == 0);
+		CHECK(jws.signature_len == 3 && memcmp(jws.signature, "foo", 3) == 0);
+	}
+}
+
 /* No secret has made it: that is seen where the signature is looked at. */
 static void
 test_splits_a_token_without_signature(void)
@@ -304,9 +328,11 @@ text_becomes(const char *json, const char *expected)
 	uint8_t    *exact = exact_copy(json, len);
 	char	   *text = malloc(len + 1);
 	size_t		text_len;
+	bool		plain;
 	bool		same;
 
-	same = idv_json_text(text, &text_len, exact, len) &&
+	same = idv_json_text(text, &text_len, &plain, exact, len) &&
+		plain == (strchr(json, '\\') == NULL) &&
 		text_len == strlen(expected) && memcmp(text, expected, text_len) == 0;
 	free(text);
 	free(exact);
@@ -457,6 +483,7 @@ main(void)
 	RUN(test_refuses_padding_blanks_and_a_lone_digit);
 	RUN(test_refuses_stray_bits_in_the_last_digit);
 	RUN(test_splits_three_parts);
+	RUN(test_knows_the_usual_headers);
 	RUN(test_splits_a_token_without_signature);
 	RUN(test_refuses_other_shapes);
 	RUN(test_splits_8192_bytes_and_no_more);
