@@ -99,6 +99,9 @@ SELECT n, what, after(command) FROM (VALUES
 	( 5, 'short, and previous', 'SELECT idverify_create_app(''Weak'', ''weak'', ''one secret of sixteen''); SELECT idverify_rotate(''weak'')'),
 	( 6, 'few different characters', 'SELECT idverify_create_app(''Weak'', ''weak'', repeat(''abc'', 20), grace => ''0'')'),
 	( 7, 'two apps have it', 'SELECT idverify_create_app(key, key, ''a secret that is long enough, and random: 0815'', grace => ''0'') FROM unnest(''{a,b}''::text[]) key'),
+	(71, 'two apps have it, of either kind', 'SELECT idverify_create_app(key, key, ''a secret that is long enough, and random: 0815'', signs => signs::idverify.signature, grace => ''0'') FROM (VALUES (''a'', ''hash''), (''b'', ''token''), (''c'', ''hash'')) t(key, signs)'),
+	(72, 'the same key, of other bytes', 'SELECT idverify_create_app(key, key, secret, encoding => ''hex'', grace => ''0'')
+		FROM (VALUES (''a'', encode(''a secret that is long enough, and random: 0815'', ''hex'')), (''b'', encode(''a secret that is long enough, and random: 0815'', ''hex'') || ''00'')) t(key, secret)'),
 	( 8, 'two signers of one app have it', 'SELECT idverify_create_app(''a'', ''a'', ''a secret that is long enough, and random: 0815'');
 		SELECT idverify_add_signer(''a'', ''b'', ''a secret that is long enough, and random: 0815'')'),
 	( 9, 'altered', 'UPDATE idverify.secrets SET sealed = set_byte(sealed, length(sealed) - 1, get_byte(sealed, length(sealed) - 1) # 1)'),
@@ -115,6 +118,12 @@ SELECT n, what, after(command) FROM (VALUES
 	(19, 'infinite moments', 'SELECT idverify_create_app(''x'', ''x''); SELECT idverify_stage(''x''); UPDATE idverify.secrets SET created_at = ''-infinity'';
 		SELECT idverify_create_app(''y'', ''y'', grace => ''0''); UPDATE idverify.secrets SET created_at = now() - interval ''2 years'' WHERE app_id = (SELECT id FROM idverify.apps WHERE app_key = ''y'')')
   ) AS t(n, what, command) ORDER BY n;
+-- one that signs both kinds is an error: it is told of each, and with whom
+BEGIN;
+SELECT app.app_key FROM (VALUES ('a', 'hash'), ('b', 'token'), ('c', 'hash')) t(key, signs),
+	idverify_create_app(key, key, 'a secret that is long enough, and random: 0815', signs => signs::idverify.signature) app;
+SELECT level, object, detail FROM idverify_doctor() WHERE finding = 'secret_shared' ORDER BY object;
+ROLLBACK;
 
 --
 -- Our own tables

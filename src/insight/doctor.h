@@ -25,6 +25,7 @@
 	DIAGNOSIS(RING_KEY_MISSING,			ring_key_missing,			error) \
 	DIAGNOSIS(SECRET_UNOPENABLE,		secret_unopenable,			error) \
 	DIAGNOSIS(APP_WITHOUT_SECRET,		app_without_secret,			error) \
+	DIAGNOSIS(SECRET_SIGNS_BOTH,		secret_shared,				error) \
 	DIAGNOSIS(TRIGGER_MISSING,			trigger_missing,			error) \
 	DIAGNOSIS(TRIGGER_NOT_ALWAYS,		trigger_not_always,			error) \
 	DIAGNOSIS(LIBRARY_DIFFERS,			library_differs,			error) \

@@ -5,8 +5,8 @@
  *
  * Each secret that verifies is opened, as a claim would do it.  Of what was open
  * only this is kept until the end of the visit: how long it is, how many different
- * bytes it has, and an HMAC under a key that is made for this visit, by which two
- * secrets that are the same are found.
+ * bytes it has, and its HMAC of what is made at random for this visit, by which two
+ * secrets that are the same key are found.
  *
  *-------------------------------------------------------------------------
  */
@@ -34,6 +34,7 @@ typedef struct OpenedSecret
 {
 	uint8		digest[IDV_HMAC_LEN];
 	int32		app_id;
+	IdvSignature signs;
 	const char *app_key;		/* to be shown */
 	const char *object;
 	const char *remedy;
@@ -52,7 +53,7 @@ typedef struct KeyUse
 typedef struct Survey
 {
 	const IdvRing *ring;
-	IdvHmac		digest_key;
+	uint8		signed_text[IDV_HMAC_LEN];	/* what each secret signs here */
 	List	   *uses;			/* of KeyUse */
 	OpenedSecret *opened;
 	int			nopened;
@@ -214,9 +215,13 @@ measure(Survey *survey, int32 app_id, const IdvSecretRow *row,
 	opening = idv_sealed_open(secret, len, app_id, row);
 	if (opening == IDV_OPENED)
 	{
+		IdvHmac		key;
+
 		*different = count_different(secret, *len);
-		if (!idv_hmac_make(digest, &survey->digest_key, secret, *len))
+		if (!idv_hmac_init(&key, secret, *len) ||
+			!idv_hmac_make(digest, &key, survey->signed_text, sizeof(survey->signed_text)))
 			opening = IDV_SHUT_LIBRARY;
+		idv_hmac_wipe(&key);
 	}
 	OPENSSL_secure_clear_free(secret, IDV_SECRET_MAX);
 	return opening;
@@ -224,7 +229,7 @@ measure(Survey *survey, int32 app_id, const IdvSecretRow *row,
 
 static void
 add_opened(Survey *survey, const uint8 digest[IDV_HMAC_LEN], const IdvAppName *app,
-		   const char *app_key, const char *object, const char *remedy)
+		   IdvSignature signs, const char *app_key, const char *object, const char *remedy)
 {
 	OpenedSecret *opened;
 
@@ -238,6 +243,7 @@ add_opened(Survey *survey, const uint8 digest[IDV_HMAC_LEN], const IdvAppName *a
 	opened = &survey->opened[survey->nopened++];
 	memcpy(opened->digest, digest, IDV_HMAC_LEN);
 	opened->app_id = app->id;
+	opened->signs = signs;
 	opened->app_key = app_key;
 	opened->object = object;
 	opened->remedy = remedy;
@@ -313,7 +319,7 @@ survey_app(IdvDoctor *doctor, Survey *survey, const IdvAppName *app)
 								idv_text_is_same(its->signer, row->signer));
 		}
 		remedy = replace_remedy(doctor, app_key, signer, row->state, staged);
-		add_opened(survey, digest, app, app_key, object, remedy);
+		add_opened(survey, digest, app, row->signs, app_key, object, remedy);
 		if ((len < LENGTH_MIN || different < DIFFERENT_MIN) &&
 			!idv_signer_exists(weak, row->signer))
 		{
@@ -360,10 +366,18 @@ tell_shared(IdvDoctor *doctor, Survey *survey)
 			continue;
 		for (int i = first; i < next; i++)
 		{
-			const OpenedSecret *other = all[i].app_id == all[first].app_id ?
-			&all[next - 1] : &all[first];
+			const OpenedSecret *other = NULL;
 
-			if (strcmp(all[i].object, told) != 0)
+			/* of another app, and of the other kind if there is one */
+			for (int j = first; j < next; j++)
+				if (all[j].app_id != all[i].app_id &&
+					(other == NULL || all[j].signs != all[i].signs))
+					other = &all[j];
+			if (strcmp(all[i].object, told) != 0 && other->signs != all[i].signs)
+				idv_doctor_tell(doctor, IDV_DIAGNOSIS_SECRET_SIGNS_BOTH, all[i].object, all[i].remedy,
+								"App \"%s\" has the same secret, and there it signs %s: a hash of a value that a visitor chose could pass for the signature of a token.",
+								other->app_key, other->signs == IDV_SIGNS_TOKEN ? "tokens" : "hashes");
+			else if (strcmp(all[i].object, told) != 0)
 				idv_doctor_tell(doctor, IDV_DIAGNOSIS_SECRET_SHARED, all[i].object, all[i].remedy,
 								"App \"%s\" has the same secret: whoever can sign for one signs for the other. This is told until it verifies for one of them only.",
 								other->app_key);
@@ -417,20 +431,17 @@ static void
 look_at_sealed(IdvDoctor *doctor, void *argument pg_attribute_unused())
 {
 	Survey		survey = {.ring = idv_keyring()};
-	uint8		random[IDV_HMAC_LEN];
 	ListCell   *lc;
 
-	if (!pg_strong_random(random, sizeof(random)) ||
-		!idv_hmac_init(&survey.digest_key, random, sizeof(random)))
+	if (!pg_strong_random(survey.signed_text, sizeof(survey.signed_text)))
 		ereport(ERROR,
-				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-				 errmsg("could not compute HMAC-SHA-256")));
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate random values")));
 	foreach(lc, idv_apps_list())
 	{
 		CHECK_FOR_INTERRUPTS();
 		survey_app(doctor, &survey, lfirst(lc));
 	}
-	idv_hmac_wipe(&survey.digest_key);
 	tell_shared(doctor, &survey);
 	tell_keys(doctor, &survey);
 }

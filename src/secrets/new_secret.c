@@ -188,11 +188,11 @@ is_same_key(const uint8 *a, size_t a_len, const uint8 *b, size_t b_len)
  * key of less than 64 bytes make no other, and one of more than 64 bytes is the
  * same key as its SHA-256.
  *
- * F0000 or XX001 if a secret does not open: it may be the same.  Then the new
- * one is wiped.
+ * F0000 or XX001 if a secret does not open: it may be the same.
  */
 static bool
-signs_the_other_kind(const IdvSecretPlace *place, uint8 *secret, size_t secret_len)
+signs_the_other_kind(const IdvSecretPlace *place, const uint8 *secret,
+					 size_t secret_len)
 {
 	bool		found = false;
 	ListCell   *cell;
@@ -208,10 +208,7 @@ signs_the_other_kind(const IdvSecretPlace *place, uint8 *secret, size_t secret_l
 			continue;
 		opening = idv_sealed_open(other, &other_len, place->app_id, row);
 		if (opening != IDV_OPENED)
-		{
-			OPENSSL_cleanse(secret, secret_len);
 			idv_sealed_report(opening, place->app_id, row->generation, row->key_id);
-		}
 		found = found || is_same_key(secret, secret_len, other, other_len);
 		OPENSSL_cleanse(other, sizeof(other));
 	}
@@ -233,21 +230,25 @@ idv_secret_import(const IdvSecretPlace *place, Datum written, IdvEncoding encodi
 	uint8		secret[IDV_SECRET_MAX];
 	size_t		len = idv_secret_read(secret, encoding, written);
 
-	if (signs_the_other_kind(place, secret, len))
+	PG_TRY();
+	{
+		if (signs_the_other_kind(place, secret, len))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg(place->signs == IDV_SIGNS_TOKEN ?
+							"this secret signs hashes for the app, so it cannot sign tokens" :
+							"this secret signs tokens for the app, so it cannot sign hashes"),
+					 errdetail("A hash of a value that a visitor chose could pass for the signature of a token."),
+					 errhint("Import another secret, or leave it out to have one generated. To delete the other one first would not help: what it has signed still exists.")));
+		if (encoding == IDV_ENCODING_TEXT)
+			warn_of_end(secret[len - 1]);
+		add_secret(place, encoding, secret, len, idv_text_hint(DatumGetTextPP(written)));
+	}
+	PG_FINALLY();
 	{
 		OPENSSL_cleanse(secret, sizeof(secret));
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg(place->signs == IDV_SIGNS_TOKEN ?
-						"this secret signs hashes for the app, so it cannot sign tokens" :
-						"this secret signs tokens for the app, so it cannot sign hashes"),
-				 errdetail("A hash of a value that a visitor chose could pass for the signature of a token."),
-				 errhint("Import another secret, or leave it out to have one generated.")));
 	}
-	if (encoding == IDV_ENCODING_TEXT)
-		warn_of_end(secret[len - 1]);
-	add_secret(place, encoding, secret, len, idv_text_hint(DatumGetTextPP(written)));
-	OPENSSL_cleanse(secret, sizeof(secret));
+	PG_END_TRY();
 }
 
 /*
@@ -259,6 +260,7 @@ idv_secret_mint(IdvNewSecret *minted, const IdvSecretPlace *place)
 {
 	uint8		random[IDV_MINTED_BYTES];
 	text	   *digits;
+	text	   *hint;
 
 	if (!pg_strong_random(random, sizeof(random)))
 		ereport(ERROR,
@@ -268,9 +270,10 @@ idv_secret_mint(IdvNewSecret *minted, const IdvSecretPlace *place)
 	OPENSSL_cleanse(random, sizeof(random));
 
 	digits = cstring_to_text_with_len(minted->digits, IDV_MINTED_LEN);
-	add_secret(place, IDV_ENCODING_TEXT, (const uint8 *) minted->digits,
-			   IDV_MINTED_LEN, idv_text_hint(digits));
+	hint = idv_text_hint(digits);
 	OPENSSL_cleanse(VARDATA(digits), IDV_MINTED_LEN);
+	add_secret(place, IDV_ENCODING_TEXT, (const uint8 *) minted->digits,
+			   IDV_MINTED_LEN, hint);
 }
 
 /*
