@@ -55,6 +55,23 @@ SELECT names, pg_temp.stored(jsonb_build_object(names[1], t1, names[2], t2))
   ) AS c(n, names, t1, t2) ORDER BY n;
 SELECT pg_temp.stored('{"token": 42}') AS number, pg_temp.stored('{"jwt": {"sub": "42"}}') AS object, pg_temp.stored('{"jwt": null}') AS null,
 	   pg_temp.stored(jsonb_build_object('token', repeat('x', 10000))) AS long;
+-- What is no token was not meant as one, whatever it is called: with no id beside it
+-- the visitor is anonymous.  What is put in front of one makes no other of it.
+SELECT n, left(claim::text, 40) AS claim, pg_temp.stored(claim)
+  FROM (VALUES
+	( 1, jsonb_build_object('hash', '#/page.html')),
+	( 2, jsonb_build_object('signature', 'Regards, A. Smith')),
+	( 3, jsonb_build_object('hash', repeat('page.html ', 900))),
+	( 4, jsonb_build_object('token', 'undefined')),
+	( 5, jsonb_build_object('token', 'a.b.c')),
+	( 6, jsonb_build_object('hash', '#/page.html', 'external_id', '42')),
+	(11, jsonb_build_object('token', 'eyJ.b')),
+	(12, jsonb_build_object('token', 'Bearer eyJ.b.c')),
+	(13, jsonb_build_object('token', 'bearer  eyJ.b.c')),
+	(14, jsonb_build_object('token', '"eyJ.b.c"')),
+	(15, jsonb_build_object('token', 'ewogImEi.b.c')),
+	(16, jsonb_build_object('token', ' eyJ.' || repeat('x', 10000)))
+  ) AS c(n, claim) ORDER BY n;
 
 -- The token alone: the contact is made, found, and brought up to date.  The second
 -- says nothing of a name: nothing is wiped.

@@ -32,6 +32,7 @@ CREATE FUNCTION pg_temp.findings(app text, external_id text, email text, present
 SELECT app_key FROM idverify_create_app('Tokens', 'tokens', 'secret that signs tokens', signs => 'token');
 SELECT app_key FROM idverify_create_app('Hashes', 'hashes', 'secret that signs hashes');
 SELECT app_key FROM idverify_create_app('By email', 'email', 'secret that signs tokens', signed_field => 'email', signs => 'token');
+SELECT app_key FROM idverify_create_app('By id', 'by id', 'secret that signs tokens', signed_field => 'external_id', signs => 'token');
 SELECT app_key FROM idverify_create_app('For ever', 'ever', 'secret that signs tokens', signs => 'token', token_lifetime => NULL);
 SELECT app_key FROM idverify_create_app('Moved', 'moved', 'an old secret for hashes');
 UPDATE idverify.apps SET signs = 'token' WHERE app_key = 'moved';
@@ -72,6 +73,9 @@ INSERT INTO cases VALUES
 	(35, 'ids that differ',             'tokens', 'alice', NULL, pg_temp.token('{"sub": "alice", "id": 42, "exp": $300$}')),
 	(36, 'exp is text',                 'tokens', 'alice', NULL, pg_temp.token('{"sub": "alice", "exp": "$300$"}')),
 	(37, 'crit',                        'tokens', 'alice', NULL, pg_temp.token('{"sub": "alice", "exp": $300$}', header => '{"alg":"HS256","crit":["b64"]}')),
+	(38, 'Bearer in front',             'tokens', 'alice', NULL, 'Bearer ' || pg_temp.token('{"sub": "alice", "exp": $300$}')),
+	(39, 'the same, alone',             'tokens', NULL, NULL, 'Bearer ' || pg_temp.token('{"sub": "alice", "exp": $300$}')),
+	(40, 'in quotes, alone',            'tokens', NULL, NULL, quote_ident(pg_temp.token('{"sub": "alice", "exp": $300$}'))),
 	-- of whom
 	(41, 'of nobody',                   'tokens', 'alice', NULL, pg_temp.token('{"exp": $300$}')),
 	(42, 'of an unverified email',      'tokens', NULL, 'a@x.org', pg_temp.token('{"email": "a@x.org", "email_verified": false, "exp": $300$}')),
@@ -83,6 +87,14 @@ INSERT INTO cases VALUES
 	(48, 'in other case',               'tokens', 'Alice', NULL, pg_temp.token('{"sub": "alice", "exp": $300$}')),
 	(49, 'of another, and outdated',    'tokens', 'alice', NULL, pg_temp.token('{"sub": "bob", "exp": $-300$}')),
 	(50, 'of nobody in particular',     'tokens', NULL, NULL, pg_temp.token('{"sub": "undefined", "exp": $300$}')),
+	(51, 'only an email beside it, where the id counts', 'by id', NULL, 'a@x.org', pg_temp.token('{"sub": "alice", "email": "a@x.org", "exp": $300$}')),
+	(52, 'only an id beside it, where the email counts', 'email', 'alice', NULL, pg_temp.token('{"sub": "alice", "email": "a@x.org", "exp": $300$}')),
+	(53, 'an id beside it that is too long', 'tokens', repeat('x', 2000), NULL, pg_temp.token('{"sub": "alice", "exp": $300$}')),
+	(54, 'an email beside it that is too long', 'tokens', 'alice', repeat('x', 2000), pg_temp.token('{"sub": "alice", "exp": $300$}')),
+	-- no token at all
+	(55, 'text with a dot in it',       'tokens', NULL, NULL, '#/page.html'),
+	(56, 'the same, beside an id',      'tokens', 'alice', NULL, '#/page.html'),
+	(57, 'of 9,000 bytes, with a dot',  'tokens', NULL, NULL, repeat('page.html ', 900)),
 	-- when
 	(61, 'without exp',                 'tokens', 'alice', NULL, pg_temp.token('{"sub": "alice"}')),
 	(62, 'exp in milliseconds',         'tokens', 'alice', NULL, pg_temp.token('{"sub": "alice", "exp": $300$000}')),
@@ -102,6 +114,7 @@ INSERT INTO cases VALUES
 	(84, 'secret with a line feed',     'tokens', 'alice', NULL, pg_temp.token('{"sub": "alice", "exp": $300$}', E'secret that signs tokens\n')),
 	(85, 'cut off',                     'tokens', 'alice', NULL, left(pg_temp.token('{"sub": "alice", "exp": $300$}'), -3)),
 	(86, 'by nobody that is known',     'tokens', 'alice', NULL, pg_temp.token('{"sub": "alice", "exp": $300$}', 'of nobody')),
+	(88, 'a signature of 3,000 bytes',  'tokens', 'alice', NULL, 'eyJhbGciOiJIUzI1NiJ9.e30.' || repeat('A', 4000)),
 	(87, 'unknown app',                 'none', 'alice', NULL, pg_temp.token('{"sub": "alice", "exp": $300$}'));
 SELECT what, pg_temp.findings(app, external_id, email, presented) AS found,
 	   (SELECT min(verdict) FROM idverify_explain(app, external_id, email, presented)) IS DISTINCT FROM
@@ -116,7 +129,25 @@ SELECT count(*) AS quoted FROM cases, idverify_explain(app, external_id, email, 
  WHERE detail || hint ~* 'alice|bob|x\.org' OR length(presented) > 40 AND position(right(presented, 20) IN detail || hint) > 0;
 SELECT regexp_replace(detail, '\d{4}-\d\d-\d\d \S+', '<time>') AS detail
   FROM cases, idverify_explain(app, external_id, email, presented)
- WHERE n IN (12, 13, 81, 83, 84, 86) ORDER BY n, finding;
+ WHERE n IN (12, 13, 38, 51, 52, 53, 54, 81, 83, 84, 86, 88) ORDER BY n, finding;
+
+-- Whatever is beside a token: the verdict is idverify_verdict's, and what is verified is
+-- told by no other verdict.
+SELECT count(*) AS combinations,
+	   count(*) FILTER (WHERE verdict <> idverify_verdict(app, external_id, email, presented)) AS verdict_differs,
+	   count(*) FILTER (WHERE verdict::text <> finding AND (finding IN ('verified', 'anonymous', 'unsigned', 'unknown_app')
+		OR verdict IN ('verified', 'anonymous', 'unsigned', 'unknown_app'))) AS finding_differs
+  FROM (VALUES ('tokens'), ('by id'), ('email'), ('ever'), ('hashes'), ('none')) AS a(app),
+	   (VALUES (NULL), (''), ('alice'), ('bob'), (repeat('x', 2000))) AS i(external_id),
+	   (VALUES (NULL), ('a@x.org'), ('b@x.org'), (repeat('x', 2000))) AS e(email),
+	   (SELECT NULL UNION ALL VALUES ('#/page.html'), ('Bearer ' || pg_temp.token('{"sub": "alice", "exp": $300$}')), (pg_temp.user_hash('secret that signs tokens'))
+		UNION ALL SELECT pg_temp.token(payload) FROM unnest(ARRAY[
+		'{"sub": "alice", "exp": $300$}', '{"email": "a@x.org", "exp": $300$}', '{"sub": "alice", "email": "a@x.org", "exp": $300$}',
+		'{"sub": "alice", "email": "a@x.org", "email_verified": false, "exp": $300$}', '{"email": "a@x.org", "email_verified": false, "exp": $300$}',
+		'{"sub": "undefined", "exp": $300$}', '{"sub": "undefined", "email": "a@x.org", "exp": $300$}', '{"sub": "alice", "email": "null", "exp": $300$}',
+		'{"sub": "alice", "exp": $-60$}', '{"sub": "alice", "nbf": $120$, "exp": $300$}', '{"sub": "alice"}', '{"sub": "alice", "exp": $200000$}',
+		'{"exp": $300$}', '{"sub": "alice", "id": "bob", "exp": $300$}', '[]']) AS payload) AS p(presented),
+	   LATERAL idverify_explain(app, external_id, email, presented);
 
 -- a secret that does not open is an error only where another does not explain the token
 UPDATE idverify.secrets SET sealed = sealed || '\x00' WHERE app_id = (SELECT id FROM idverify.apps WHERE app_key = 'rotated') AND state = 'current';

@@ -33,6 +33,9 @@ SELECT :'token' ~ '^[\w-]+\.[\w-]+\.[\w-]{43}$' AS shape,
 	   pg_temp.payload(:'token') - 'iat' - 'exp' AS claims,
 	   split_part(:'token', '.', 3) = pg_temp.encoded(hmac(convert_to(split_part(:'token', '.', 1) || '.' || split_part(:'token', '.', 2), 'UTF8'),
 		'secret of another product', 'sha256')) AS signature;
+-- no blank is signed that is not in a string
+SELECT regexp_replace(convert_from(pg_temp.decoded(split_part(idverify_sign_token('tokens', '{"sub": "a \" b, c: d\\", "plan": ["pro ", 1, {"e": {}}]}'), '.', 2)), 'UTF8'),
+	'\d{10}', 'N', 'g') AS payload;
 SELECT idverify_verdict('tokens', 'ann', NULL, :'token'), idverify_check('tokens', 'ann', :'token'),
 	   idverify_check('tokens', 'bob', :'token') AS of_another;
 
@@ -71,11 +74,30 @@ SELECT claims, pg_temp.outcome(format('SELECT idverify_sign_token(%L, %L)', 'tok
 	'{"sub": "ann", "a": {"b": {"c": {"d": {"e": {"f": {"g": [[1]]}}}}}}}'
   ]) WITH ORDINALITY AS t(claims, n) ORDER BY n;
 
+-- and so are those that the app would take for nobody's: by its signed_field, too
+SELECT app_key FROM idverify_create_app('By id', 'by id', signs => 'token', signed_field => 'external_id');
+SELECT app_key FROM idverify_create_app('By email', 'by email', signs => 'token', signed_field => 'email');
+SELECT claims, pg_temp.outcome(format('SELECT idverify_sign_token(%L, %L)', 'tokens', claims)) AS "either",
+	   pg_temp.outcome(format('SELECT idverify_sign_token(%L, %L)', 'by id', claims)) AS "external_id",
+	   pg_temp.outcome(format('SELECT idverify_sign_token(%L, %L)', 'by email', claims)) AS "email"
+  FROM unnest(ARRAY[
+	'{"sub": "ann"}', '{"email": "ann@example.com"}', '{"sub": "ann", "email": "ann@example.com"}',
+	'{"sub": "ann", "email": "ann@example.com", "email_verified": false}',
+	'{"sub": "undefined"}', '{"sub": "undefined", "email": "ann@example.com"}',
+	'{"sub": "ann", "email": "null"}', '{"email": "undefined"}'
+  ]) WITH ORDINALITY AS t(claims, n) ORDER BY n;
+
+-- What takes a few bytes as jsonb, and a gigabyte as text, is too long at once.
+SET statement_timeout = '10s';
+SELECT pg_temp.outcome(format('SELECT idverify_sign_token(%L, %L)', 'tokens',
+	'{"sub": "ann", "a": [1e131000' || repeat(',1e131000', 9999) || ']}')) AS numbers;
+RESET statement_timeout;
+
 -- the longest token has 8,192 bytes
 SELECT length(idverify_sign_token('tokens', jsonb_build_object('sub', 'ann', 'x', repeat('x', n)))) AS longest,
 	   pg_temp.outcome(format('SELECT idverify_sign_token(%L, %L)', 'tokens', jsonb_build_object('sub', 'ann', 'x', repeat('x', n + 1)))) AS longer,
 	   pg_temp.outcome(format('SELECT idverify_sign_token(%L, %L)', 'tokens', jsonb_build_object('sub', 'ann', 'x', repeat('x', 1000000)))) AS much_longer
-  FROM (SELECT 6083 - length('{"x": "", "sub": "ann", "iat": 1790000000, "exp": 1790000000}') AS n) AS room;
+  FROM (SELECT 6083 - length('{"x":"","sub":"ann","iat":1790000000,"exp":1790000000}') AS n) AS room;
 SELECT idverify_check('tokens', 'ann', idverify_sign_token('tokens', jsonb_build_object('sub', 'ann', 'x', repeat('x', 6000)))) AS long;
 
 -- ids of every script
@@ -106,6 +128,8 @@ SELECT idverify_sign_token('any', '{"sub": "ann"}');  -- fail
 SELECT idverify_sign_token('hashes', '{"sub": "ann"}');  -- fail
 SELECT idverify_sign('tokens', 'ann', 'ios');  -- fail
 SELECT idverify_sign_token('tokens', '{"name": "Ann"}');  -- fail
+SELECT idverify_sign_token('tokens', '{"sub": "undefined"}');  -- fail
+SELECT idverify_sign_token('by email', '{"sub": "ann"}');  -- fail
 SELECT idverify_sign_token('tokens', '{"sub": "ann", "id": "bob"}');  -- fail
 SELECT idverify_sign_token('tokens', '{"sub": "ann", "exp": 4102444800}');  -- fail
 SELECT idverify_sign_token('one hour', '{"sub": "ann"}', '2 hours');  -- fail

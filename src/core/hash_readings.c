@@ -266,25 +266,72 @@ idv_hash_readings(IdvReadings *readings, const char *presented, size_t len)
 }
 
 /*
+ * idv_token_offset
+ *		How many bytes stand in front of a token that are none of it: blanks, the
+ *		quote of a string, and what HTTP writes before one, "Bearer ".
+ */
+size_t
+idv_token_offset(const char *presented, size_t len)
+{
+	static const char scheme[] = "bearer ";
+	const size_t scheme_len = sizeof(scheme) - 1;
+	const char *token = presented;
+	size_t		same = 0;
+
+	idv_trim(&token, &len);
+	if (len > 0 && (*token == '"' || *token == '\''))
+	{
+		token++;
+		len--;
+	}
+	while (same < scheme_len && same < len &&
+		   lower((uint8_t) token[same]) == (uint8_t) scheme[same])
+		same++;
+	if (same == scheme_len)
+	{
+		token += same;
+		len -= same;
+		idv_trim(&token, &len);
+	}
+	return (size_t) (token - presented);
+}
+
+/* Do digits of base64, of either alphabet, begin the text of an object? */
+static bool
+begin_object(const char *digits, size_t len)
+{
+	for (size_t at = 0; at < len; at += 4)
+	{
+		uint8_t		bytes[IDV_BASE64_DECODED(4)];
+		size_t		n;
+
+		if (!idv_base64_decode(bytes, &n, (const uint8_t *) digits + at,
+							   len - at < 4 ? len - at : 4))
+			return false;
+		for (size_t i = 0; i < n; i++)
+		{
+			if (bytes[i] == '{')
+				return true;
+			if (bytes[i] == 0 || strchr(" \t\n\r", bytes[i]) == NULL)
+				return false;
+		}
+	}
+	return false;
+}
+
+/*
  * idv_looks_like_token
  *		Was this meant as a JSON Web Token, right or wrong?
  *
- * It begins with the text of an object in base64, of either alphabet, and a dot.
+ * It begins with the text of an object in base64, of either alphabet, and a dot;
+ * what may stand in front of it does not count.  Whatever asks whether a token is
+ * there asks this.
  */
 bool
 idv_looks_like_token(const char *presented, size_t len)
 {
-	size_t		header = 0;
+	size_t		at = idv_token_offset(presented, len);
+	const char *dot = memchr(presented + at, '.', len - at);
 
-	while (header < len && presented[header] != '.')
-	{
-		char		c = presented[header++];
-
-		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-			  (c >= '0' && c <= '9') || (c != '\0' && strchr("-_+/=", c) != NULL)))
-			return false;
-	}
-	/* '{' is 'e' and one of sixteen characters. */
-	return header < len && header >= 2 && presented[0] == 'e' &&
-		strchr("wxyz0123456789-_+/", presented[1]) != NULL;
+	return dot != NULL && begin_object(presented + at, (size_t) (dot - presented) - at);
 }

@@ -47,6 +47,7 @@ typedef struct IdvReadings
 
 extern void idv_hash_readings(IdvReadings *readings,
 							  const char *presented, size_t len);
+extern size_t idv_token_offset(const char *presented, size_t len);
 extern bool idv_looks_like_token(const char *presented, size_t len);
 
 #endif							/* IDV_HASH_READINGS_H */

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
+#include "core/hash_readings.h"
 #include "core/jws.h"
 #include "server/json_merge.h"
 #include "server/text.h"
@@ -210,7 +211,8 @@ field_text(const JsonbValue *value, const Spelling *spelling)
 	{
 		/* A hash or token of that size is malformed, which is a verdict. */
 		if (spelling->field >= IDV_FIELD_USER_HASH)
-			return CStringGetTextDatum(IDV_MALFORMED_TOKEN);
+			return CStringGetTextDatum(idv_looks_like_token(value->val.string.val, value->val.string.len) ?
+									   IDV_MALFORMED_TOKEN : IDV_MALFORMED_HASH);
 		report_size(spelling->name, IDV_FIELD_MAX);
 	}
 	return PointerGetDatum(cstring_to_text_with_len(value->val.string.val,

@@ -53,6 +53,7 @@ typedef struct Inquiry
 	IdvAppRow	app;
 	IdvSignature kind;			/* of what was presented */
 	IdvJws	   *jws;			/* if it is a token, taken apart */
+	bool		prefixed;		/* something stands in front of a token */
 	IdvClaimFields fields;
 	IdvForms   *forms;
 	IdvReadings *readings;
@@ -401,6 +402,20 @@ append_unreadable(StringInfo detail, const IdvClaimField *field)
 						 field->name, IDV_IDENTITY_MAX);
 }
 
+/* Tell that no token agrees with a field which could not be read. */
+static List *
+tell_unreadable(const Inquiry *inquiry)
+{
+	StringInfoData detail;
+
+	initStringInfo(&detail);
+	append_unreadable(&detail, &inquiry->fields.counted);
+	append_unreadable(&detail, &inquiry->fields.other);
+	appendStringInfoString(&detail, "So the token was not looked at.");
+	return tell(NIL, IDV_FOUND_UNEXPLAINED, detail.data,
+				"Send the id and the email that the token says beside it, or the token alone.");
+}
+
 /* Tell that nothing was found, and all that is known besides. */
 static List *
 tell_unexplained(const Inquiry *inquiry, IdvText app_key)
@@ -421,6 +436,9 @@ tell_unexplained(const Inquiry *inquiry, IdvText app_key)
 	else if (inquiry->kind == IDV_SIGNS_HASH && !digits)
 		appendStringInfo(&detail, "What was presented as user_hash has no %d hex digits, however it is read. ",
 						 IDV_DIGITS_MIN);
+	if (inquiry->kind == IDV_SIGNS_TOKEN && inquiry->jws->signature_len != IDV_HMAC_LEN)
+		appendStringInfo(&detail, "Its signature has %zu bytes, and one by HS256 has %d. ",
+						 inquiry->jws->signature_len, IDV_HMAC_LEN);
 	appendStringInfoString(&detail, inquiry->kind == IDV_SIGNS_TOKEN ?
 						   "No secret that is known has signed this token, by any mistake that is known." :
 						   "No mistake that is known makes this user_hash from this claim.");
@@ -464,8 +482,10 @@ read_presented(Inquiry *inquiry, Datum user_hash)
 	}
 
 	inquiry->kind = IDV_SIGNS_TOKEN;
-	if (idv_jws_split(inquiry->jws, presented.bytes, presented.len) &&
-		2 * inquiry->jws->signature_len <= IDV_PRESENTED_MAX)
+	inquiry->prefixed = idv_token_offset(presented.bytes, presented.len) > 0;
+	if (!idv_jws_split(inquiry->jws, presented.bytes, presented.len))
+		inquiry->jws = NULL;
+	else if (2 * inquiry->jws->signature_len <= IDV_PRESENTED_MAX)
 	{
 		char		digits[IDV_PRESENTED_MAX];
 
@@ -473,8 +493,6 @@ read_presented(Inquiry *inquiry, Datum user_hash)
 		idv_hash_readings(inquiry->readings, digits, 2 * inquiry->jws->signature_len);
 		OPENSSL_cleanse(digits, sizeof(digits));
 	}
-	else
-		inquiry->jws = NULL;
 }
 
 /* What may have been signed, in what was presented. */
@@ -507,6 +525,18 @@ explain_token(Inquiry *inquiry, IdvVerdict *verdict, NullableDatum app_key, cons
 	{
 		*verdict = idv_verdict(app_key, claim);
 		return tell_plainly(NIL, IDV_FOUND_TOKEN_WHERE_HASH, &inquiry->fields);
+	}
+	if (inquiry->jws == NULL && inquiry->prefixed)
+	{
+		*verdict = idv_verdict(app_key, claim);
+		return tell(NIL, IDV_FOUND_HASH_PREFIXED,
+					"It is a token, with blanks, a quote or \"Bearer \" in front of it.",
+					"Send the token alone: \"Bearer \" belongs to a header of HTTP.");
+	}
+	if (inquiry->jws != NULL && (inquiry->fields.counted.unreadable || inquiry->fields.other.unreadable))
+	{
+		*verdict = idv_verdict(app_key, claim);
+		return tell_unreadable(inquiry);
 	}
 	if (inquiry->jws != NULL)
 		token = idv_token_finding(inquiry->jws, &inquiry->app, &inquiry->fields);

@@ -56,6 +56,9 @@ other_subject(const IdvToken *token, const IdvClaimFields *fields)
 		if (i == 0)
 			return pstrdup("What is claimed is an email, and the token has none.");
 	}
+	if (fields->counted.utf8.len == 0 && fields->other.utf8.len > 0)
+		return psprintf("The app's policy counts the %s, and beside the token there is only an %s.",
+						fields->counted.name, fields->other.name);
 	return NULL;
 }
 
@@ -114,6 +117,7 @@ idv_token_finding(const IdvJws *jws, const IdvAppRow *app, const IdvClaimFields 
 {
 	IdvTokenFinding found = {.finding = IDV_FOUND_NOTHING,.verdict = IDV_MALFORMED};
 	IdvToken	token;
+	IdvText		none = {NULL, 0};
 	IdvText		identity;
 
 	switch (idv_token_read(&token, jws))
@@ -141,11 +145,9 @@ idv_token_finding(const IdvJws *jws, const IdvAppRow *app, const IdvClaimFields 
 		found.finding = IDV_FOUND_TOKEN_OTHER_SUBJECT;
 		return found;
 	}
-	identity = token.id;
-	if (app->signed_field == IDV_SIGNED_EMAIL ||
-		(app->signed_field == IDV_SIGNED_EITHER && token.id.len == 0))
-		identity = token.email;
-	if (identity.len == 0 || (identity.bytes == token.email.bytes && !token.email_signed))
+	identity = idv_signed_value(app->signed_field, token.id,
+								token.email_signed ? token.email : none);
+	if (identity.len == 0)
 	{
 		found.finding = IDV_FOUND_TOKEN_WITHOUT_SUBJECT;
 		found.detail = psprintf("The app's policy counts the %s, and the token has none that counts as signed.",

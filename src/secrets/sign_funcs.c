@@ -23,6 +23,7 @@
 #include "core/json_text.h"
 #include "secrets/app_cache.h"
 #include "server/duration.h"
+#include "server/json_merge.h"
 #include "server/sqlfunc.h"
 #include "server/token.h"
 #include "tables/apps.h"
@@ -32,6 +33,9 @@
 
 /* What the header of each token says (RFC 7515, section 4.1). */
 #define TOKEN_HEADER	"{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
+
+/* Bytes of claims that are looked at, as jsonb writes them. */
+#define WRITTEN_MAX			(4 * IDV_TOKEN_MAX)
 
 #define HEADER_DIGITS		IDV_BASE64URL_ENCODED(sizeof(TOKEN_HEADER) - 1)
 #define SIGNATURE_DIGITS	IDV_BASE64URL_ENCODED((size_t) IDV_HMAC_LEN)
@@ -147,18 +151,52 @@ token_length(size_t payload_len)
 	return HEADER_DIGITS + 1 + IDV_BASE64URL_ENCODED(payload_len) + 1 + SIGNATURE_DIGITS;
 }
 
+/* Raise the error that claims are too long.  22023. */
+static void
+report_length(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("claims are too long for a token"),
+			 errdetail("A token has at most %d bytes.", IDV_TOKEN_MAX)));
+}
+
+/*
+ * Take the blanks out that jsonb writes between its parts.  No other signer's tokens
+ * have any, and each byte is signed, sent, and read again.
+ */
+static void
+take_blanks_out(StringInfo json)
+{
+	bool		in_string = false;
+	int			len = 0;
+
+	for (int i = 0; i < json->len; i++)
+	{
+		if (in_string && json->data[i] == '\\')
+			json->data[len++] = json->data[i++];
+		else if (json->data[i] == '"')
+			in_string = !in_string;
+		if (in_string || json->data[i] != ' ')
+			json->data[len++] = json->data[i];
+	}
+	json->data[len] = '\0';
+	json->len = len;
+}
+
 /*
  * The payload of a token, in UTF-8: the claims, and when it was made and ends.
+ *
+ * token		output: what it says
  *
  * 22023 if it would not be taken for one.
  */
 static IdvText
-make_payload(Jsonb *claims, int64 usecs)
+make_payload(IdvToken *token, Jsonb *claims, int64 usecs)
 {
 	TimestampTz now = GetCurrentTimestamp() +
 	(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 	JsonbValue	value;
-	IdvToken	token;
 	StringInfoData json;
 	IdvText		payload;
 	IdvTextStatus status;
@@ -176,23 +214,27 @@ make_payload(Jsonb *claims, int64 usecs)
 				 errmsg("claims must have neither exp nor iat"),
 				 errhint("They are set by the clock and lifetime.")));
 
+	/*
+	 * Not even written where it is far too long: a few bytes of jsonb may be
+	 * much.
+	 */
+	if (idv_json_size(&claims->root, WRITTEN_MAX) > WRITTEN_MAX)
+		report_length();
 	initStringInfo(&json);
 	(void) JsonbToCString(&json, &claims->root, VARSIZE(claims));
+	take_blanks_out(&json);
 	json.data[--json.len] = '\0';
-	appendStringInfo(&json, "%s\"iat\": " INT64_FORMAT ", \"exp\": " INT64_FORMAT "}",
-					 JB_ROOT_COUNT(claims) > 0 ? ", " : "",
+	appendStringInfo(&json, "%s\"iat\":" INT64_FORMAT ",\"exp\":" INT64_FORMAT "}",
+					 JB_ROOT_COUNT(claims) > 0 ? "," : "",
 					 now / USECS_PER_SEC, (now + usecs) / USECS_PER_SEC);
 
 	status = idv_text_utf8(&payload, PointerGetDatum(cstring_to_text_with_len(json.data, json.len)),
 						   IDV_TOKEN_MAX);
 	if (status == IDV_TEXT_OK)
-		flaw = idv_token_read_payload(&token, (const uint8 *) payload.bytes, payload.len);
+		flaw = idv_token_read_payload(token, (const uint8 *) payload.bytes, payload.len);
 	if (status == IDV_TEXT_TOO_LONG ||
 		token_length(payload.len) > IDV_TOKEN_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("claims are too long for a token"),
-				 errdetail("A token has at most %d bytes.", IDV_TOKEN_MAX)));
+		report_length();
 	if (flaw == IDV_TOKEN_NOBODY)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -207,6 +249,29 @@ make_payload(Jsonb *claims, int64 usecs)
 	return payload;
 }
 
+/* See that a token says whom the app would take it for.  22023. */
+static void
+check_subject(const IdvToken *token, const IdvAppRow *app)
+{
+	IdvText		none = {NULL, 0};
+	IdvText		subject = idv_signed_value(app->signed_field, token->id,
+										   token->email_signed ? token->email : none);
+
+	if (subject.len == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("claims do not have what counts in this app"),
+				 errdetail("By its signed_field that is the %s.",
+						   app->signed_field == IDV_SIGNED_EMAIL ? "email" : "external_id"),
+				 errhint("Put it into the claims, or change signed_field in idverify.apps.")));
+	if (idv_identity_is_bad(subject.bytes, subject.len))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("claims name nobody in particular"),
+				 errdetail("Careless code signs the same for every visitor, so such a token is refused."),
+				 errhint(CLAIMS_HINT)));
+}
+
 /*
  * idverify_sign_token(app_key text, claims jsonb, lifetime interval, signer text)
  *		returns text
@@ -214,7 +279,7 @@ make_payload(Jsonb *claims, int64 usecs)
  * A JSON Web Token of these claims by a signer's current secret, which lasts so
  * long from now on.  42704 for an unknown app or signer, 22004 for another null
  * than that of signer, 22023 for claims that have iat or exp, name nobody, or
- * would be refused, for a lifetime of less than a second or more than the app's
+ * would be refused in this app, for a lifetime of less than a second or more than the app's
  * token_lifetime, and for a null signer where there are several, 55000 where
  * there is no current secret or it signs hashes.
  */
@@ -223,6 +288,7 @@ idverify_sign_token(PG_FUNCTION_ARGS)
 {
 	IdvText		app_key;
 	IdvText		payload;
+	IdvToken	said;
 	IdvText		message;
 	Interval   *lifetime;
 	int64		usecs;
@@ -240,7 +306,7 @@ idverify_sign_token(PG_FUNCTION_ARGS)
 		usecs = 0;
 
 	/* The app is good until anything runs that could look for another one. */
-	payload = make_payload(PG_GETARG_JSONB_P(1), usecs);
+	payload = make_payload(&said, PG_GETARG_JSONB_P(1), usecs);
 	len = token_length(payload.len);
 	message.bytes = token = palloc(len);
 	message.len = len - SIGNATURE_DIGITS - 1;
@@ -253,6 +319,7 @@ idverify_sign_token(PG_FUNCTION_ARGS)
 	if (!idv_app_is_known(app))
 		idv_report_unknown_app(app_key);
 	check_lifetime(usecs, idv_app_row(app));
+	check_subject(&said, idv_app_row(app));
 	signed_or_report(idv_app_sign(signature, app, IDV_SIGNS_TOKEN, message, fcinfo->args[3]),
 					 IDV_SIGNS_TOKEN);
 	token[message.len] = '.';

@@ -470,6 +470,20 @@ idv_secrets_read(int32 app_id)
 }
 
 /*
+ * idv_signed_value
+ *		Which of the two counts in an app that signs this field?  It may be absent:
+ *		then it has no length.
+ */
+IdvText
+idv_signed_value(IdvSignedField field, IdvText external_id, IdvText email)
+{
+	if (field == IDV_SIGNED_EMAIL ||
+		(field == IDV_SIGNED_EITHER && external_id.len == 0))
+		return email;
+	return external_id;
+}
+
+/*
  * idv_app_key_argument
  *		The app_key that a function was called with; 22004 if it is null.
  */

@@ -114,6 +114,8 @@ extern List *idv_secrets_read(int32 app_id);
 extern IdvSignature idv_signature_read(IdvText label);
 extern bool idv_encoding_find(IdvEncoding *encoding, IdvText label);
 extern IdvEncoding idv_encoding_read(IdvText label);
+extern IdvText idv_signed_value(IdvSignedField field, IdvText external_id,
+								IdvText email);
 extern IdvText idv_app_key_argument(NullableDatum app_key);
 extern void idv_report_unknown_app(IdvText app_key) __attribute__((noreturn));
 

@@ -11,8 +11,12 @@
 #include "catalog/pg_enum.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 #include "core/bad_identity.h"
+#include "core/hash_readings.h"
 #include "core/hex.h"
 #include "secrets/app_cache.h"
 #include "server/as_installed.h"
@@ -133,15 +137,13 @@ read_token(IdvJws *jws, NullableDatum presented)
 static bool
 is_meant_as_token(NullableDatum presented)
 {
-	IdvText text;
+	struct varlena *first;
 
 	if (idv_is_absent(presented))
 		return false;
-	if (toast_raw_datum_size(presented.value) > VARHDRSZ + IDV_TOKEN_MAX)
-		return true;
-	text = idv_text(presented.value);
-
-	return memchr(text.bytes, '.', text.len) != NULL;
+	/* as much as a token may have, of what may be more */
+	first = PG_DETOAST_DATUM_SLICE(presented.value, 0, IDV_TOKEN_MAX);
+	return idv_looks_like_token(VARDATA_ANY(first), VARSIZE_ANY_EXHDR(first));
 }
 
 /* Read an identity, which may be absent: then it has no length. */
@@ -152,16 +154,6 @@ read_identity(IdvText *identity, NullableDatum value)
 	identity->len = 0;
 	return idv_is_absent(value) ||
 		idv_text_utf8(identity, value.value, IDV_IDENTITY_MAX) == IDV_TEXT_OK;
-}
-
-/* Which of the two counts in an app that signs this field?  It may be absent. */
-static IdvText
-signed_value(IdvSignedField field, IdvText external_id, IdvText email)
-{
-	if (field == IDV_SIGNED_EMAIL ||
-		(field == IDV_SIGNED_EITHER && external_id.len == 0))
-		return email;
-	return external_id;
 }
 
 /* Did one of the app's secrets that sign tokens sign this one? */
@@ -334,7 +326,7 @@ judge_token(const IdvApp *app, const IdvClaim *claim, IdvText external_id,
 
 	if (!read_token(&jws, claim->user_hash))
 		return IDV_MALFORMED;
-	identity = signed_value(field, external_id, email);
+	identity = idv_signed_value(field, external_id, email);
 	if (claim->token_names && field == IDV_SIGNED_EITHER)
 		identity = external_id;
 	if (identity.len > 0 && idv_identity_is_bad(identity.bytes, identity.len))
@@ -352,8 +344,8 @@ judge_token(const IdvApp *app, const IdvClaim *claim, IdvText external_id,
 
 	if (!token_agrees(&token, claim, identity, external_id, email))
 		return IDV_MISMATCH;
-	identity = signed_value(field, token.id,
-							token.email_signed ? token.email : none);
+	identity = idv_signed_value(field, token.id,
+								token.email_signed ? token.email : none);
 	if (identity.len == 0)
 		return IDV_MISMATCH;
 
@@ -405,8 +397,8 @@ idv_judge(const IdvApp *app, const IdvClaim *claim, int32 *generation,
 		return IDV_MALFORMED;
 	if (!is_hash)
 		return judge_token(app, claim, external_id, email, generation, token);
-	return judge_hash(app, signed_value(idv_app_row(app)->signed_field,
-										external_id, email), presented,
+	return judge_hash(app, idv_signed_value(idv_app_row(app)->signed_field,
+											external_id, email), presented,
 					  generation);
 }
 

@@ -165,6 +165,22 @@ test_tells_tokens_by_their_shape(void)
 	CHECK(idv_looks_like_token(TEXT("eyJhbGciOiJIUzI1NiJ9.e30=.x")));
 	CHECK(idv_looks_like_token(TEXT("eyJhbGciOiAiSFMyNTYifQ==.e30=.x")));
 	/* something else */
+	/* { "alg", after a blank, and after two line feeds */
+	CHECK(idv_looks_like_token(TEXT("IHsgImFsZyI6IkhTMjU2In0.e30.x")));
+	CHECK(idv_looks_like_token(TEXT("Cgp7ImFsZyI6IkhTMjU2In0.e30.x")));
+	CHECK(!idv_looks_like_token(TEXT("WyJIUzI1NiJd.e30.x")));
+	CHECK(!idv_looks_like_token(TEXT("ICAg.e30.x")));
+	/* what careless code puts in front of one */
+	CHECK(idv_looks_like_token(TEXT("Bearer eyJhbGciOiJIUzI1NiJ9.e30.x")));
+	CHECK(idv_looks_like_token(TEXT(" \"bearer \t eyJhbGciOiJIUzI1NiJ9.e30.x\"\n")));
+	CHECK(idv_token_offset(TEXT("eyJhbGciOiJIUzI1NiJ9.e30.x")) == 0);
+	CHECK(idv_token_offset(TEXT("Bearer  eyJhbGciOiJIUzI1NiJ9.e30.x")) == 8);
+	CHECK(idv_token_offset(TEXT("'eyJhbGciOiJIUzI1NiJ9.e30.x'")) == 1);
+	CHECK(!idv_looks_like_token(TEXT("Bearer ")));
+	CHECK(!idv_looks_like_token(TEXT("BearereyJhbGciOiJIUzI1NiJ9.e30.x")));
+	CHECK(!idv_looks_like_token(TEXT("Bearer #/page.html")));
+	CHECK(!idv_looks_like_token(TEXT("#/page.html")));
+
 	CHECK(!idv_looks_like_token(TEXT("eyJhbGciOiJIUzI1NiJ9")));
 	CHECK(!idv_looks_like_token(TEXT(".e30.x")));
 	CHECK(!idv_looks_like_token(TEXT("ex@example.com")));
