@@ -56,7 +56,7 @@ is_blank(Form_pg_attribute att, Datum value, bool isnull)
 	Oid			type;
 	char		category;
 	bool		preferred;
-	IdvText text;
+	IdvText		written;
 
 	if (isnull)
 		return true;
@@ -68,10 +68,9 @@ is_blank(Form_pg_attribute att, Datum value, bool isnull)
 	get_type_category_preferred(type, &category, &preferred);
 	if (category != TYPCATEGORY_STRING)
 		return false;
-	text.		bytes = idv_value_text(att->atttypid, value);
-	text.		len = strlen(text.bytes);
-
-	return idv_text_is_blank(text);
+	written.bytes = idv_value_text(att->atttypid, value);
+	written.len = strlen(written.bytes);
+	return idv_text_is_blank(written);
 }
 
 /*

@@ -31,12 +31,12 @@ idv_plain_name(const char *name)
 }
 
 static bool
-ends_in(const char *text, const char *end)
+ends_in(const char *name, const char *end)
 {
-	size_t		len = strlen(text);
+	size_t		len = strlen(name);
 	size_t		end_len = strlen(end);
 
-	return len >= end_len && strcmp(text +len - end_len, end) == 0;
+	return len >= end_len && strcmp(name + len - end_len, end) == 0;
 }
 
 /*

@@ -249,17 +249,16 @@ member(JsonbContainer *object, const JsonbValue *name)
 static bool
 is_blank(const JsonbValue *value)
 {
-	IdvText text;
+	IdvText		string;
 
 	switch (value->type)
 	{
 		case jbvNull:
 			return true;
 		case jbvString:
-			text.		bytes = value->val.string.val;
-			text.		len = value->val.string.len;
-
-			return idv_text_is_blank(text);
+			string.bytes = value->val.string.val;
+			string.len = value->val.string.len;
+			return idv_text_is_blank(string);
 		case jbvBinary:
 			return JsonContainerIsObject(value->val.binary.data) &&
 				JsonContainerSize(value->val.binary.data) == 0;

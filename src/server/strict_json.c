@@ -261,19 +261,17 @@ ACTION
 read_member(void *state, char *name, bool isnull pg_attribute_unused())
 {
 	Reader	   *reader = state;
-	IdvText text = {name, 0};
+	IdvText		member = {name, 0};
 	IdvJsonValue value;
 
 	if (reader->plain)
-		text = plain_name(reader->lex);
-
+		member = plain_name(reader->lex);
 	else
-		text.		len = strlen(name);
-
-	add_name(reader, text);
+		member.len = strlen(name);
+	add_name(reader, member);
 	value = read_value(reader);
 	if (reader->depth == 1 && !reader->refused)
-		reader->member(reader->state, text, &value);
+		reader->member(reader->state, member, &value);
 	GO_ON;
 }
 
