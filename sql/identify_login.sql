@@ -92,6 +92,15 @@ ROLLBACK;
 -- the spent token has started a new contact meanwhile: named, and nothing done
 SELECT contact_id AS later FROM idverify_identify('shop', '{}', :'phone') \gset
 SELECT idverify_unfold(:login);
+-- ... unless it is to go on: then the visitor stays the new one, into which the one that came back can be folded
+BEGIN;
+SELECT count(*) > 0 AS undone FROM idverify_unfold(:login, force => true);
+SELECT id = :anonymous AS was, visitor IS NULL AS without_token, visitor = :'phone' AS token FROM idverify.contacts WHERE id IN (:anonymous, :later) ORDER BY id;
+SELECT contact_id = :later AS later, created FROM idverify_identify('shop', '{}', :'phone');
+SELECT count(*) > 0 AS folded FROM idverify_fold(:anonymous::bigint, :later::bigint);
+SELECT contact_id = :later AS later, created FROM idverify_identify('shop', '{}', :'phone');
+SELECT * FROM chat WHERE id IN (:ann, :anonymous, :later);
+ROLLBACK;
 DELETE FROM idverify.contacts WHERE id = :later;
 SELECT FROM idverify_unfold(:login);
 SELECT * FROM chat WHERE id IN (:ann, :anonymous);

@@ -22,6 +22,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -194,9 +195,14 @@ lock_target(Unfold *unfold, Datum target_id)
 	return target;
 }
 
-/* A visitor token that started another contact is not taken away from it. */
+/*
+ * Look whether the visitor whose token the source had has come again since: then
+ * another contact has it.  55000.
+ *
+ * force	the source is put back without it
+ */
 static void
-check_visitor(const Unfold *unfold)
+check_visitor(Unfold *unfold, bool force)
 {
 	static const Oid types[] = {INT4OID, UUIDOID};
 	Datum		values[2];
@@ -211,13 +217,20 @@ check_visitor(const Unfold *unfold)
 							   " WHERE app_id = $1 AND visitor = $2",
 							   lengthof(types), types, values);
 	if (idv_result_next(result))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("the visitor of contact \"%s\" has started contact \"" INT64_FORMAT "\" since fold " INT64_FORMAT,
-						unfold->fold.source_id, DatumGetInt64(result->values[0]),
-						unfold->fold.id),
-				 errhint("Fold that contact into \"%s\" first.",
-						 unfold->fold.target_id)));
+	{
+		if (!force)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("the visitor of contact \"%s\" has started contact \"" INT64_FORMAT "\" since fold " INT64_FORMAT,
+							unfold->fold.source_id, DatumGetInt64(result->values[0]),
+							unfold->fold.id),
+					 errhint("Undo the fold with force => true: contact \"%s\" comes back, and the visitor goes on as contact \"" INT64_FORMAT "\", into which it can be folded then.",
+							 unfold->fold.source_id, DatumGetInt64(result->values[0]))));
+		unfold->fold.source_row =
+			DirectFunctionCall2(jsonb_concat, unfold->fold.source_row,
+								DirectFunctionCall1(jsonb_in,
+													CStringGetDatum("{\"visitor\": null}")));
+	}
 	idv_result_end(result);
 }
 
@@ -434,7 +447,7 @@ undo(Unfold *unfold, bool force)
 	IdvRow		target = lock_target(unfold, target_id);
 
 	idv_journal_lock(&unfold->fold);
-	check_visitor(unfold);
+	check_visitor(unfold, force);
 	idv_unfill(&unfold->once, &unfold->fold, target_id, target);
 	put_back(unfold, unfold->fold.contacts->table, unfold->fold.source_row);
 	undo_steps(unfold);
