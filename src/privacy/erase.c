@@ -24,13 +24,11 @@
 #include "privacy/erase.h"
 
 #include "access/xact.h"
-#include "catalog/pg_collation.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -38,6 +36,7 @@
 #include "fold/lock_order.h"
 #include "fold/refusal.h"
 #include "privacy/journal_links.h"
+#include "privacy/last_claims.h"
 #include "privacy/person.h"
 #include "privacy/person_journal.h"
 #include "privacy/pointing_sql.h"
@@ -499,62 +498,6 @@ delete_contact(Erasure *erasure)
 			   IDV_ERASED_DELETED, 1);
 }
 
-/* Add a value of the contact to those by which the person was known. */
-static List *
-add_identity(List *identities, IdvRow row, AttrNumber column, bool lowered)
-{
-	Datum		value;
-
-	if (column == 0 || row.nulls[column - 1])
-		return identities;
-	value = row.values[column - 1];
-	if (lowered)
-		value = DirectFunctionCall1Coll(lower, C_COLLATION_OID, value);
-	return lappend(identities, DatumGetPointer(value));
-}
-
-/* A list of values as an array of text. */
-static Datum
-text_array(const List *values)
-{
-	Datum	   *elements = palloc(sizeof(Datum) * Max(list_length(values), 1));
-	ListCell   *lc;
-
-	foreach(lc, values)
-		elements[foreach_current_index(lc)] = PointerGetDatum(lfirst(lc));
-	return PointerGetDatum(construct_array(elements, list_length(values), TEXTOID, -1,
-										   false, TYPALIGN_INT));
-}
-
-/*
- * Clear the last claim of other visitors who claimed to be this person.
- *
- * There is no index to find them by: it is one pass over the contacts of the app.
- */
-static void
-clear_claims(Erasure *erasure, const IdvIdentities *identities)
-{
-	static const Oid types[] = {INT4OID, TEXTARRAYOID, TEXTARRAYOID};
-	static IdvStatement clear;
-	Datum		values[lengthof(types)];
-
-	if (!erasure->person.contacts->own ||
-		(identities->external_ids == NIL && identities->emails == NIL))
-		return;
-	if (clear.plan == NULL)
-		idv_statement_prepare(&clear, InvalidOid,
-							  "UPDATE idverify.contacts SET last_claim = NULL"
-							  " WHERE app_id = $1 AND last_claim IS NOT NULL"
-							  " AND (last_claim ->> 'external_id' = ANY ($2)"
-							  " OR lower((last_claim ->> 'email') COLLATE \"C\") = ANY ($3))",
-							  lengthof(types), types);
-	values[0] = Int32GetDatum(erasure->person.app_id);
-	values[1] = text_array(identities->external_ids);
-	values[2] = text_array(identities->emails);
-	count_rows(erasure, erasure->person.contacts->table->relation, "last_claim",
-			   IDV_ERASED_CLEARED, idv_statement_run(&clear, values, NULL));
-}
-
 static void report_refused(const Erasure *erasure) __attribute__((noreturn));
 
 /* Raise the error that rows are in the way which no foreign key takes along. */
@@ -604,7 +547,7 @@ erase_contact(Erasure *erasure, bool dry_run)
 	IdvContactTable *contacts = erasure->person.contacts;
 	IdvPerson  *person = &erasure->person;
 	IdvRow		row = lock_contact(person);
-	IdvIdentities identities = {NIL, NIL};
+	IdvIdentities identities;
 	ListCell   *lc;
 
 	/* As it is stored: what was asked for may only be equal to that. */
@@ -615,12 +558,12 @@ erase_contact(Erasure *erasure, bool dry_run)
 		report_refused(erasure);
 	check_listed(erasure);
 
-	identities.external_ids = add_identity(NIL, row, contacts->external_id, false);
-	identities.emails = add_identity(NIL, row, contacts->email, true);
+	identities = idv_identities_of(contacts, row);
 	count_rows(erasure, idv_our_table("folds"), "source_row", IDV_ERASED_DELETED,
 			   idv_person_journal_erase(&identities, person));
 	erase_links(erasure);
-	clear_claims(erasure, &identities);
+	count_rows(erasure, contacts->table->relation, "last_claim", IDV_ERASED_CLEARED,
+			   idv_last_claims_clear(person, &identities));
 	foreach(lc, erasure->deleted)
 		idv_row_keys_end(lfirst(lc));
 	CommandCounterIncrement();
