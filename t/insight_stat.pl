@@ -42,6 +42,14 @@ sub counts
 		FROM (SELECT verdict, sum(claims) AS claims FROM idverify.stat_claims WHERE app_key = '$app' GROUP BY 1) AS c");
 }
 
+# What a session has counted is there when it has ended, a moment after its client.
+sub wait_for_others
+{
+	$node->poll_query_until('postgres', q(SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'client backend'))
+	  or die 'there are other sessions';
+	return;
+}
+
 # The same, and begin anew.
 sub counted
 {
@@ -229,6 +237,7 @@ sub secrets
 		is((attempt($node, "SELECT FROM idverify_coverage($bad->[0])"))[0], $bad->[1], "coverage of $bad->[0]");
 	}
 	is((attempt($node, "SELECT idverify_stat_reset('nobody')"))[0], '42704', 'a reset of nobody');
+	wait_for_others();
 	sql('SELECT idverify_stat_reset()');
 	return;
 }
@@ -239,6 +248,7 @@ sub secrets
 sub identities
 {
 	sql("SELECT $right", q(UPDATE idverify.apps SET app_key = 'site' WHERE app_key = 'web'), q(SELECT idverify_verdict('site', 'alice', NULL, NULL)));
+	wait_for_others();
 	is(counts('site'), 'unsigned 1, verified 1', 'an app that is renamed keeps its statistics');
 	sql(q(UPDATE idverify.apps SET app_key = 'web' WHERE app_key = 'site'));
 
