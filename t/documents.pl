@@ -385,8 +385,9 @@ sub run_page
 {
 	my ($name) = @_;
 	my $text = slurp_file("$root/$name");
+	my ($secret) = $text =~ /^ {4}([0-9a-f]{64})$/m;
 	my $page = {
-		secret => $text =~ /^ {4}([0-9a-f]{64})$/m,
+		secret => $secret,
 		hashes => { $text =~ /^\| `([^`]+)` \| `([0-9a-f]{64})` \|$/mg } };
 	my @roles = ask_roles();
 
