@@ -18,17 +18,16 @@
  */
 #include "insight/doctor.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "server/canonical_text.h"
 #include "server/query.h"
+#include "server/try_out.h"
 
 const char *const idv_diagnosis_names[IDV_DIAGNOSES] = {
 #define DIAGNOSIS_NAME(constant, name, level) #name,
@@ -214,6 +213,22 @@ tell_error(IdvDoctor *doctor, const char *object, const ErrorData *error)
 					error->hint == NULL ? "" : error->hint);
 }
 
+/* A look, for idv_try_out(). */
+typedef struct Trial
+{
+	IdvDoctor  *doctor;
+	IdvDoctorLook look;
+	void	   *argument;
+} Trial;
+
+static void
+look_on_trial(void *argument)
+{
+	Trial	   *trial = argument;
+
+	trial->look(trial->doctor, trial->argument);
+}
+
 /*
  * idv_doctor_look
  *		Look at one thing.  An error that tells something about it is told; any
@@ -225,18 +240,16 @@ void
 idv_doctor_look(IdvDoctor *doctor, const char *object, IdvDoctorLook look,
 				void *argument)
 {
+	Trial		trial = {doctor, look, argument};
 	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
 	MemoryContext context = AllocSetContextCreate(caller, "idverify doctor",
 												  ALLOCSET_DEFAULT_SIZES);
 
 	CHECK_FOR_INTERRUPTS();
-	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		look(doctor, argument);
-		RollbackAndReleaseCurrentSubTransaction();
+		idv_try_out(look_on_trial, &trial);
 	}
 	PG_CATCH();
 	{
@@ -245,16 +258,12 @@ idv_doctor_look(IdvDoctor *doctor, const char *object, IdvDoctorLook look,
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
 		if (!is_symptom(error->sqlerrcode))
 			ReThrowError(error);
 		tell_error(doctor, object, error);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);
-	CurrentResourceOwner = owner;
 	MemoryContextDelete(context);
 }
 
