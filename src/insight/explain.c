@@ -30,6 +30,7 @@
 #include "core/bad_identity.h"
 #include "core/guess.h"
 #include "core/hex.h"
+#include "core/hmac.h"
 #include "insight/claim_forms.h"
 #include "insight/explain_text.h"
 #include "insight/token_flaw.h"

@@ -17,7 +17,7 @@
  *	 that stays open would otherwise trust a revoked secret to its end.
  * - What was read while an invalidation came in is read again.
  * - Expiry is the passing of time, which nobody sends.  Each use compares the
- *	 clock.
+ *	 clock (secrets/app_hmac.c).
  *
  * Unknown app keys are kept as well, so that an app that does not exist takes
  * as long to refuse as a wrong user_hash.
@@ -32,55 +32,23 @@
 #include <openssl/crypto.h>
 
 #include "common/hashfn.h"
-#include "lib/ilist.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "secrets/cached_app.h"
 #include "secrets/key_slots.h"
 #include "secrets/keyring.h"
-#include "secrets/sealed_secret.h"
-#include "secrets/signer.h"
 #include "server/hide_statement.h"
 #include "tables/changes.h"
 
 /* How often an app is read again, where it keeps changing meanwhile. */
 #define READ_TRIES			10
 
-/* How many expired secrets of an app are still recognized, of either kind. */
-#define EXPIRED_TRIED		3
-
 /* Bytes in the longest app key that can exist. */
 #define APP_KEY_MAX_BYTES	(IDV_APP_KEY_MAX * 4)
-
-/* A secret, opened if that was possible. */
-typedef struct CachedSecret
-{
-	IdvHmac    *ready;			/* NULL unless opening is IDV_OPENED */
-	IdvOpening	opening;
-	IdvSignature signs;
-	IdvSecretState state;
-	IdvText		signer;			/* its bytes follow those of the app key */
-	TimestampTz expires_at;		/* DT_NOEND unless state is previous */
-	int32		generation;
-	int32		key_id;
-} CachedSecret;
-
-/* An app, or the knowledge that there is none of this key. */
-struct IdvApp
-{
-	dlist_node	turn;			/* in apps_by_turn */
-	uint32		hash;
-	IdvText		app_key;		/* its bytes follow the secrets */
-	bool		known;
-	bool		fleeting;		/* good for this one look-up only */
-	bool		used;			/* again, since it was last its turn to go */
-	IdvAppRow	row;
-	int			nsecrets;
-	CachedSecret secrets[FLEXIBLE_ARRAY_MEMBER];	/* as idv_secrets_read() */
-};
 
 typedef struct AppSlot
 {
@@ -143,8 +111,7 @@ static Size apps_bytes = 0;
 /* The number of the key ring that everything kept was opened with. */
 static uint64 ring_seen = 0;
 
-/* A key that no app has, for when there is nothing to compare with. */
-static IdvHmac nobodys_key;
+IdvHmac		idv_nobodys_key;
 
 /* The bytes that an app and its keys take. */
 static Size
@@ -235,7 +202,7 @@ make_cache(void)
 	uint8		random[IDV_HMAC_LEN];
 
 	if (!pg_strong_random(random, sizeof(random)) ||
-		!idv_hmac_init(&nobodys_key, random, sizeof(random)))
+		!idv_hmac_init(&idv_nobodys_key, random, sizeof(random)))
 		ereport(ERROR,
 				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
 				 errmsg("could not prepare HMAC-SHA-256"),
@@ -284,7 +251,7 @@ idv_app_cache_init(void)
  * secrets of the app that are enough for the question at hand.
  */
 static void
-open_secret(CachedSecret *secret, int32 app_id, const IdvSecretRow *row)
+open_secret(IdvCachedSecret *secret, int32 app_id, const IdvSecretRow *row)
 {
 	uint8		plain[IDV_SECRET_MAX];
 	size_t		plain_len;
@@ -311,17 +278,6 @@ open_secret(CachedSecret *secret, int32 app_id, const IdvSecretRow *row)
 	}
 }
 
-/* Does this secret verify at the moment?  Ask for the time at most once. */
-static inline bool
-is_live(const CachedSecret *secret, TimestampTz *now)
-{
-	if (secret->expires_at == DT_NOEND)
-		return true;
-	if (*now == 0)
-		*now = GetCurrentTimestamp();
-	return secret->expires_at > *now;
-}
-
 /*
  * Drop the rows of secrets that are not tried: that expired so long ago, or are
  * more than an app may have.
@@ -341,7 +297,7 @@ without_untried(List *rows)
 	{
 		IdvSecretRow *row = lfirst(cell);
 
-		if (row->expires_at <= now ? ++expired[row->signs] > EXPIRED_TRIED :
+		if (row->expires_at <= now ? ++expired[row->signs] > IDV_EXPIRED_TRIED :
 			++live > IDV_LIVE_MAX)
 			rows = foreach_delete_current(rows, cell);
 	}
@@ -395,7 +351,7 @@ load_app(IdvText app_key)
 
 	app = MemoryContextAllocZero(cache_context,
 								 offsetof(IdvApp, secrets) +
-								 list_length(rows) * sizeof(CachedSecret) +
+								 list_length(rows) * sizeof(IdvCachedSecret) +
 								 app_key.len + signers);
 	app->hash = hash_app_key(app_key);
 	app->app_key.bytes = (char *) &app->secrets[list_length(rows)];
@@ -413,7 +369,7 @@ load_app(IdvText app_key)
 
 	foreach(cell, rows)
 	{
-		CachedSecret *secret = &app->secrets[app->nsecrets++];
+		IdvCachedSecret *secret = &app->secrets[app->nsecrets++];
 
 		open_secret(secret, row.id, lfirst(cell));
 		memcpy(end, secret->signer.bytes, secret->signer.len);
@@ -502,142 +458,4 @@ const IdvAppRow *
 idv_app_row(const IdvApp *app)
 {
 	return &app->row;
-}
-
-/* Is hmac the HMAC of message under this key? */
-static bool
-made_with(const IdvHmac *key, IdvText message, const uint8 *hmac)
-{
-	uint8		genuine[IDV_HMAC_LEN];
-	bool		equal;
-
-	if (!idv_hmac_make(genuine, key, (const uint8 *) message.bytes, message.len))
-		ereport(ERROR,
-				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-				 errmsg("could not compute HMAC-SHA-256"),
-				 errhidestmt(true), errhidecontext(true)));
-
-	equal = idv_hmac_equal(genuine, hmac);
-	OPENSSL_cleanse(genuine, sizeof(genuine));
-	return equal;
-}
-
-/*
- * Is this a secret that signs hashes, or tokens?
- *
- * One that was altered may have been of either kind: what a row says that it
- * signs is sealed with it.
- */
-static inline bool
-may_sign(const CachedSecret *secret, IdvSignature signs)
-{
-	return secret->signs == signs || secret->opening == IDV_SHUT_ALTERED;
-}
-
-/*
- * idv_app_match
- *		Did one of the app's secrets that sign this kind make hmac out of message?
- *
- * signs		only secrets of this kind are tried: those of the other sign what
- *				visitors may choose
- * message		a value in UTF-8, or what is signed of a token
- * try_expired	also try the newest secrets whose grace is over
- * generation	output: of the secret that did; 0 if none did
- *
- * Raises the error of a live secret that does not open only if no other live
- * secret made hmac.  One key is always tried, so that neither an unknown app
- * nor one without such secrets answers sooner than a wrong user_hash.
- */
-IdvMatch
-idv_app_match(const IdvApp *app, IdvSignature signs, IdvText message,
-			  const uint8 hmac[IDV_HMAC_LEN], bool try_expired,
-			  int32 *generation)
-{
-	const CachedSecret *shut = NULL;
-	TimestampTz now = 0;
-	int			live = 0;
-	int			expired = 0;
-
-	*generation = 0;
-	for (int i = 0; i < app->nsecrets; i++)
-	{
-		const CachedSecret *secret = &app->secrets[i];
-
-		if (!may_sign(secret, signs) || !is_live(secret, &now))
-			continue;
-		live++;
-		if (secret->ready == NULL)
-			shut = shut ? shut : secret;
-		else if (made_with(secret->ready, message, hmac))
-		{
-			*generation = secret->generation;
-			return IDV_MATCH_LIVE;
-		}
-	}
-
-	if (shut != NULL)
-		idv_sealed_report(shut->opening, app->row.id,
-						  shut->generation, shut->key_id);
-	if (live == 0)
-		(void) made_with(&nobodys_key, message, hmac);
-
-	for (int i = 0; try_expired && i < app->nsecrets; i++)
-	{
-		const CachedSecret *secret = &app->secrets[i];
-
-		if (secret->signs != signs || is_live(secret, &now))
-			continue;
-		if (++expired > EXPIRED_TRIED)
-			break;
-		if (secret->ready != NULL &&
-			made_with(secret->ready, message, hmac))
-		{
-			*generation = secret->generation;
-			return IDV_MATCH_EXPIRED;
-		}
-	}
-
-	return IDV_MATCH_NONE;
-}
-
-/*
- * idv_app_sign
- *		Make the HMAC of message with a signer's current secret.
- *
- * signs		a secret of the other kind does not
- * message		a value in UTF-8, or what is signed of a token
- * signer		NULL for the only one there is
- *
- * Raises the error of a secret that does not open.  Other errors: see
- * idv_signer_choose().
- */
-IdvSigning
-idv_app_sign(uint8 hmac[IDV_HMAC_LEN], const IdvApp *app, IdvSignature signs,
-			 IdvText message, NullableDatum signer)
-{
-	const CachedSecret *current = NULL;
-	List	   *signers = NIL;
-	IdvText		chosen;
-
-	for (int i = 0; i < app->nsecrets; i++)
-		signers = lappend(signers, unconstify(IdvText *, &app->secrets[i].signer));
-	chosen = idv_signer_choose(signers, signer);
-	for (int i = 0; i < app->nsecrets; i++)
-		if (app->secrets[i].state == IDV_STATE_CURRENT &&
-			idv_text_is_same(app->secrets[i].signer, chosen))
-			current = &app->secrets[i];
-	if (current == NULL)
-		return IDV_SIGNING_NO_SECRET;
-	if (current->signs != signs)
-		return IDV_SIGNING_OTHER_KIND;
-
-	if (current->ready == NULL)
-		idv_sealed_report(current->opening, app->row.id,
-						  current->generation, current->key_id);
-	if (!idv_hmac_make(hmac, current->ready,
-					   (const uint8 *) message.bytes, message.len))
-		ereport(ERROR,
-				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-				 errmsg("could not compute HMAC-SHA-256")));
-	return IDV_SIGNING_DONE;
 }

@@ -21,7 +21,7 @@
 #include "core/bad_identity.h"
 #include "core/hex.h"
 #include "core/json_text.h"
-#include "secrets/app_cache.h"
+#include "secrets/app_hmac.h"
 #include "server/duration.h"
 #include "server/json_merge.h"
 #include "server/sqlfunc.h"

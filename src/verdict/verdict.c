@@ -18,7 +18,7 @@
 #include "core/bad_identity.h"
 #include "core/hash_readings.h"
 #include "core/hex.h"
-#include "secrets/app_cache.h"
+#include "secrets/app_hmac.h"
 #include "server/as_installed.h"
 
 const char *const idv_verdict_labels[IDV_VERDICTS] = {
