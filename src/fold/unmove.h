@@ -10,27 +10,12 @@
 
 #include "postgres.h"
 
-#include "fold/journal_read.h"
-
-/*
- * The last statements that moved rows back: often they are the next step's
- * too.  Only context is set at first.
- */
-typedef struct IdvUnmove
-{
-	MemoryContext context;		/* of the SQL */
-	char	   *update_sql;
-	char	   *places_sql;
-	IdvStatement update;
-	IdvStatement places;		/* of rows without a key: where they are */
-	IdvStatement left;			/* rows that should have been moved */
-} IdvUnmove;
+#include "fold/unmove_sql.h"
 
 extern int64 idv_unmove(IdvUnmove *unmove, const IdvJournaledFold *fold,
 						const IdvStep *step);
 extern bool idv_unmove_leaves_any(IdvStatement *once,
 								  const IdvJournaledFold *fold,
 								  const IdvStep *step);
-extern void idv_unmove_end(IdvUnmove *unmove);
 
 #endif							/* IDV_UNMOVE_H */
