@@ -22,6 +22,7 @@
 
 #include "references/description_cache.h"
 #include "references/reference_condition.h"
+#include "references/reference_order.h"
 #include "server/canonical_text.h"
 #include "server/comparison_sql.h"
 #include "server/relation.h"
@@ -293,112 +294,6 @@ find_listed(IdvTable *table)
 	return found;
 }
 
-/* Is a foreign key one that is looked at when the transaction commits? */
-static bool
-is_deferred(Oid key)
-{
-	FormData_pg_constraint form;
-
-	return !read_key(&form, key) || form.condeferred;
-}
-
-/*
- * Does a foreign key tie a column of one reference, of the same table, to one of
- * another?
- */
-static bool
-ties_to(const ForeignKeyCacheInfo *key, const IdvReference *reference,
-		const IdvReference *other)
-{
-	if (key->confrelid != other->table->relation)
-		return false;
-	for (int k = 0; k < key->nkeys; k++)
-	{
-		for (int i = 0; i < reference->ncolumns; i++)
-		{
-			if (reference->columns[i] != key->conkey[k])
-				continue;
-			for (int j = 0; j < other->ncolumns; j++)
-			{
-				if (other->columns[j] == key->confkey[k])
-					return true;
-			}
-		}
-	}
-	return false;
-}
-
-/*
- * The references whose rows have to be moved before those of each reference: as
- * sets of their numbers.
- *
- * A message may point to its contact, and by another foreign key to a chat of
- * that contact: (chat, contact) to (id, contact).  Moved first it would point to
- * no chat; moved after the chat, it has followed that.  A key that is deferred
- * lets it be moved first.
- */
-static Bitmapset **
-find_earlier(const List *references)
-{
-	Bitmapset **earlier = palloc0(sizeof(Bitmapset *) * list_length(references));
-	ListCell   *lc;
-
-	foreach(lc, references)
-	{
-		const IdvReference *reference = lfirst(lc);
-		Relation	relation = relation_open(reference->table->relation, NoLock);
-		List	   *keys = copyObject(RelationGetFKeyList(relation));
-		ListCell   *key;
-
-		foreach(key, keys)
-		{
-			const ForeignKeyCacheInfo *info = lfirst(key);
-			ListCell   *other;
-
-			if (info->confrelid == reference->table->relation)
-				continue;
-			foreach(other, references)
-			{
-				if (ties_to(info, reference, lfirst(other)) &&
-					!is_deferred(info->conoid))
-					earlier[foreach_current_index(lc)] =
-						bms_add_member(earlier[foreach_current_index(lc)],
-									   foreach_current_index(other));
-			}
-		}
-		relation_close(relation, NoLock);
-	}
-	return earlier;
-}
-
-/* The references in the order in which rows are moved along them. */
-static List *
-in_order(const List *references)
-{
-	Bitmapset **earlier;
-	Bitmapset  *left = NULL;
-	List	   *ordered = NIL;
-
-	if (list_length(references) < 2)
-		return list_copy(references);
-	earlier = find_earlier(references);
-	left = bms_add_range(NULL, 0, list_length(references) - 1);
-	while (!bms_is_empty(left))
-	{
-		int			next = -1;
-
-		/* Where they lead in a circle, the first of them. */
-		while ((next = bms_next_member(left, next)) >= 0 &&
-			   bms_overlap(earlier[next], left))
-			;
-		if (next < 0)
-			next = bms_next_member(left, -1);
-		ordered = lappend(ordered, list_nth(references, next));
-		left = bms_del_member(left, next);
-	}
-	return ordered;
-}
-
 /*
  * idv_table_references
  *		The columns, anywhere, that point to a table, in the order in which rows
@@ -468,7 +363,7 @@ idv_table_references(IdvTable *table)
 		}
 	}
 	caller = MemoryContextSwitchTo(idv_table_context(table));
-	table->references = in_order(references);
+	table->references = idv_references_in_order(references);
 	MemoryContextSwitchTo(caller);
 	table->knows_references = true;
 	return references;
