@@ -3,16 +3,11 @@
  * explain.c
  *	  By which mistakes was a claim made that does not verify?
  *
- * What each classic mistake would have made is computed, under every secret of
- * the app, and compared with what was presented: first what has no mistake, then
- * one, then two at once.  A claim that no such mistake explains is unexplained,
- * and nothing else: what matches by chance is as likely as a forged hash.
+ * Which secret it was, and which mistakes, is searched by secret_search.c; here is
+ * decided what is searched, what it is worth, and what is said.
  *
  * An answer says which mistake a hash was made by, and that is more than a
  * verdict: so it is for administrators.  It quotes neither a hash nor a secret.
- *
- * A secret is open only inside guess_with(), in memory that core dumps leave
- * out; nothing there can raise an error before it is wiped.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,53 +17,18 @@
 
 #include "access/detoast.h"
 #include "mb/pg_wchar.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "core/bad_identity.h"
-#include "core/guess.h"
 #include "core/hex.h"
 #include "core/hmac.h"
 #include "insight/claim_forms.h"
 #include "insight/explain_text.h"
+#include "insight/secret_search.h"
 #include "insight/token_flaw.h"
-#include "secrets/sealed_secret.h"
 
 /* Bytes that are read of what was presented, at most. */
 #define PRESENTED_MAX	(64 * 1024)
-
-/* A secret of the app. */
-typedef struct Candidate
-{
-	const IdvSecretRow *row;
-	bool		live;
-	IdvText		hint;			/* in UTF-8 */
-	IdvOpening	opening;		/* as it was when last tried */
-} Candidate;
-
-/* A claim that is looked into. */
-typedef struct Inquiry
-{
-	IdvAppRow	app;
-	IdvSignature kind;			/* of what was presented */
-	IdvJws	   *jws;			/* if it is a token, taken apart */
-	bool		prefixed;		/* something stands in front of a token */
-	IdvClaimFields fields;
-	IdvForms   *forms;
-	IdvReadings *readings;
-	Candidate  *candidates;
-	int			ncandidates;
-	size_t		budget;			/* HMACs that may still be made */
-	bool		stopped;		/* not all was tried */
-
-	/* what was found */
-	IdvGuess	guess;
-	const Candidate *secret;	/* of the app, or NULL */
-	const IdvAppName *other_app;	/* whose secret it was, or NULL */
-	const IdvSecretRow *other_secret;
-} Inquiry;
 
 /* Begin a list of what was found, or add to it. */
 static List *
@@ -91,148 +51,9 @@ tell_plainly(List *found, IdvFinding finding, const IdvClaimFields *fields)
 	return tell(found, finding, idv_explain_detail(mistake, fields->counted.name, fields), NULL);
 }
 
-/* What is shown of a secret, in UTF-8. */
-static IdvText
-hint_of(const IdvSecretRow *row)
-{
-	IdvText		hint;
-
-	if (idv_text_utf8(&hint, PointerGetDatum(row->hint), IDV_SECRET_MAX) != IDV_TEXT_OK)
-		hint.len = 0;
-	return hint;
-}
-
-/*
- * Try a secret, by so many mistakes.
- *
- * Raises no error while the secret is open.
- */
-static IdvGuessStatus
-guess_with(Inquiry *inquiry, int32 app_id, const IdvSecretRow *row, IdvText hint,
-		   int depth, IdvOpening *opening)
-{
-	uint8	   *secret = OPENSSL_secure_malloc(IDV_SECRET_MAX);
-	size_t		len;
-	IdvGuessStatus status = IDV_GUESS_NONE;
-
-	if (secret == NULL)
-		return IDV_GUESS_LIBRARY;
-	*opening = idv_sealed_open(secret, &len, app_id, row);
-	if (*opening == IDV_OPENED)
-		status = idv_guess(&inquiry->guess, &inquiry->budget, inquiry->readings,
-						   inquiry->forms, secret, len, hint.bytes, hint.len, depth);
-	OPENSSL_secure_clear_free(secret, IDV_SECRET_MAX);
-	return status;
-}
-
-/* Is the search over?  It may have been stopped, or have failed. */
-static bool
-is_over(Inquiry *inquiry, IdvGuessStatus status)
-{
-	switch (status)
-	{
-		case IDV_GUESS_NONE:
-			return false;
-		case IDV_GUESS_FOUND:
-			return true;
-		case IDV_GUESS_STOPPED:
-			inquiry->stopped = true;
-			return true;
-		case IDV_GUESS_LIBRARY:
-			break;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-			 errmsg("could not compute HMAC-SHA-256")));
-	return true;
-}
-
-/* Try the app's own secrets.  Returns whether the search is over. */
-static bool
-search_own(Inquiry *inquiry, int depth)
-{
-	for (int i = 0; i < inquiry->ncandidates; i++)
-	{
-		Candidate  *candidate = &inquiry->candidates[i];
-		IdvGuessStatus status;
-
-		CHECK_FOR_INTERRUPTS();
-		status = guess_with(inquiry, inquiry->app.id, candidate->row, candidate->hint,
-							depth, &candidate->opening);
-		if (status == IDV_GUESS_FOUND)
-			inquiry->secret = candidate;
-		if (is_over(inquiry, status))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Try the secrets of all other apps, on the plain value.
- *
- * A secret that does not open is passed over: another app's is no business of
- * this claim.
- */
-static bool
-search_others(Inquiry *inquiry)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext each = AllocSetContextCreate(caller, "idverify another app",
-											   ALLOCSET_DEFAULT_SIZES);
-	List	   *apps = idv_apps_list();
-	ListCell   *app_cell;
-
-	foreach(app_cell, apps)
-	{
-		const IdvAppName *app = lfirst(app_cell);
-		ListCell   *cell;
-
-		if (app->id == inquiry->app.id)
-			continue;
-		CHECK_FOR_INTERRUPTS();
-		MemoryContextReset(each);
-		MemoryContextSwitchTo(each);
-		foreach(cell, idv_secrets_read(app->id))
-		{
-			const IdvSecretRow *row = lfirst(cell);
-			static const IdvText no_hint = {"", 0};
-			IdvOpening	opening;
-			IdvGuessStatus status = guess_with(inquiry, app->id, row, no_hint, 0, &opening);
-
-			if (status == IDV_GUESS_FOUND)
-			{
-				inquiry->other_app = app;
-				inquiry->other_secret = row;
-			}
-			if (is_over(inquiry, status))
-			{
-				MemoryContextSwitchTo(caller);
-				return true;
-			}
-		}
-		MemoryContextSwitchTo(caller);
-	}
-	MemoryContextDelete(each);
-	return false;
-}
-
-/* Search until something is found, or everything was tried. */
-static void
-search_all(Inquiry *inquiry)
-{
-	for (int depth = 0; depth <= IDV_GUESS_DEPTH; depth++)
-	{
-		if (search_own(inquiry, depth))
-			return;
-		/* Whose secret it is comes before two mistakes at once. */
-		if (depth == 1 && search_others(inquiry))
-			return;
-	}
-}
-
 /* Has the app a secret of that kind, if it has ended? */
 static bool
-has_kind(const Inquiry *inquiry, IdvSignature kind)
+has_kind(const IdvInquiry *inquiry, IdvSignature kind)
 {
 	for (int i = 0; i < inquiry->ncandidates; i++)
 		if (inquiry->candidates[i].row->signs == kind)
@@ -242,53 +63,14 @@ has_kind(const Inquiry *inquiry, IdvSignature kind)
 
 /* Was what was presented made with a secret of the app that signs the other kind? */
 static bool
-is_of_other_kind(const Inquiry *inquiry)
+is_of_other_kind(const IdvInquiry *inquiry)
 {
 	return inquiry->secret != NULL && inquiry->secret->row->signs != inquiry->kind;
 }
 
-/* The app's secrets, in the order in which they are tried. */
-static void
-list_candidates(Inquiry *inquiry, const List *rows)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	ListCell   *cell;
-
-	inquiry->candidates = palloc0(Max(list_length(rows), 1) * sizeof(Candidate));
-	foreach(cell, rows)
-	{
-		Candidate  *candidate = &inquiry->candidates[inquiry->ncandidates++];
-
-		candidate->row = lfirst(cell);
-		candidate->live = candidate->row->expires_at > now;
-		candidate->hint = hint_of(candidate->row);
-	}
-}
-
-/* The first secret that verifies now and does not open, or NULL. */
-static const Candidate *
-first_shut(const Inquiry *inquiry)
-{
-	for (int i = 0; i < inquiry->ncandidates; i++)
-	{
-		const Candidate *candidate = &inquiry->candidates[i];
-
-		if (candidate->live && candidate->opening != IDV_OPENED)
-			return candidate;
-	}
-	return NULL;
-}
-
-/* Was anything found? */
-static bool
-is_found(const Inquiry *inquiry)
-{
-	return inquiry->secret != NULL || inquiry->other_app != NULL;
-}
-
 /* Is the value that counts one that careless code signs for everybody? */
 static bool
-is_bad(const Inquiry *inquiry)
+is_bad(const IdvInquiry *inquiry)
 {
 	IdvText		counted = inquiry->fields.counted.utf8;
 
@@ -297,7 +79,7 @@ is_bad(const Inquiry *inquiry)
 
 /* Was what was presented 64 hex digits, as it stands? */
 static bool
-is_hash(const Inquiry *inquiry)
+is_hash(const IdvInquiry *inquiry)
 {
 	const IdvReading *presented = &inquiry->readings->readings[0];
 
@@ -312,7 +94,7 @@ is_hash(const Inquiry *inquiry)
  * secret it was is known here, and it was another one.
  */
 static IdvVerdict
-verdict_of_found(const Inquiry *inquiry)
+verdict_of_found(const IdvInquiry *inquiry)
 {
 	if (!is_hash(inquiry) ||
 		inquiry->fields.counted.unreadable || inquiry->fields.other.unreadable)
@@ -337,12 +119,12 @@ compare_explained(const ListCell *a, const ListCell *b)
 
 /* Tell what was found. */
 static List *
-tell_found(const Inquiry *inquiry, const IdvTokenFinding *token)
+tell_found(const IdvInquiry *inquiry, const IdvTokenFinding *token)
 {
 	const IdvGuess *guess = &inquiry->guess;
 	const char *field = guess->other_field ?
 	inquiry->fields.other.name : inquiry->fields.counted.name;
-	const Candidate *secret = inquiry->secret;
+	const IdvCandidate *secret = inquiry->secret;
 	List	   *found = NIL;
 	IdvExplained *first;
 
@@ -405,7 +187,7 @@ append_unreadable(StringInfo detail, const IdvClaimField *field)
 
 /* Tell that no token agrees with a field which could not be read. */
 static List *
-tell_unreadable(const Inquiry *inquiry)
+tell_unreadable(const IdvInquiry *inquiry)
 {
 	StringInfoData detail;
 
@@ -419,7 +201,7 @@ tell_unreadable(const Inquiry *inquiry)
 
 /* Tell that nothing was found, and all that is known besides. */
 static List *
-tell_unexplained(const Inquiry *inquiry, IdvText app_key)
+tell_unexplained(const IdvInquiry *inquiry, IdvText app_key)
 {
 	const IdvClaimField *counted = &inquiry->fields.counted;
 	bool		digits = has_digits(inquiry->readings);
@@ -468,7 +250,7 @@ tell_unexplained(const Inquiry *inquiry, IdvText app_key)
  * A token's signature is read as a hash is, of what it signs.
  */
 static void
-read_presented(Inquiry *inquiry, Datum user_hash)
+read_presented(IdvInquiry *inquiry, Datum user_hash)
 {
 	IdvText		presented;
 
@@ -498,7 +280,7 @@ read_presented(Inquiry *inquiry, Datum user_hash)
 
 /* What may have been signed, in what was presented. */
 static IdvForms *
-make_forms(const Inquiry *inquiry)
+make_forms(const IdvInquiry *inquiry)
 {
 	IdvForms   *forms;
 
@@ -515,11 +297,11 @@ make_forms(const Inquiry *inquiry)
  * another algorithm there is nothing to compare.
  */
 static List *
-explain_token(Inquiry *inquiry, IdvVerdict *verdict, NullableDatum app_key, const IdvClaim *claim)
+explain_token(IdvInquiry *inquiry, IdvVerdict *verdict, NullableDatum app_key, const IdvClaim *claim)
 {
 	IdvTokenFinding token = {.finding = IDV_FOUND_TOKEN_MALFORMED,
 	.detail = "It begins like a token, but has more than 8,192 bytes, or other than three parts of base64url without padding."};
-	const Candidate *secret;
+	const IdvCandidate *secret;
 	bool		right;
 
 	if (!has_kind(inquiry, IDV_SIGNS_TOKEN))
@@ -547,10 +329,10 @@ explain_token(Inquiry *inquiry, IdvVerdict *verdict, NullableDatum app_key, cons
 		return tell(NIL, token.finding, token.detail, NULL);
 	}
 
-	search_all(inquiry);
+	idv_search(inquiry);
 	secret = inquiry->secret;
 	right = secret != NULL && inquiry->guess.nmistakes == 0 && !is_of_other_kind(inquiry);
-	if (!is_found(inquiry) || first_shut(inquiry) == NULL)
+	if (!idv_search_found(inquiry) || idv_search_shut(inquiry) == NULL)
 		*verdict = idv_verdict(app_key, claim);
 	else if (!right)
 		*verdict = IDV_MISMATCH;
@@ -559,7 +341,7 @@ explain_token(Inquiry *inquiry, IdvVerdict *verdict, NullableDatum app_key, cons
 	else
 		*verdict = token.verdict == IDV_VERIFIED || token.verdict == IDV_OUTDATED ?
 			IDV_EXPIRED : token.verdict == IDV_BAD_IDENTITY ? IDV_BAD_IDENTITY : IDV_MISMATCH;
-	if (!is_found(inquiry))
+	if (!idv_search_found(inquiry))
 		return tell_unexplained(inquiry, idv_text(app_key.value));
 	return tell_found(inquiry, right ? &token : NULL);
 }
@@ -608,7 +390,7 @@ read_app(IdvAppRow *app, NullableDatum app_key)
 List *
 idv_explain(IdvVerdict *verdict, NullableDatum app_key, const IdvClaim *claim)
 {
-	Inquiry		inquiry = {.budget = IDV_EXPLAIN_HMACS};
+	IdvInquiry	inquiry = {.budget = IDV_EXPLAIN_HMACS};
 	List	   *rows;
 
 	*verdict = IDV_UNKNOWN_APP;
@@ -631,18 +413,18 @@ idv_explain(IdvVerdict *verdict, NullableDatum app_key, const IdvClaim *claim)
 		return tell(NIL, IDV_FOUND_UNSIGNED, "The claim has no user_hash.", NULL);
 
 	inquiry.fields = idv_claim_fields(inquiry.app.signed_field, claim);
-	list_candidates(&inquiry, rows);
+	idv_search_candidates(&inquiry, rows);
 	if (inquiry.kind == IDV_SIGNS_HASH || inquiry.jws != NULL)
 		inquiry.forms = make_forms(&inquiry);
 	if (inquiry.kind == IDV_SIGNS_TOKEN)
 		return explain_token(&inquiry, verdict, app_key, claim);
 
-	search_all(&inquiry);
+	idv_search(&inquiry);
 	inquiry.stopped = inquiry.stopped || inquiry.forms->full;
 
-	*verdict = is_found(&inquiry) && first_shut(&inquiry) != NULL ?
+	*verdict = idv_search_found(&inquiry) && idv_search_shut(&inquiry) != NULL ?
 		verdict_of_found(&inquiry) : idv_verdict(app_key, claim);
-	if (is_found(&inquiry))
+	if (idv_search_found(&inquiry))
 		return tell_found(&inquiry, NULL);
 	if (!has_kind(&inquiry, IDV_SIGNS_HASH) && is_hash(&inquiry))
 		return tell_plainly(NIL, IDV_FOUND_HASH_WHERE_TOKEN, &inquiry.fields);
