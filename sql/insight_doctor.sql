@@ -375,7 +375,10 @@ SELECT n, what, after(chats() || command) FROM (VALUES
 
 -- folds that nobody is going to undo
 SELECT remedies('INSERT INTO idverify.folds (app_id, contacts, source_id, target_id, source_row, filled, forced, folded_at, steps, owners)
-	SELECT 0, ''x'', 1, 2, ''{}'', ''{}'', false, now() - n * interval ''30 days'', ''[]'', ''{}'' FROM generate_series(1, 4) n');
+	SELECT 0, ''idverify.contacts'', 1, 2, ''{}'', ''{}'', false, now() - n * interval ''30 days'', ''[]'', ''{}'' FROM generate_series(1, 4) n');
+-- and folds of a table that has another name now, or none
+SELECT details('INSERT INTO idverify.folds (app_id, contacts, source_id, target_id, source_row, filled, forced, folded_at, steps, owners)
+	SELECT 0, ''chat.people'', n, 9, ''{}'', ''{}'', false, now(), ''[]'', ''{"chat.people": "chat", "chat.notes": "chat"}'' FROM generate_series(1, 2) n');
 
 --
 -- What is not listed

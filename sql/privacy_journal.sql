@@ -76,6 +76,104 @@ SELECT relation, moved, restored, skipped FROM idverify_unfold(:fold) ORDER BY 1
 SELECT * FROM links ORDER BY 1;
 SELECT * FROM remarks ORDER BY 1;
 
+--
+-- The journal knows tables by name.  Of one that was renamed it may hold what is asked
+-- for: that is an error, until the doctor's remedy has been run.
+--
+-- One was folded into Two, which has dropped what One's link says about Three, and Four
+-- into Five, which was undone; of Six there is nothing.
+--
+CREATE SCHEMA old_journal;
+SET search_path = old_journal, privacy_journal, public;
+CREATE TABLE old_journal.people (id int PRIMARY KEY, name text);
+CREATE TABLE old_journal.links (id serial PRIMARY KEY, person int REFERENCES old_journal.people ON DELETE CASCADE,
+	about int REFERENCES old_journal.people ON DELETE CASCADE, UNIQUE (person, about));
+INSERT INTO old_journal.people VALUES (1, 'One'), (2, 'Two'), (3, 'Three'), (4, 'Four'), (5, 'Five'), (6, 'Six');
+INSERT INTO old_journal.links (person, about) VALUES (1, 3), (2, 3), (1, 6);
+SELECT max(fold_id) AS fold FROM idverify_fold(1, 2, 'people') \gset
+SELECT max(fold_id) AS undone FROM idverify_fold(4, 5, 'people') \gset
+SELECT count(*) FROM idverify_unfold(:undone);
+CREATE TABLE new_ids (id numeric PRIMARY KEY);
+INSERT INTO new_ids VALUES (6);
+
+-- Whether something succeeds; with how many rows.
+CREATE FUNCTION outcome(call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	n bigint;
+BEGIN
+	BEGIN
+		EXECUTE 'SELECT count(*) FROM ' || call INTO n;
+		RAISE SQLSTATE 'R0001';
+	EXCEPTION WHEN SQLSTATE 'R0001' THEN
+		RETURN n;
+	END;
+EXCEPTION WHEN OTHERS THEN
+	RETURN concat_ws(' ', SQLSTATE, substring(SQLERRM, 'there is no table "[^"]*"'));
+END $$;
+
+-- All that reads the journal of a table of contacts, by its name of today.
+CREATE FUNCTION outcomes(people text, fold bigint) RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(call || ': ' || outcome(format(sql, people, fold)), E'\n' ORDER BY n) FROM (VALUES
+		(1, 'export 2', 'idverify_export(2, %1$L)'),
+		(2, 'export 5', 'idverify_export(5, %1$L)'),
+		(3, 'export 6', 'idverify_export(6, %1$L)'),
+		(4, 'erase 2', 'idverify_erase(2, %1$L)'),
+		(5, 'erase 3', 'idverify_erase(3, %1$L)'),
+		(6, 'erase 5, on trial', 'idverify_erase(5, %1$L, dry_run => true)'),
+		(7, 'erase 6', 'idverify_erase(6, %1$L)'),
+		(8, 'unfold', 'idverify_unfold(%2$s)')) t(n, call, sql)
+$$;
+
+-- What is so after a command, and what the doctor says of it; and after the remedies for
+-- a table that was renamed, in whose name was is to be replaced, or for one that was dropped.
+CREATE FUNCTION told(command text, people text, fold bigint, was text, becomes text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	lines text[];
+	line text;
+	found text;
+	now text;
+BEGIN
+	BEGIN
+		EXECUTE command;
+		now := outcomes(people, fold);
+		lines := lines || now;
+		FOR found, line IN SELECT object, r.line FROM idverify_doctor(), unnest(string_to_array(remedy, E'\n')) WITH ORDINALITY r(line, n)
+			WHERE finding = 'journal_lost' AND object ~ '^(old|privacy)_journal' AND (n = 1) = (was IS NOT NULL) ORDER BY object, n LOOP
+			lines := lines || ('-- ' || found);
+			EXECUTE replace(substr(line, 4), 'SCHEMA.TABLE', coalesce(replace(found, was, becomes), ''));
+		END LOOP;
+		lines := lines || coalesce(nullif(outcomes(people, fold), now), 'as before');
+		lines := lines || outcome('idverify_doctor() WHERE finding = ''journal_lost'' AND object ~ ''^(old|privacy)_journal''');
+		RAISE SQLSTATE 'R0001';
+	EXCEPTION WHEN SQLSTATE 'R0001' THEN
+		RETURN QUERY SELECT unnest(lines);
+	END;
+END $$;
+
+\pset format unaligned
+\pset tuples_only on
+\echo nothing was renamed
+SELECT told('', 'people', :fold, 'people', 'persons');
+\echo the contacts were
+SELECT told('ALTER TABLE old_journal.people RENAME TO "Persons"', '"Persons"', :fold, 'people', '"Persons"');
+\echo and a view has their name
+SELECT told('ALTER TABLE old_journal.people RENAME TO persons; CREATE VIEW old_journal.people AS TABLE persons', 'persons', :fold, 'people', 'persons');
+\echo their schema was
+SELECT told('ALTER SCHEMA old_journal RENAME TO new_journal; SET search_path = new_journal, privacy_journal, public', 'people', :fold, 'old_journal', 'new_journal');
+\echo what points to them was
+SELECT told('ALTER TABLE old_journal.links RENAME TO relations', 'people', :fold, 'links', 'relations');
+\echo the contacts were dropped: others of the same ids
+SELECT told('ALTER TABLE old_journal.people RENAME TO former; CREATE TABLE old_journal.persons AS TABLE former; ALTER TABLE persons ADD PRIMARY KEY (id);
+	DROP TABLE former CASCADE', 'persons', :fold, NULL, NULL);
+\echo what pointed to them was dropped
+SELECT told('DROP TABLE old_journal.links; CREATE TABLE notes (about int REFERENCES people ON DELETE CASCADE)', 'people', :fold, NULL, NULL);
+\echo ids that can be written in several ways
+SELECT told('ALTER TABLE old_journal.people RENAME TO persons', 'new_ids', :fold, 'people', 'persons');
+\pset tuples_only off
+\pset format aligned
+DROP SCHEMA old_journal CASCADE;
+SET search_path = privacy_journal, public;
+
 SELECT idverify_forget('0') >= 0 AS forgotten;
 DELETE FROM idverify.contact_references WHERE contacts = 'people'::regclass;
 DROP SCHEMA privacy_journal CASCADE;

@@ -68,6 +68,23 @@ idv_journal_report_altered(const IdvJournaledFold *fold, const char *what)
 }
 
 /*
+ * idv_journal_report_no_table
+ *		Raise the error that a name in the journal is no table's now.  55000.
+ *
+ * The journal may then hold what it has of a table that was renamed, and nobody can
+ * tell of which one.
+ */
+void
+idv_journal_report_no_table(int64 fold_id, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("there is no table \"%s\", which fold " INT64_FORMAT " wrote to",
+					name, fold_id),
+			 errhint("If it, or its schema, was renamed, write its name into the journal; if it was dropped, take it out: idverify_doctor() has the statements.")));
+}
+
+/*
  * A table by the name that the journal has for it.  55000 if it is none now, or
  * another role's.
  */
@@ -78,11 +95,7 @@ journaled_relation(const IdvJournaledFold *fold, const char *name)
 	char		kind;
 
 	if (!OidIsValid(relation))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("relation \"%s\", which fold " INT64_FORMAT " wrote to, does not exist",
-						name, fold->id),
-				 errhint("If it was renamed or dropped, correct or remove its name in the fold's rows of idverify.folds and idverify.fold_rows.")));
+		idv_journal_report_no_table(fold->id, name);
 
 	/* No fold writes to these. */
 	if (relation < FirstNormalObjectId ||
@@ -91,11 +104,7 @@ journaled_relation(const IdvJournaledFold *fold, const char *name)
 		idv_journal_report_altered(fold, "relation");
 	kind = get_rel_relkind(relation);
 	if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("relation \"%s\", which fold " INT64_FORMAT " wrote to, is not a table",
-						name, fold->id),
-				 errhint("If the table was renamed, correct its name in the fold's rows of idverify.folds and idverify.fold_rows.")));
+		idv_journal_report_no_table(fold->id, name);
 	idv_journal_check_owner(fold->id, relation, name,
 							idv_journal_member(DatumGetJsonbP(fold->owners), name));
 	return relation;

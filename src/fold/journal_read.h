@@ -15,6 +15,10 @@
 
 #include "references/contact_table.h"
 
+/* In SQL: is a name that the journal has no table's now? */
+#define IDV_NAMES_NO_TABLE(name) \
+	"coalesce((SELECT relkind NOT IN ('r', 'p') FROM pg_class WHERE oid = to_regclass(" name ")), true)"
+
 /* A fold as the journal has it. */
 typedef struct IdvJournaledFold
 {
@@ -53,6 +57,8 @@ extern void idv_journal_open(IdvJournaledFold *fold, int64 id);
 extern void idv_journal_lock(IdvJournaledFold *fold);
 extern void idv_journal_report_altered(const IdvJournaledFold *fold,
 									   const char *what) __attribute__((noreturn));
+extern void idv_journal_report_no_table(int64 fold_id,
+										const char *name) __attribute__((noreturn));
 extern void idv_journal_check_parts(const IdvJournaledFold *fold,
 									const IdvStep *step);
 extern bool idv_journal_previous(IdvStep *step, const IdvJournaledFold *fold);

@@ -46,6 +46,7 @@
 	DIAGNOSIS(GUARD_WITHOUT_UNIQUE_INDEX, guard_without_unique_index, warning) \
 	DIAGNOSIS(GUARD_COLUMN_NOT_NULL,	guard_column_not_null,		warning) \
 	DIAGNOSIS(GUARD_OWNER_LOGS_IN,		guard_owner_logs_in,		warning) \
+	DIAGNOSIS(JOURNAL_LOST,				journal_lost,				warning) \
 	DIAGNOSIS(REFERENCE_WITHOUT_INDEX,	reference_without_index,	warning) \
 	DIAGNOSIS(HASH_LOGGED,				hash_logged,				warning) \
 	DIAGNOSIS(SEQUENCE_BEHIND,			sequence_behind,			warning) \

@@ -21,6 +21,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "fold/journal_read.h"
 #include "server/canonical_text.h"
 #include "server/query.h"
 #include "tables/apps.h"
@@ -372,9 +373,44 @@ look_at_journal(IdvDoctor *doctor, void *argument pg_attribute_unused())
 }
 
 /*
+ * Look at whether the tables that the journal names are there.
+ *
+ * It knows them by name, so what was renamed is as one that was dropped.  Which of
+ * both it was, and what the name is now, nobody can tell: the remedies are comments.
+ */
+static void
+look_at_journaled_names(IdvDoctor *doctor, void *argument pg_attribute_unused())
+{
+#define STEPS(each, where) \
+	"steps = (SELECT coalesce(json_agg(" each "), ''[]'') FROM json_array_elements(steps) s" where ")"
+
+	idv_doctor_query(doctor, IDV_DIAGNOSIS_JOURNAL_LOST,
+					 "SELECT name,"
+					 "  format('%s in the journal, and there is no such table. They cannot be undone or followed, and idverify_export() and idverify_erase() of a contact that they may be about fail. If the table or its schema was renamed, run the first line, without what makes it a comment, and with the name of today in it: with the schema, and each part quoted where SQL wants it. If it was dropped, run the others.',"
+					 "    CASE folds WHEN 1 THEN '1 fold names it' ELSE folds || ' folds name it' END),"
+					 "  format('-- WITH t(name) AS (VALUES (''SCHEMA.TABLE'')), r AS (UPDATE idverify.fold_rows SET relation = name FROM t WHERE relation = %1$L)"
+					 " UPDATE idverify.folds SET contacts = CASE contacts WHEN %1$L THEN name ELSE contacts END,"
+					 " owners = (owners::jsonb - %1$L || jsonb_build_object(name, owners -> %1$L))::json,"
+					 " " STEPS("CASE s ->> ''relation'' WHEN %1$L THEN s::jsonb || jsonb_build_object(''relation'', name) ELSE s::jsonb END", "")
+					 " FROM t WHERE contacts = %1$L OR owners::jsonb ? %1$L;', name) ||"
+					 "  CASE WHEN is_contacts THEN format(E'\n-- WITH f AS (DELETE FROM idverify.folds WHERE contacts = %1$L RETURNING app_id, id)"
+					 " DELETE FROM idverify.fold_rows r USING f WHERE r.app_id = f.app_id AND r.fold_id = f.id;', name) ELSE '' END ||"
+					 "  CASE WHEN is_pointing THEN format(E'\n-- WITH r AS (DELETE FROM idverify.fold_rows WHERE relation = %1$L)"
+					 " UPDATE idverify.folds SET owners = (owners::jsonb - %1$L)::json,"
+					 " " STEPS("s", " WHERE s ->> ''relation'' <> %1$L") " WHERE owners::jsonb ? %1$L;', name) ELSE '' END"
+					 " FROM (SELECT name, sum(folds) AS folds, bool_or(name = contacts) AS is_contacts, bool_or(name <> contacts) AS is_pointing"
+					 "   FROM (SELECT contacts, owners::text::jsonb AS owners, folds"
+					 "     FROM (SELECT contacts, owners::text, count(*) AS folds FROM idverify.folds GROUP BY 1, 2) g) f,"
+					 "    LATERAL (SELECT contacts UNION SELECT jsonb_object_keys(owners)) k(name)"
+					 "   GROUP BY name OFFSET 0) n"
+					 " WHERE " IDV_NAMES_NO_TABLE("name"));
+#undef STEPS
+}
+
+/*
  * idv_doctor_tables
- *		Look at our own tables: columns, triggers, indexes, sequences; and at the
- *		versions of library and extension.
+ *		Look at our own tables: columns, triggers, indexes, sequences, the names of
+ *		tables in the journal; and at the versions of library and extension.
  */
 void
 idv_doctor_tables(IdvDoctor *doctor)
@@ -390,4 +426,5 @@ idv_doctor_tables(IdvDoctor *doctor)
 		((IdvDiagnosed *) lfirst(lc))->diagnosis == IDV_DIAGNOSIS_LIBRARY_DIFFERS;
 	idv_doctor_look(doctor, "idverify", look_at_sequences, NULL);
 	idv_doctor_look(doctor, "idverify.folds", look_at_journal, NULL);
+	idv_doctor_look(doctor, "idverify.folds", look_at_journaled_names, NULL);
 }

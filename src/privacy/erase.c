@@ -423,6 +423,7 @@ static void
 erase_links(Erasure *erasure)
 {
 	IdvRowKeys *keys = deleted_of(erasure, erasure->person.contacts->table);
+	Datum		lost = keys->references == NIL ? (Datum) 0 : idv_journal_lost_tables();
 	IdvKeyChunk chunk;
 	ListCell   *lc;
 
@@ -437,7 +438,7 @@ erase_links(Erasure *erasure)
 
 			count_rows(erasure, idv_our_table("fold_rows"), "dropped_row",
 					   whole ? IDV_ERASED_DELETED : IDV_ERASED_CLEARED,
-					   idv_journal_links_take_out(keys, &chunk, reference, whole));
+					   idv_journal_links_take_out(keys, &chunk, reference, whole, lost));
 		}
 	}
 }
@@ -588,7 +589,8 @@ erase_on_trial(void *erasure)
  * Returns a list of IdvErasedLine, in the caller's memory context.
  *
  * 42704 for no such contact, 23503 for rows that are refused, 55000 for what cannot
- * be cleared or is kept by a trigger, 42501 for code of a third role.
+ * be cleared or is kept by a trigger, or for a journal that may be the contact's and
+ * names a table that is not there, 42501 for code of a third role.
  */
 List *
 idv_erase(Oid contacts, Oid id_type, Datum id, IdvOthers others, bool dry_run)

@@ -387,7 +387,8 @@ show_journaled(Datum record, void *context)
  * contacts		an ordinary or partitioned table of contacts, ours or not
  * id_type		of id; any that can be assigned to the ids'
  *
- * 42704 for no such contact, 42501 for code of a third role on a table that has rows
+ * 42704 for no such contact, 55000 for a journal that may be the contact's and names a
+ * table that is not there, 42501 for code of a third role on a table that has rows
  * to show, 0A000 for a distributed table that several ways lead to.
  */
 void

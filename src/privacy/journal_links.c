@@ -22,6 +22,7 @@
 #include "optimizer/optimizer.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 
@@ -40,6 +41,8 @@
 #define STEP_OWNER		4
 #define STEP_DROPPED	5
 #define STEP_KEPT		6
+#define STEP_RELATION	7		/* NULL: this table's; else a name that is
+								 * none's */
 
 /* The names of the columns that decide whether a row points somewhere. */
 static Datum
@@ -67,24 +70,29 @@ deciding_columns(const IdvReference *reference)
 	return PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-/* The rows of the journal that were dropped from a table. */
+/*
+ * The rows of the journal that were dropped from a table, or from one that is not
+ * there by the name that it had.
+ */
 static IdvResult *
-ask_dropped(const IdvReference *reference)
+ask_dropped(const IdvReference *reference, Datum lost)
 {
-	static const Oid types[] = {TEXTOID, TEXTARRAYOID};
+	static const Oid types[] = {TEXTOID, TEXTARRAYOID, TEXTARRAYOID};
 	static IdvStatement dropped;
 	Datum		values[lengthof(types)] = {
 		CStringGetTextDatum(reference->table->name),
-		deciding_columns(reference)
+		deciding_columns(reference),
+		lost
 	};
 
 	return idv_statement_ask(&dropped,
 							 "SELECT r.app_id, r.fold_id, r.step, r.depth, f.owners ->> r.relation,"
 							 " (SELECT jsonb_object_agg(key, value) FROM jsonb_each(r.dropped_row) WHERE key = ANY ($2)),"
-							 " (SELECT jsonb_object_agg(key, value) FROM jsonb_each(r.kept_row) WHERE key = ANY ($2))"
+							 " (SELECT jsonb_object_agg(key, value) FROM jsonb_each(r.kept_row) WHERE key = ANY ($2)),"
+							 " nullif(r.relation, $1)"
 							 " FROM idverify.fold_rows r"
 							 " JOIN idverify.folds f ON f.app_id = r.app_id AND f.id = r.fold_id"
-							 " WHERE r.relation = $1 AND r.dropped_row IS NOT NULL",
+							 " WHERE r.dropped_row IS NOT NULL AND r.relation = ANY (array_append($3, $1))",
 							 lengthof(types), types, values);
 }
 
@@ -220,19 +228,44 @@ clear_step(const IdvRowKeys *keys, const IdvReference *reference, const IdvResul
 }
 
 /*
+ * idv_journal_lost_tables
+ *		The tables that the journal has dropped rows of, and that are not there by the
+ *		names that they had: an array of text.
+ */
+Datum
+idv_journal_lost_tables(void)
+{
+	static IdvStatement lost;
+	IdvResult  *result = idv_statement_ask(&lost,
+										   "SELECT coalesce(array_agg(relation), '{}') FROM"
+										   " (SELECT DISTINCT relation FROM idverify.fold_rows"
+										   "  WHERE dropped_row IS NOT NULL OFFSET 0) t"
+										   " WHERE " IDV_NAMES_NO_TABLE("relation"),
+										   0, NULL, NULL);
+	Datum		names;
+
+	(void) idv_result_next(result);
+	names = datumCopy(result->values[0], false, -1);
+	idv_result_end(result);
+	return names;
+}
+
+/*
  * idv_journal_links_take_out
  *		Take what points to some rows along a reference out of the journal of dropped
  *		rows.
  *
  * keys, chunk	the table that is pointed to, and which rows of it
  * whole		the row goes; else the columns that point are set to NULL
+ * lost			what idv_journal_lost_tables() has returned
  *
  * Returns how many rows of the journal were touched.  42501 if the table is not
- * trusted and may have such a row in the journal, 55000 if it was another role's.
+ * trusted and may have such a row in the journal, 55000 if it was another role's, or
+ * if a row may be such a one, and its table is not there by the name that it had.
  */
 int64
 idv_journal_links_take_out(const IdvRowKeys *keys, const IdvKeyChunk *chunk,
-						   IdvReference *reference, bool whole)
+						   IdvReference *reference, bool whole, Datum lost)
 {
 	IdvTable   *table = reference->table;
 	IdvResult  *steps;
@@ -240,7 +273,7 @@ idv_journal_links_take_out(const IdvRowKeys *keys, const IdvKeyChunk *chunk,
 
 	if (idv_table_objection(table) == NULL)
 		idv_reference_read_condition(reference);
-	steps = ask_dropped(reference);
+	steps = ask_dropped(reference, lost);
 	while (idv_result_next(steps))
 	{
 		bool		dropped = false;
@@ -254,6 +287,9 @@ idv_journal_links_take_out(const IdvRowKeys *keys, const IdvKeyChunk *chunk,
 
 			if (!may_dropped && !may_kept)
 				continue;
+			if (!steps->nulls[STEP_RELATION])
+				idv_journal_report_no_table(DatumGetInt64(steps->values[STEP_FOLD_ID]),
+											TextDatumGetCString(steps->values[STEP_RELATION]));
 			idv_table_check_code(table);
 			idv_journal_check_owner(DatumGetInt64(steps->values[STEP_FOLD_ID]),
 									table->relation, table->name,

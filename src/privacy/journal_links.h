@@ -12,7 +12,8 @@
 
 #include "privacy/row_keys.h"
 
+extern Datum idv_journal_lost_tables(void);
 extern int64 idv_journal_links_take_out(const IdvRowKeys *keys, const IdvKeyChunk *chunk,
-										IdvReference *reference, bool whole);
+										IdvReference *reference, bool whole, Datum lost);
 
 #endif							/* IDV_JOURNAL_LINKS_H */

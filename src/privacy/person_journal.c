@@ -12,6 +12,10 @@
  * id would go on to lead somewhere.  But a contact that is there is another person:
  * what was folded into that one since stays.
  *
+ * The journal knows tables by name.  A fold of contacts whose table has another name
+ * now may be of these: where it names one of the ids, nobody can tell, and it is an
+ * error.
+ *
  *-------------------------------------------------------------------------
  */
 #include "privacy/person_journal.h"
@@ -24,6 +28,7 @@
 #include "utils/timestamp.h"
 
 #include "fold/journal_owners.h"
+#include "fold/journal_read.h"
 #include "fold/resolve.h"
 #include "references/contact_rows.h"
 #include "server/canonical_text.h"
@@ -43,6 +48,8 @@ typedef struct Walk
 	int32		app_id;
 	bool		written_once;	/* two ids are the same if their text is */
 	List	   *visits;			/* of Visit; those that were made stay */
+	bool		shows;			/* it reads as of the caller, and erases
+								 * nothing */
 } Walk;
 
 #define NO_FOLD_BEFORE	PG_INT64_MAX
@@ -284,33 +291,92 @@ is_visited(const Walk *walk, const IdvResult *fold)
 	return false;
 }
 
-/* The folds that were undone, and may name one of the ids that were visited. */
+/* The ids that were visited, as an array; those, too, that somebody else has now? */
+static Datum
+visited_ids(const Walk *walk, bool all)
+{
+	int			n = 0;
+	Datum	   *ids = palloc(sizeof(Datum) * list_length(walk->visits));
+	ListCell   *lc;
+
+	foreach(lc, walk->visits)
+	{
+		const Visit *visit = lfirst(lc);
+
+		if (all || !visit->only_into)
+			ids[n++] = CStringGetTextDatum(visit->id);
+	}
+	return PointerGetDatum(construct_array(ids, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* A fold of contacts that have no table now. */
+#define OF_NO_TABLE		"app_id = 0 AND " IDV_NAMES_NO_TABLE("contacts")
+
+/*
+ * See that no fold which stands, and leads to one of the ids that were visited, is of
+ * contacts whose table is not there by that name: it may have been this one.  Nor one
+ * that leads from there, unless what is done is to show.  55000.
+ *
+ * Where one id can be written in several ways, any such fold may be meant.
+ */
+static void
+check_no_table_lost(const Walk *walk)
+{
+	static const Oid types[] = {TEXTARRAYOID};
+	static IdvStatement into;
+	static IdvStatement both;
+	static IdvStatement any;
+	Datum		ids[] = {visited_ids(walk, true)};
+	IdvStatement *statement = !walk->written_once ? &any : walk->shows ? &into : &both;
+	IdvResult  *folds;
+
+	/* Those in our own table are known by their app. */
+	if (walk->contacts->own)
+		return;
+	if (statement->plan == NULL)
+		idv_statement_prepare(statement, InvalidOid,
+							  statement == &any ?
+							  "SELECT id, contacts FROM (SELECT min(id) AS id, contacts, app_id"
+							  "  FROM idverify.folds WHERE undone_at IS NULL"
+							  "  GROUP BY contacts, app_id OFFSET 0) f"
+							  " WHERE $1 IS NOT NULL AND " OF_NO_TABLE :
+							  statement == &into ?
+							  "SELECT id, contacts FROM idverify.folds"
+							  " WHERE undone_at IS NULL AND target_id = ANY ($1) AND " OF_NO_TABLE :
+							  "SELECT id, contacts FROM idverify.folds"
+							  " WHERE undone_at IS NULL AND (target_id = ANY ($1) OR source_id = ANY ($1)) AND " OF_NO_TABLE,
+							  lengthof(types), types);
+	statement->as_of_caller = walk->shows;
+	folds = idv_statement_query(statement, ids, NULL);
+	if (idv_result_next(folds))
+		idv_journal_report_no_table(DatumGetInt64(folds->values[0]), text_of(folds, 1));
+	idv_result_end(folds);
+}
+
+#define UNDONE_CONTACTS	(FOLD_REST + 4)
+
+/*
+ * The folds that were undone, and may name one of the ids that were visited; those,
+ * too, of contacts whose table is not there.
+ */
 static IdvResult *
 undone_folds(const Walk *walk)
 {
 	static const Oid types[] = {TEXTOID, INT4OID, TEXTARRAYOID};
 	static IdvStatement undone;
-	int			n = 0;
-	Datum	   *ids = palloc(sizeof(Datum) * list_length(walk->visits));
 	Datum		values[lengthof(types)];
 	bool		nulls[lengthof(types)] = {false};
-	ListCell   *lc;
 
-	foreach(lc, walk->visits)
-	{
-		if (!((Visit *) lfirst(lc))->only_into)
-			ids[n++] = CStringGetTextDatum(((Visit *) lfirst(lc))->id);
-	}
 	values[0] = CStringGetTextDatum(walk->contacts->table->name);
 	values[1] = Int32GetDatum(walk->app_id);
-	values[2] = PointerGetDatum(construct_array(ids, n, TEXTOID, -1, false, TYPALIGN_INT));
+	values[2] = visited_ids(walk, false);
 	nulls[2] = !walk->written_once;
 	if (undone.plan == NULL)
 		idv_statement_prepare(&undone, InvalidOid,
-							  "SELECT " FOLD_COLUMNS WITH_IDENTITIES
-							  " FROM idverify.folds WHERE " OF_CONTACTS
-							  " AND undone_at IS NOT NULL"
-							  " AND ($3 IS NULL OR source_id = ANY ($3) OR target_id = ANY ($3))",
+							  "SELECT " FOLD_COLUMNS WITH_IDENTITIES ", contacts"
+							  " FROM idverify.folds WHERE undone_at IS NOT NULL"
+							  " AND ($3 IS NULL OR source_id = ANY ($3) OR target_id = ANY ($3))"
+							  " AND (" OF_CONTACTS " OR $2 = 0 AND " OF_NO_TABLE ")",
 							  lengthof(types), types);
 	return idv_statement_query(&undone, values, nulls);
 }
@@ -346,10 +412,14 @@ idv_person_journal_erase(IdvIdentities *identities, const IdvPerson *person)
 			erased += erase_standing(&walk, visit, folds, identities) ? 1 : 0;
 		idv_result_end(folds);
 	}
+	check_no_table_lost(&walk);
 	folds = undone_folds(&walk);
 	while (idv_result_next(folds))
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (strcmp(text_of(folds, UNDONE_CONTACTS), walk.contacts->table->name) != 0)
+			idv_journal_report_no_table(DatumGetInt64(folds->values[FOLD_ID]),
+										text_of(folds, UNDONE_CONTACTS));
 		if (is_visited(&walk, folds))
 			erased += erase_fold(&walk, folds, identities) ? 1 : 0;
 	}
@@ -400,6 +470,7 @@ idv_person_journal_show(const IdvPerson *person,
 	Walk		walk;
 
 	begin(&walk, person);
+	walk.shows = true;
 	for (int i = 0; i < list_length(walk.visits); i++)
 	{
 		const Visit *visit = list_nth(walk.visits, i);
@@ -428,6 +499,7 @@ idv_person_journal_show(const IdvPerson *person,
 		}
 		idv_result_end(folds);
 	}
+	check_no_table_lost(&walk);
 }
 
 /* How many folds are forgotten at once. */
