@@ -84,6 +84,11 @@ use_secrets();
 is(scalar ask($session, "SELECT idverify_check('shop', 'ann', '" . user_hash($minted{shop}[-1], 'ann') . "')"), 't',
 	'the session is warm');
 
+# One that is not hex to its end was decoded before that was known.  The last thing that
+# the session does: whatever it did next might be written over it.
+my $refused = new_key();
+ask($session, "SELECT idverify_add_signer('shop', 'last', '${refused}0x', 'hex')");
+
 #
 # The core
 #
@@ -123,6 +128,7 @@ for (@cores)
 		"core by $writer: whatever form something has, it is found");
 	is($found->(map { forms($_) } $one, $two), 0, '... no master key is');
 	is($found->($imported, map { forms($_) } grep { $_ ne $imported } @secrets), 0, '... no secret');
+	is($found->(substr pack('H*', $refused), 8), 0, '... none that was refused');
 	is($found->(map { states($_) } @secrets), 0, '... no state of a hash that it could be replaced by');
 	is($found->(map { forms(user_hash($_, 'victim')) } @secrets), 0,
 		'... no user_hash that nobody sent');
