@@ -101,3 +101,4 @@ SELECT external_id, name, is_verified FROM contacts WHERE app_key = 'moving' AND
 
 DEALLOCATE save;
 DROP TABLE contacts;
+DELETE FROM idverify.apps WHERE app_key IN ('tok', 'moving');

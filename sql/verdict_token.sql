@@ -425,3 +425,4 @@ SELECT n, app, idverify_token_claims(app, token) - 'exp' AS claims
 SELECT * FROM pg_temp.worth(pg_temp.token('{"sub":"42","exp":@300,"x":1e-99999999999999999999}'));
 
 DEALLOCATE beside;
+DELETE FROM idverify.apps WHERE app_key IN ('tok', 'forever', 'web', 'moving', 'bare', 'both');
