@@ -112,11 +112,12 @@ idv_json_text(char *dst, size_t *dst_len, bool *plain,
 
 	/*
 	 * No escapes, and no more brackets than levels: so it is with nearly all
-	 * tokens, and this is soon seen.
+	 * tokens, and this is soon seen.  The first byte counts as a bracket.
 	 */
 	*plain = memchr(src, '\\', src_len) == NULL;
-	if (*plain &&
-		count_of('{', src, src_len) + count_of('[', src, src_len) <= IDV_JSON_DEPTH_MAX)
+	if (*plain && src_len > 0 &&
+		count_of('{', src + 1, src_len - 1) +
+		count_of('[', src + 1, src_len - 1) < IDV_JSON_DEPTH_MAX)
 	{
 		memcpy(dst, src, src_len);
 		*dst_len = src_len;

@@ -12,15 +12,18 @@
 
 #include <string.h>
 
-/* A header, decoded and as it is in a token. */
+/* Digits of an HMAC-SHA256. */
+#define HS256_DIGITS	IDV_BASE64URL_ENCODED(32)
+
+/* A header, decoded and as a token begins with it. */
 typedef struct UsualHeader
 {
 	const char *json;
-	const char *digits;
+	const char *digits;			/* and the dot behind them */
 	size_t		digits_len;
 } UsualHeader;
 
-#define USUAL(json, digits) {json, digits, sizeof(digits) - 1}
+#define USUAL(json, digits) {json, digits ".", sizeof(digits) - 1}
 
 /* Those that nearly all signers write: these need not be decoded. */
 static const UsualHeader usual_headers[] = {
@@ -29,14 +32,18 @@ static const UsualHeader usual_headers[] = {
 	USUAL("{\"alg\":\"HS256\"}", "eyJhbGciOiJIUzI1NiJ9"),
 };
 
-/* The header of these digits, if it is one of those; else NULL. */
-static const char *
-usual_header(const char *digits, size_t digits_len)
+/* The one of these headers that a token begins with; NULL if it is another. */
+static const UsualHeader *
+find_usual_header(const char *text, size_t len)
 {
 	for (size_t i = 0; i < sizeof(usual_headers) / sizeof(usual_headers[0]); i++)
-		if (usual_headers[i].digits_len == digits_len &&
-			memcmp(usual_headers[i].digits, digits, digits_len) == 0)
-			return usual_headers[i].json;
+	{
+		const UsualHeader *usual = &usual_headers[i];
+
+		if (len > usual->digits_len &&
+			memcmp(usual->digits, text, usual->digits_len + 1) == 0)
+			return usual;
+	}
 	return NULL;
 }
 
@@ -57,18 +64,25 @@ idv_jws_split(IdvJws *jws, const char *text, size_t len)
 	const char *first;
 	const char *second;
 	const char *signature;
-	const char *usual;
+	const UsualHeader *usual;
 	size_t		header_digits;
 	size_t		payload_digits;
 	size_t		signature_digits;
 
 	if (len > IDV_TOKEN_MAX)
 		return false;
-	first = memchr(text, '.', len);
+	usual = find_usual_header(text, len);
+	first = usual != NULL ? text + usual->digits_len : memchr(text, '.', len);
 	if (first == NULL)
 		return false;
 	header_digits = (size_t) (first - text);
-	second = memchr(first + 1, '.', len - header_digits - 1);
+
+	/* Where HS256 signed, the second dot is found from the end. */
+	if (len - header_digits > HS256_DIGITS + 1 &&
+		text[len - HS256_DIGITS - 1] == '.')
+		second = text + len - HS256_DIGITS - 1;
+	else
+		second = memchr(first + 1, '.', len - header_digits - 1);
 	if (second == NULL)
 		return false;
 	payload_digits = (size_t) (second - first) - 1;
@@ -85,13 +99,12 @@ idv_jws_split(IdvJws *jws, const char *text, size_t len)
 	jws->header = jws->bytes;
 	jws->payload = jws->header + jws->header_len;
 	jws->signature = jws->payload + jws->payload_len;
-	usual = usual_header(text, header_digits);
 	if (usual != NULL)
-		jws->header = (const uint8_t *) usual;
+		jws->header = (const uint8_t *) usual->json;
 	else if (!idv_base64url_decode(jws->bytes, text, header_digits))
 		return false;
 
-	/* A third dot is no digit. */
+	/* Any other dot is no digit. */
 	return idv_base64url_decode(jws->bytes + jws->header_len, first + 1,
 								payload_digits) &&
 		idv_base64url_decode(jws->bytes + jws->header_len + jws->payload_len,

@@ -16,6 +16,7 @@
 #include "server/strict_json.h"
 
 #include "mb/pg_wchar.h"
+#include "port/pg_bswap.h"
 
 #include "core/json_text.h"
 
@@ -60,6 +61,8 @@ typedef struct Reader
 	MemberName *names;			/* of all objects that are not over yet */
 	int			count;
 	int			room;
+	uint64		bits;			/* one for each name so far, by its key */
+	bool		same_bit;		/* two names had the same; else none is twice */
 	MemberName	first_names[FIRST_NAMES];
 } Reader;
 
@@ -135,10 +138,22 @@ end(void *state)
 	if (reader->depth-- > IDV_JSON_DEPTH_MAX)
 		GO_ON;
 	start = reader->starts[reader->depth + 1];
-	if (has_twice(reader->names + start, reader->count - start))
+	if (reader->same_bit &&
+		has_twice(reader->names + start, reader->count - start))
 		reader->refused = true;
 	reader->count = start;
 	GO_ON;
+}
+
+/* Make room for more names. */
+static pg_noinline void
+double_room(Reader *reader)
+{
+	MemberName *more = palloc(2 * reader->room * sizeof(MemberName));
+
+	memcpy(more, reader->names, reader->room * sizeof(MemberName));
+	reader->names = more;
+	reader->room *= 2;
 }
 
 /* Remember the name of a member, until its object is over. */
@@ -147,17 +162,16 @@ add_name(Reader *reader, IdvText text)
 {
 	MemberName *name;
 
-	if (reader->count == reader->room)
-	{
-		MemberName *more = palloc(2 * reader->room * sizeof(MemberName));
-
-		memcpy(more, reader->names, reader->room * sizeof(MemberName));
-		reader->names = more;
-		reader->room *= 2;
-	}
-	name = &reader->names[reader->count++];
 	/* The first byte is a quote where there is no other. */
-	name->key = (uint32) text.len << 8 | (uint8) text.bytes[0];
+	uint32		key = (uint32) text.len << 8 | (uint8) text.bytes[0];
+	uint64		bit = UINT64CONST(1) << ((key ^ key >> 5) % 64);
+
+	reader->same_bit |= (reader->bits & bit) != 0;
+	reader->bits |= bit;
+	if (reader->count == reader->room)
+		double_room(reader);
+	name = &reader->names[reader->count++];
+	name->key = key;
 	name->text = text;
 }
 
@@ -192,30 +206,41 @@ find_e(IdvText number)
 }
 
 /*
- * Read the number of a token.  Nearly all are a few digits, and no more.
+ * Read the number that eight digits make.  Returns false if one is none.
+ *
+ * All at once: each digit is put together with the next one, then pairs, then
+ * fours.
+ */
+static inline bool
+read_eight_digits(uint64 *number, const char *digits)
+{
+	uint64		bytes;
+
+	memcpy(&bytes, digits, sizeof(bytes));
+#ifdef WORDS_BIGENDIAN
+	bytes = pg_bswap64(bytes);
+#endif
+	bytes ^= UINT64CONST(0x3030303030303030);
+	/* A byte of 10 and more gets its highest bit by 0x76, or has it. */
+	if (((bytes + UINT64CONST(0x7676767676767676)) | bytes) &
+		UINT64CONST(0x8080808080808080))
+		return false;
+	bytes = (bytes * 10 + (bytes >> 8)) & UINT64CONST(0x00FF00FF00FF00FF);
+	bytes = (bytes * 100 + (bytes >> 16)) & UINT64CONST(0x0000FFFF0000FFFF);
+	*number = (uint32) (bytes * 10000 + (bytes >> 32));
+	return true;
+}
+
+/*
+ * Read a number of any form.
  *
  * What follows a number in the text is none of its characters.
  */
-static double
-read_number(Reader *reader, IdvText number)
+static pg_noinline double
+read_any_number(Reader *reader, IdvText number)
 {
-	int64		integer = 0;
-	size_t		i = 0;
-	const char *e;
+	const char *e = find_e(number);
 
-	if (number.len <= EXACT_DIGITS)
-		for (; i < number.len; i++)
-		{
-			unsigned	digit = (unsigned char) number.bytes[i] - '0';
-
-			if (digit > 9)
-				break;
-			integer = integer * 10 + digit;
-		}
-	if (i == number.len)
-		return (double) integer;
-
-	e = find_e(number);
 	if (e != NULL)
 	{
 		long		exponent = strtol(e + 1, NULL, 10);
@@ -226,30 +251,45 @@ read_number(Reader *reader, IdvText number)
 	return strtod(number.bytes, NULL);
 }
 
+/* Read a number.  Nearly all are a few digits, as many as times have. */
+static inline double
+read_number(Reader *reader, IdvText number)
+{
+	const char *at = number.bytes;
+	const char *end = at + number.len;
+	uint64		integer = 0;
+	uint64		digit;
+
+	if (number.len > EXACT_DIGITS)
+		return read_any_number(reader, number);
+	if (number.len >= 8 && read_eight_digits(&integer, at))
+		at += 8;
+	for (; at < end && (digit = (uint64) *at - '0') <= 9; at++)
+		integer = integer * 10 + digit;
+	return at == end ? (double) integer : read_any_number(reader, number);
+}
+
 /* Read the token that was read last: a value, or the first one of it. */
-static IdvJsonValue
-read_value(Reader *reader)
+static inline void
+read_value(IdvJsonValue *value, Reader *reader)
 {
 	const JsonLexContext *lex = reader->lex;
-	IdvJsonValue value = {.kind = lex->token_type};
 
-	if (value.kind == JSON_TOKEN_STRING && reader->plain)
+	value->kind = lex->token_type;
+	value->text.bytes = lex->token_start;
+	value->text.len = lex->token_terminator - lex->token_start;
+	if (value->kind == JSON_TOKEN_NUMBER)
+		value->number = read_number(reader, value->text);
+	else if (value->kind == JSON_TOKEN_STRING && reader->plain)
 	{
-		value.text.bytes = lex->token_start + 1;
-		value.text.len = lex->token_terminator - lex->token_start - 2;
+		value->text.bytes++;
+		value->text.len -= 2;
 	}
-	else if (value.kind == JSON_TOKEN_STRING)
+	else if (value->kind == JSON_TOKEN_STRING)
 	{
-		value.text.bytes = pnstrdup(lex->strval->data, lex->strval->len);
-		value.text.len = lex->strval->len;
+		value->text.bytes = pnstrdup(lex->strval->data, lex->strval->len);
+		value->text.len = lex->strval->len;
 	}
-	else if (value.kind == JSON_TOKEN_NUMBER)
-	{
-		value.text.bytes = lex->token_start;
-		value.text.len = lex->token_terminator - lex->token_start;
-		value.number = read_number(reader, value.text);
-	}
-	return value;
 }
 
 /*
@@ -269,7 +309,7 @@ read_member(void *state, char *name, bool isnull pg_attribute_unused())
 	else
 		member.len = strlen(name);
 	add_name(reader, member);
-	value = read_value(reader);
+	read_value(&value, reader);
 	if (reader->depth == 1 && !reader->refused)
 		reader->member(reader->state, member, &value);
 	GO_ON;
@@ -279,7 +319,9 @@ read_member(void *state, char *name, bool isnull pg_attribute_unused())
 ACTION
 read_element(void *state, bool isnull pg_attribute_unused())
 {
-	(void) read_value(state);
+	IdvJsonValue value;
+
+	read_value(&value, state);
 	GO_ON;
 }
 
@@ -332,6 +374,8 @@ idv_strict_json_read(IdvText *text, const uint8 *utf8, size_t len,
 	reader.names = reader.first_names;
 	reader.count = 0;
 	reader.room = FIRST_NAMES;
+	reader.bits = 0;
+	reader.same_bit = false;
 	return pg_parse_json(reader.lex, &actions) == JSON_SUCCESS &&
 		reader.is_object && !reader.refused;
 }

@@ -18,9 +18,8 @@
 typedef struct IdvJsonValue
 {
 	JsonTokenType kind;			/* of objects and arrays, what begins them */
-	IdvText text;				/* of a string, in UTF-8; the digits of a
-								 * number */
-	double		number;
+	IdvText text;				/* of a string, in UTF-8; else the token */
+	double		number;			/* of numbers alone */
 } IdvJsonValue;
 
 /* Called for each member of the object itself, before its value is parsed. */

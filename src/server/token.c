@@ -22,9 +22,6 @@
 /* Bytes of the longest header that is remembered. */
 #define KNOWN_HEADER_MAX	128
 
-/* Integers of so many digits are the same as double precision. */
-#define EXACT_DIGITS		15
-
 /* A header, while it is read. */
 typedef struct Header
 {

@@ -199,6 +199,22 @@ test_splits_a_token_without_signature(void)
 	CHECK(jws.signature_len == 0);
 }
 
+#define USUAL_HEADER	"eyJhbGciOiJIUzI1NiJ9"
+
+/* 43 digits, as 32 bytes are encoded */
+#define HS256_SIGNATURE	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+static void
+test_splits_what_hs256_signs(void)
+{
+	CHECK(splits(TEXT(USUAL_HEADER ".Zm8." HS256_SIGNATURE)));
+	CHECK(jws.signed_len == strlen(USUAL_HEADER ".Zm8"));
+	CHECK(jws.payload_len == 2 && memcmp(jws.payload, "fo", 2) == 0);
+	CHECK(jws.signature_len == 32);
+	CHECK(splits(TEXT("Zg.Zm8." HS256_SIGNATURE)));
+	CHECK(jws.header_len == 1 && jws.payload_len == 2 && jws.signature_len == 32);
+}
+
 static void
 test_refuses_other_shapes(void)
 {
@@ -208,6 +224,13 @@ test_refuses_other_shapes(void)
 		"Zg=.Zm8.Zm9v", "Zg==.Zm8.Zm9v", "Zg.Zm8=.Zm9v", "Zg.Zm8.Zg==",
 		" Zg.Zm8.Zm9v", "Zg.Zm8.Zm9v ", "Zg.Zm8.Zm9v\n", "Zg. Zm8.Zm9v",
 		"Zh.Zm8.Zm9v", "Zg.Zm9.Zm9v", "Zg.Zm8.Zm9vZ", "Zg.Zm8.Zh",
+		USUAL_HEADER, USUAL_HEADER ".", USUAL_HEADER ".Zm8", USUAL_HEADER "..Zm9v",
+		USUAL_HEADER "AZm8.Zm9v", USUAL_HEADER " .Zm8.Zm9v",
+		/* the dots of a token that HS256 signed, and others */
+		HS256_SIGNATURE, "." HS256_SIGNATURE, "Zg." HS256_SIGNATURE,
+		".Zm8." HS256_SIGNATURE, "Zg.." HS256_SIGNATURE, "Zg.Zm8.." HS256_SIGNATURE,
+		"Zg.Zm8.Zm9v." HS256_SIGNATURE, "Zg.Zm8." HS256_SIGNATURE ".",
+		"Zg.Zm8." HS256_SIGNATURE "=", "Zg.Zm8.A" HS256_SIGNATURE "A",
 	};
 
 	for (size_t i = 0; i < LENGTH_OF(shapes); i++)
@@ -485,6 +508,7 @@ main(void)
 	RUN(test_splits_three_parts);
 	RUN(test_knows_the_usual_headers);
 	RUN(test_splits_a_token_without_signature);
+	RUN(test_splits_what_hs256_signs);
 	RUN(test_refuses_other_shapes);
 	RUN(test_splits_8192_bytes_and_no_more);
 	RUN(test_reads_published_vectors_as_they_are_labelled_but_four);
