@@ -8,12 +8,12 @@
 //
 // A module exports its routes, the way 'GET /api/things/:id' to a function
 //
-//	async (request, { app, admin }) => object
+//	async (request, { app, agent, admin }) => object
 //
 // request has body (the JSON object of a POST, {} otherwise), query
 // (URLSearchParams), params ({ id }), headers and signal (aborted when the browser
-// has gone).  What is returned is sent as JSON.  app and admin are pools of
-// connections as the roles chat_app and chat_admin (chat.sql): query(text, values).
+// has gone).  What is returned is sent as JSON.  app, agent and admin are pools of
+// connections as the roles chat_app, chat_agent and chat_admin (chat.sql).
 // What is thrown by refuse(status, message) is sent as { error: message }; an error
 // of the database is what explain_error() makes of it.
 import { createServer } from 'node:http'
@@ -30,8 +30,10 @@ import { Refusal } from './refuse.mjs'
 const { Pool } = createRequire(import.meta.url)('pg')
 
 // Where the database is, the environment says, as to every client of PostgreSQL.
-const roles = { app: new Pool({ user: 'chat_app' }), admin: new Pool({ user: 'chat_admin' }) }
-for (const pool of Object.values(roles)) pool.on('error', () => {})	// an idle connection that was lost
+const roles = Object.fromEntries(['app', 'agent', 'admin'].map(role => [role, new Pool({ user: 'chat_' + role, statement_timeout: 10_000 })]))
+// A connection that was lost is an error of its query.  That it is an event of the
+// connection, too, in use or idle, would end the process.
+for (const pool of Object.values(roles)) pool.on('error', () => {}).on('connect', client => client.on('error', () => {}))
 
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
 const files = Object.fromEntries(readdirSync(new URL('public/', import.meta.url)).map(name =>
@@ -45,9 +47,11 @@ const files = Object.fromEntries(readdirSync(new URL('public/', import.meta.url)
 function explain_error(error, is_visitor) {
 	const expected = { '22023': 400, '42704': 404, '23505': 409, '23503': 409, '55000': 409, '40001': 409, '40P01': 409, '54000': 413,
 		'22004': 400, '22P05': 400, '42501': 403, '25006': 503, F0000: 503, XX001: 500, XX002: 500 }
+	if (error instanceof RangeError) return [400, { error: 'That is nested too deeply.' }]
 	const status = expected[error.code] ?? (/^22/.test(error.code) ? 400 : 500)
 	if (expected[error.code] && !is_visitor) return [status, { error: error.message, detail: error.detail, hint: error.hint }]
 	if (status >= 500) console.error('failed:', error.code ?? error.stack, error.routine ?? '')
+	if (/^(E[A-Z]+$|08|53|57P|Connection terminated)/.test(error.code ?? error.message)) return [503, { error: 'The database cannot be reached.' }]
 	return [status, { error: status >= 500 ? 'Something went wrong.' : 'That is not what was expected.' }]
 }
 
@@ -78,11 +82,11 @@ function find_route(routes, method, path) {
 /**
  * A listener on loopback.
  *
- * at: { origin }, which is complete once it listens; routes; pages, the path of each
- * to its file; csp(), what its pages may load; guest, the listener whose pages may
- * call the routes below /widget/.
+ * at: { origin }, which is complete once it listens; roles, its pools; routes; pages, the path of each
+ * to its file; serves, which other files; csp(), what its pages may load; guest, the
+ * listener whose pages may call the routes below /widget/.
  */
-function listen(port, { at, routes, pages, csp, guest }) {
+function listen(port, { at, roles, routes, pages, serves, csp, guest }) {
 	const server = createServer(async (message, response) => {
 		const send = (status, type, text) => response.writeHead(status, { 'content-type': type + '; charset=utf-8' }).end(text)
 		const json = (status, object) => send(status, 'application/json', JSON.stringify(object))
@@ -103,10 +107,13 @@ function listen(port, { at, routes, pages, csp, guest }) {
 			}
 
 			// Another name for this address would be somebody else's page (DNS rebinding).
-			if ('http://' + message.headers.host !== at.origin) throw new Refusal(421, 'Open ' + at.origin + '/')
+			if ('http://' + message.headers.host !== at.origin) {
+				if (message.method !== 'GET' || is_widget) throw new Refusal(421, 'Open ' + at.origin + '/')
+				return response.writeHead(302, { location: at.origin + (pages[path] ? path : '/') }).end()
+			}
 			if (message.method === 'OPTIONS' && is_widget) return response.writeHead(204).end()
 
-			const file = pages[path] ?? path.replace(/^\/|\.html$/g, '')
+			const file = pages[path] ?? (serves.test(path) ? path.slice(1) : '')
 			if (message.method === 'GET' && Object.hasOwn(files, file))
 				return send(200, types[extname(file)], files[file].replaceAll('{{product}}', product.origin))
 
@@ -139,12 +146,12 @@ const shop = {}, product = {}
 const [, , port = '4711'] = process.argv
 const servers = [
 	await listen(Number(port), {
-		at: shop, routes: site, pages: { '/': 'site.html' },
+		at: shop, roles: {}, routes: site, pages: { '/': 'site.html' }, serves: /^\/(page|site|style|leaf)\.(js|css|svg)$/,
 		csp: () => `script-src 'self' ${product.origin}; style-src 'self' ${product.origin}; connect-src 'self' ${product.origin}`,
 	}),
 	await listen(Number(port) && Number(port) + 1, {
-		at: product, routes: { ...widget, ...inbox, ...settings }, pages: { '/': 'inbox.html', '/inbox': 'inbox.html', '/settings': 'settings.html' },
-		csp: () => "script-src 'self'; style-src 'self'; connect-src 'self'", guest: shop,
+		at: product, roles, routes: { ...widget, ...inbox, ...settings }, pages: { '/': 'inbox.html', '/inbox': 'inbox.html', '/settings': 'settings.html' },
+		serves: /^\/(page|inbox|settings|widget|style|icon)\.(js|css|svg)$/, csp: () => "script-src 'self'; style-src 'self'; connect-src 'self'", guest: shop,
 	}),
 ]
 // For programs, and for people.
@@ -161,6 +168,7 @@ let is_ending = false
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, async () => {
 	if (is_ending) return
 	is_ending = true
+	setTimeout(() => process.exit(0), 1000)		// a query may wait for a lock
 	for (const server of servers) { server.close(); server.closeAllConnections() }
 	await Promise.all(Object.values(roles).map(pool => pool.end()))
 	process.exit(0)

@@ -1,7 +1,7 @@
 // The settings page: what an administrator sees and does of an app.
 //
-// All as the role chat_admin.  It may call the functions of idverify's administer
-// group, and has no right on a table; so a secret is here only in the answer of the
+// All as the role chat_admin.  It may call what stands here, and has no right on a
+// table; so a secret is here only in the answer of the
 // call that made it, or of reveal.  The database decides, and says why not: nothing
 // is checked here that it checks by itself.  A real product asks first who the
 // administrator is; here whoever can open the page is.
@@ -17,6 +17,8 @@ const actions = {
 	'add-signer': ['SELECT idverify_add_signer($1, $2) AS secret'],
 	'drop-signer': ['SELECT idverify_drop_signer($1, $2)'],
 }
+
+const makes_secret = new Set(['rotate', 'stage', 'add-signer'])
 
 /** The secret that was made, if any, and what the database says beside it. */
 async function administer(admin, [query, ...more], { app, signer, signs, ...body }) {
@@ -87,8 +89,11 @@ export const routes = {
 		return { apps, app, signers, coverage, days, refused }
 	},
 
-	'POST /api/settings/policy': async ({ body: { app, required } }, { admin }) =>
-		void await admin.query('SELECT set_policy($1, require_verification => $2)', [app, required === true]),
+	'POST /api/settings/policy': async ({ body: { app, required } }, { admin }) => {
+		if (typeof required !== 'boolean') refuse(400, 'Is it required, or not?')
+		const { rows: [{ found }] } = await admin.query('SELECT set_policy($1, require_verification => $2) AS found', [app, required])
+		if (!found) refuse(404, 'There is no such app.')
+	},
 
 	// The fields are taken in SQL: as a number of JavaScript a long id would be rounded.
 	'POST /api/settings/explain': async ({ body: { app, claim } }, { admin }) => {
@@ -108,4 +113,5 @@ export const routes = {
 }
 
 for (const [action, call] of Object.entries(actions))
-	routes['POST /api/settings/' + action] = ({ body }, { admin }) => administer(admin, call, body)
+	routes['POST /api/settings/' + action] = ({ body: { signs, ...body } }, { admin }) =>
+		administer(admin, call, makes_secret.has(action) ? { ...body, signs } : body)

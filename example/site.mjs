@@ -44,7 +44,7 @@ export const routes = {
 
 	// No password: there is nobody to keep out.
 	'POST /login': async ({ headers, body, response }) => {
-		if (!Object.hasOwn(customers, body.customer)) refuse(400, 'There is no such customer.')
+		if (typeof body.customer !== 'string' || !Object.hasOwn(customers, body.customer)) refuse(400, 'There is no such customer.')
 		const session = randomUUID()
 		sessions.delete(session_of(headers))
 		sessions.set(session, body.customer)
@@ -57,9 +57,11 @@ export const routes = {
 		return describe_session({})
 	},
 
-	// The operator's form: a new secret, after it was rotated in the chat's settings.
+	// The operator's form: a new secret, after it was rotated in the chat's settings.  On a
+	// real site neither this nor the hint is in a page of the visitors.
 	'POST /secret': async ({ headers, body }) => {
-		const pasted = String(body.secret ?? '').trim()
+		if (typeof body.secret !== 'string') refuse(400, 'Which secret?')
+		const pasted = body.secret.trim()
 		if (pasted && pasted.length < 16) refuse(400, 'A secret has 16 characters at least.')
 		if (!['hash', 'token'].includes(body.signs)) refuse(400, 'It signs hashes or tokens.')
 		secret = pasted || secret

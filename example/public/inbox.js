@@ -1,10 +1,14 @@
 // The agents' inbox: who has written, who they are, and whether that was signed.
-import { call, h, when } from '/page.js'
+import { call, h, plain, when } from '/page.js'
 
 const $ = id => document.getElementById(id)
 const main = document.querySelector('main')
 let contacts = []	// those in the list
 let open = null		// the one that is shown, as /api/contacts/:id answers
+let choice = 0		// how often one was chosen
+const drafts = new Map()	// what is being written, by the contact's id
+let forced = null	// the fold that can be undone by force alone
+const undo = id => id === forced ? 'Undo all the same' : 'Undo'
 
 // What a verdict means to an agent.  doc/application.md has them all.
 const reasons = {
@@ -17,12 +21,15 @@ const reasons = {
 	no_secret: 'The app has no secret.',
 }
 
-const name_of = ({ id, name, email, is_verified }) => name ?? email ?? (is_verified ? `Contact ${id}` : `Guest ${id}`)
-const badge = ({ is_verified, claimed, last_claim }) =>
-	is_verified ? h('span', { class: 'badge good' }, 'Verified') :
+// A name is what the visitor's browser says, of a verified contact, too.  So what was
+// signed stands in the badge, and beside the name wherever somebody is chosen.
+const name_of = ({ id, name, email, is_verified }) => plain(name || (!is_verified && email) || (is_verified ? `Contact ${id}` : `Guest ${id}`))
+const signed = ({ external_id, email }) => plain(external_id ?? email)
+const badge = ({ is_verified, claimed, last_claim, ...contact }) =>
+	is_verified ? h('span', { class: 'badge good' }, h('span', {}, 'Verified'), ' ', signed(contact)) :
 	claimed || last_claim ? h('span', { class: 'badge bad' }, 'Claim failed') : h('span', { class: 'badge' }, 'Guest')
-const facts = pairs => pairs.filter(([, value]) => value !== null && value !== undefined && value !== '')
-	.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value instanceof Node ? value : String(value))])
+const facts = pairs => pairs.filter(([, value]) => value)
+	.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])
 
 /** Put children there if they are others than those that are there: focus and selection stay. */
 function put(place, children) {
@@ -34,7 +41,7 @@ function show_list() {
 	const focused = document.activeElement?.dataset?.id
 	put($('people'), contacts.map(contact => h('button', { type: 'button', 'data-id': contact.id, 'aria-current': contact.id === open?.contact.id && 'true' },
 		h('span', { class: 'row spread' }, h('strong', {}, name_of(contact)), badge(contact)),
-		h('span', { class: 'last' }, contact.body ? (contact.author === 'agent' ? 'You: ' : '') + contact.body : 'Nothing written yet'))))
+		h('span', { class: 'last' }, contact.author === 'agent' && 'You: ', h('bdi', {}, contact.body)))))
 	if (focused) $('people').querySelector(`[data-id="${focused}"]`)?.focus()
 	$('people').hidden = !contacts.length
 	$('nobody').hidden = contacts.length > 0
@@ -42,21 +49,30 @@ function show_list() {
 
 function show_contact() {
 	const { contact, messages, folds } = open
+	const known = facts([
+		['Identity', contact.is_verified ? `signed, since ${when(contact.verified_at)}` : 'not known'],
+		['Id', contact.external_id], ['Email', contact.email_verified && contact.email],
+		// The database stores a shop only if its own signature was right.
+		['Shop', contact.shop],
+		['First seen', when(contact.created_at)], ['Last seen', when(contact.last_seen_at)]])
+	const said = facts([
+		['Name', contact.name], ['Email', !contact.email_verified && contact.email], ['Phone', contact.phone], ['Company', contact.company],
+		...Object.entries(contact.custom_data).map(([name, value]) => [name, typeof value === 'object' ? JSON.stringify(value) : String(value)])])
+
 	put($('name'), [name_of(contact)])
 	put($('verified'), [badge(contact)])
-	const last = $('messages').childElementCount
-	put($('messages'), messages.map(({ author, body, sent_at }) => h('p', { class: author },
-		h('span', { class: 'unseen' }, author === 'agent' ? 'You: ' : `${name_of(contact)}: `), body, h('time', { datetime: sent_at }, when(sent_at)))))
-	if ($('messages').childElementCount !== last) $('messages').scrollTop = $('messages').scrollHeight
+	put($('facts'), known)
+	put($('said'), said)
+	$('says').hidden = !said.length
 
-	put($('facts'), facts([
-		['Identity', contact.is_verified ? `signed, since ${when(contact.verified_at)}` : 'not known'],
-		['Id', contact.external_id], ['Email', contact.email && contact.email + (contact.email_verified ? ' (signed)' : '')],
-		['Phone', contact.phone], ['Company', contact.company],
-		// The database stores a shop only if its own signature was right.
-		['Shop', contact.shop && h('span', {}, contact.shop, ' ', h('span', { class: 'badge good' }, 'Signed'))],
-		...Object.entries(contact.custom_data).map(([name, value]) => [name[0].toUpperCase() + name.slice(1), typeof value === 'object' ? JSON.stringify(value) : value]),
-		['First seen', when(contact.created_at)], ['Last seen', when(contact.last_seen_at)]]))
+	// What is there stays: a screen reader reads out only what is new.
+	const lines = $('messages'), last = lines.lastChild?.dataset.id
+	for (const line of [...lines.children]) if (!messages.some(({ id }) => id === line.dataset.id)) line.remove()
+	messages.forEach(({ id, author, body, sent_at }, i) => {
+		if (lines.children[i]?.dataset.id !== id) lines.insertBefore(h('p', { class: author, 'data-id': id },
+			h('span', { class: 'unseen' }, author === 'agent' ? 'You: ' : `${name_of(contact)}: `), body, h('time', { datetime: sent_at }, when(sent_at))), lines.children[i] ?? null)
+	})
+	if (lines.lastChild?.dataset.id !== last) lines.scrollTop = lines.scrollHeight
 
 	const claim = contact.last_claim
 	$('claim').hidden = !claim
@@ -70,13 +86,15 @@ function show_contact() {
 	$('fold').hidden = !others.length
 	if (document.activeElement !== $('target')) {
 		const chosen = $('target').value
-		put($('target'), others.map(other => h('option', { value: other.id }, `${name_of(other)}${other.is_verified ? ', verified' : ''}`)))
+		const group = (label, list) => list.length && h('optgroup', { label }, list.map(other =>
+			h('option', { value: other.id }, (other.is_verified ? signed(other) : `Guest ${other.id}`) + (other.name ? `: ${name_of(other)}` : ''))))
+		put($('target'), [group('Verified', others.filter(other => other.is_verified)), group('Guests', others.filter(other => !other.is_verified))].filter(Boolean))
 		if (others.some(({ id }) => id === chosen)) $('target').value = chosen
 	}
 	$('folded').hidden = !folds.length && $('undone').hidden
 	put($('folds'), folds.map(({ id, source_id, name, folded_at }) => h('li', { class: 'row spread' },
-		h('span', {}, name ?? `Guest ${source_id}`, h('span', { class: 'soft small' }, ` ${when(folded_at)}`)),
-		h('button', { type: 'button', 'data-fold': id, 'aria-label': `Undo the fold of ${name ?? `Guest ${source_id}`}` }, 'Undo'))))
+		h('span', {}, name_of({ id: source_id, name }), h('span', { class: 'soft small' }, ` ${when(folded_at)}`)),
+		h('button', { type: 'button', 'data-fold': id, 'data-force': id === forced && 'true', 'aria-label': `${undo(id)} the fold of ${name_of({ id: source_id, name })}` }, undo(id)))))
 }
 
 async function refresh() {
@@ -92,12 +110,18 @@ async function refresh() {
 }
 
 async function choose(id) {
-	open = await call('/api/contacts/' + id)
+	const mine = ++choice
+	const chosen = await call('/api/contacts/' + id)
+	if (mine !== choice) return		// another was chosen meanwhile
+	if (open) drafts.set(open.contact.id, $('text').value)
+	open = chosen
+	$('text').value = drafts.get(open.contact.id) ?? ''
 	history.replaceState(null, '', '#' + open.contact.id)
 	main.dataset.shows = 'contact'
 	$('undone').hidden = $('fold_problem').hidden = true
 	await refresh()
 }
+const go_to = id => choose(id).then(() => $('name').focus(), look)
 
 function problem(error) {
 	$('fold_problem').textContent = [error.message, error.detail, error.hint].filter(Boolean).join(' ')
@@ -106,7 +130,7 @@ function problem(error) {
 
 $('people').addEventListener('click', async event => {
 	const id = event.target.closest('[data-id]')?.dataset.id
-	if (id) { await choose(id); $('name').focus() }
+	if (id) await go_to(id)
 })
 $('back').addEventListener('click', () => {
 	main.dataset.shows = 'list'
@@ -114,12 +138,13 @@ $('back').addEventListener('click', () => {
 })
 $('answer').addEventListener('submit', async event => {
 	event.preventDefault()
-	const text = $('text').value
+	const text = $('text').value, to = open.contact.id
 	$('text').value = ''	// at once, so that it is not sent twice
 	try {
-		await call(`/api/contacts/${open.contact.id}/messages`, { text })
+		await call(`/api/contacts/${to}/messages`, { text })
 		await refresh()
 	} catch (error) {
+		if (open.contact.id !== to) return void drafts.set(to, text)
 		$('text').value = text
 		$('text').setCustomValidity(error.message)
 		$('text').reportValidity()
@@ -136,7 +161,8 @@ $('fold').addEventListener('submit', async event => {
 	fold = { source: open.contact.id, target: target.id, force: open.contact.is_verified }
 	try {
 		const { rows } = await call('/api/folds', { ...fold, dry_run: true })
-		$('fold_title').textContent = `Fold ${name_of(open.contact)} into ${name_of(target)}?`
+		const whole = contact => name_of(contact) + (contact.is_verified ? ` (${signed(contact)})` : '')
+		$('fold_title').textContent = `Fold ${whole(open.contact)} into ${whole(target)}?`
 		$('do_fold').textContent = fold.force ? 'Fold, although its identity was signed' : 'Fold'
 		put($('counts'), rows.map(({ relation, column_name, moved, dropped }) => h('tr', {},
 			h('td', {}, h('code', {}, relation), h('p', { class: 'soft small' }, relation === 'idverify.contacts' ? 'the contact itself; the journal keeps it' : `by ${column_name}`)),
@@ -148,24 +174,31 @@ $('fold').addEventListener('submit', async event => {
 })
 $('do_fold').addEventListener('click', async () => {
 	$('dry_run').close()
-	await call('/api/folds', fold).then(() => choose(fold.target), problem)
+	await call('/api/folds', fold).then(() => go_to(fold.target), problem)
 })
 $('folds').addEventListener('click', async event => {
-	const id = event.target.dataset.fold
+	const { fold: id, force } = event.target.dataset
 	if (!id) return
 	try {
-		const { contact } = await call(`/api/folds/${id}/undo`, {})
-		await choose(contact)
+		const { contact } = await call(`/api/folds/${id}/undo`, { force: force === 'true' })
+		forced = null
+		await go_to(contact)
 	} catch (error) {
-		$('undone').textContent = [error.message, error.detail, error.hint].filter(Boolean).join(' ')
+		// The visitor has come again, as somebody new: their token stays with that contact.
+		if (/force/.test(error.hint)) forced = id
+		$('undone').textContent = [error.message, error.detail].filter(Boolean).join(' ')
 		$('undone').hidden = false
+		show_contact()
 	}
 })
 
-// Who is gone from the database, say, is no reason to stop looking.
-const look = () => document.hidden || refresh().catch(() => {})
+// What cannot be had is told, and asked for again.
+const look = () => document.hidden || refresh().then(() => { $('failure').hidden = true }, error => {
+	$('failure').textContent = `This is not up to date: ${error.message} Trying again…`
+	$('failure').hidden = false
+})
 setInterval(look, 2500)
 document.addEventListener('visibilitychange', look)
-await refresh()
+await look()
 const asked = location.hash.slice(1) || (innerWidth > 704 && contacts[0]?.id)
 if (asked) await choose(asked).catch(() => {})

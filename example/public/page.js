@@ -20,5 +20,8 @@ export async function call(path, body) {
 	return object
 }
 
+/** Text without what turns the direction of what stands behind it. */
+export const plain = text => text.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')
+
 /** A moment as people say it. */
 export const when = time => new Date(time).toLocaleString('en-GB', { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })

@@ -56,7 +56,7 @@ async function act(place, action, body) {
 		$('said').textContent = notices.map(sentence).join(' ')
 		return true
 	} catch (error) {
-		tell(place, error)
+		tell(place, error.status < 500 ? error : { message: 'No answer came, so it may have been done. Look at the page anew before you do it again.' })
 	} finally {
 		busy = false
 	}
@@ -78,6 +78,7 @@ $('secret-dialog').addEventListener('close', () => { $('secret').textContent = '
 for (const way of ['cancel', 'keydown']) $('secret-dialog').addEventListener(way, event => {
 	if ($('secret-dialog').dataset.once === 'true' && (way === 'cancel' || event.key === 'Escape')) event.preventDefault()
 })
+addEventListener('beforeunload', event => { if ($('secret-dialog').open && $('secret-dialog').dataset.once === 'true') event.preventDefault() })
 addEventListener('pagehide', () => { $('secret').textContent = '' })
 
 /** Open a dialog whose form does this. */
@@ -287,7 +288,12 @@ async function load() {
 	show_verification(state)
 	$('settings').removeAttribute('aria-busy')
 }
-const refresh = () => load().then(() => tell($('failure')), error => tell($('failure'), error))
+async function refresh() {
+	await load().then(() => tell($('failure')), error => {
+		tell($('failure'), error)
+		if (!(error.status < 500)) setTimeout(refresh, 5000)
+	})
+}
 $('app').addEventListener('change', () => { location.search = new URLSearchParams({ app: $('app').value }) })
 
 document.addEventListener('visibilitychange', () => { if (!document.hidden && !document.querySelector('dialog[open]')) refresh() })

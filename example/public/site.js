@@ -15,6 +15,7 @@ function show() {
 	$('claim').textContent = claim ? JSON.stringify(claim, null, 2) : 'Nobody is logged in: there is nothing to claim.'
 	$('hint').textContent = `In use: •••• •••• ${hint}`
 	document.querySelector(`[name=signs][value=${signs}]`).checked = true
+	document.querySelector('[value=old]').disabled = signs !== 'token'
 }
 
 async function log_in(customer) {
@@ -27,10 +28,10 @@ async function log_in(customer) {
 }
 
 $('logout').addEventListener('click', async () => {
+	parley.logout()		// whatever becomes of the session
 	session = await call('/logout', {})
 	forged = false
 	show()
-	parley.logout()
 	$('customers').firstChild.focus()
 })
 
@@ -41,7 +42,7 @@ async function refresh() {
 	session = await call('/session')
 	show()
 	if (session.claim) parley.identify(session.claim)
-	else if (before) parley.logout()	// in another tab
+	else if (before) parley.identify(null)	// the session has ended elsewhere
 }
 
 // What somebody can do who has the browser, and the page, but not the secret.

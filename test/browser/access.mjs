@@ -1,7 +1,7 @@
 // The keyboard alone, and a narrow screen.
 import assert from 'node:assert/strict'
 import { story } from './lib/story.mjs'
-import { dialog, log_in, look_at, open_chat, open_settings, reads, say, says_who, signer, visit } from './lib/pages.mjs'
+import { claim, dialog, log_in, look_at, open_chat, open_settings, reads, say, says_who, signer, visit } from './lib/pages.mjs'
 
 const focused = page => page.evaluate(() => {
 	let element = document.activeElement
@@ -80,13 +80,20 @@ story('on a screen of 360 pixels no page scrolls sideways, and everything is wit
 	await fits(visitor, 'the shop')
 	await open_chat(visitor)
 	await says_who(visitor, 'Chloé Martin · verified')
-	await say(visitor, 'Averylongwordwithoutanyblankinit'.repeat(5))
+	const long = 'Averylongwordwithoutanyblankinit'.repeat(5)
+	await say(visitor, long)
+	const guest = await visit(it)
+	await claim(guest, { name: long, custom_data: { [long]: long } })
+	await say(guest, 'A long name.')
 	await fits(visitor, 'the chat')
 
 	const agent = await it.open(it.product + '/inbox', narrow)
 	await fits(agent, 'the list of conversations')
 	await look_at(it, /Chloé Martin/, agent)
 	await fits(agent, 'a conversation')
+	await agent.getByRole('button', { name: 'All conversations' }).click()
+	await look_at(it, 'A long name.', agent)
+	await fits(agent, 'a conversation of somebody with a long name')
 	await agent.getByRole('button', { name: 'All conversations' }).click()
 	await agent.getByRole('navigation', { name: 'Conversations' }).waitFor()
 

@@ -1,5 +1,6 @@
 // dev/chat: one command starts the example, and leaves nothing behind.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { eventually, start } from './lib/story.mjs'
@@ -26,4 +27,11 @@ test('dev/chat serves the shop and the product on free ports of loopback, and le
 	assert.deepEqual({ pages, ended }, { pages: [200, 200, 200], ended: 0 })
 	await eventually('no process is left', () => ![server, ...started].some(runs))
 	assert.ok(!existsSync(folder))
+})
+
+test('dev/chat takes nothing but a port that can be one, and says so before it builds', () => {
+	for (const args of [['foo'], ['--prot', '5000'], ['--port'], ['--port', ''], ['--port', '4911x'], ['--port', '65535'], ['--port', '99999'], ['--port', '1', '2']]) {
+		const { status, stderr } = spawnSync('dev/chat', args, { encoding: 'utf8', timeout: 5000 })
+		assert.deepEqual([args, status, /--port and a number/.test(stderr)], [args, 2, true])
+	}
 })

@@ -225,3 +225,25 @@ story('the doctor finds rights that are too many, and says what to do', async it
 	await section.getByRole('listitem').filter({ hasText: 'Trigger granted' }).getByText('REVOKE TRIGGER').waitFor()
 	await section.getByText('1 finding asks for attention.').waitFor()
 })
+
+story('what cannot be done of an app is refused, and a connection that is lost ends one call alone', {
+	refused: ['POST /api/settings/policy 400', 'POST /api/settings/policy 404', 'POST /api/settings/reveal 503'],
+}, async it => {
+	const page = await open_settings(it)
+	const post = (path, body) => page.evaluate(async ([path, body]) =>
+		(await fetch('/api/settings/' + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })).status, [path, body])
+	assert.equal(await post('policy', { app: 'nobody', required: true }), 404)
+	assert.equal(await post('policy', { app: 'shop' }), 400)
+
+	// One that waits for a lock is ended; what is asked next has another connection.
+	await page.getByText('All is well').waitFor()
+	const locked = it.sql('BEGIN; LOCK TABLE idverify.apps; SELECT pg_sleep(3); COMMIT')
+	await eventually('the table is locked', async () =>
+		(await it.sql("SELECT FROM pg_locks WHERE relation = 'idverify.apps'::regclass AND mode = 'AccessExclusiveLock' AND granted")).length)
+	const asked = post('reveal', { app: 'shop', signer: 'main' })
+	await eventually('its connection is ended', async () =>
+		(await it.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'chat_admin' AND wait_event_type = 'Lock'")).length)
+	assert.equal(await asked, 503)
+	await locked
+	assert.equal(await post('reveal', { app: 'shop', signer: 'main' }), 200)
+})

@@ -1,7 +1,7 @@
 // Visitors of the shop: who they are said to be, and whose conversation they see.
 import assert from 'node:assert/strict'
 import { eventually, story } from './lib/story.mjs'
-import { claim, log_in, log_out, look_at, messages, profile, say, says_who, tamper, visit, who } from './lib/pages.mjs'
+import { claim, log_in, log_out, look_at, messages, open_chat, profile, say, says_who, signed, tamper, visit, who } from './lib/pages.mjs'
 
 story('who says nothing of themselves chats as a guest, and is answered by an agent', async it => {
 	const visitor = await visit(it)
@@ -30,8 +30,8 @@ story('a login in the middle of a chat keeps the conversation, and the inbox sho
 	const agent = await look_at(it, /Ann Lindgren/)
 	await agent.getByRole('region', { name: 'Conversation' }).getByText('Verified', { exact: true }).waitFor()
 	assert.deepEqual(await messages(agent), ['My order is late.', 'It is number 12.'])
-	const { Id, Identity, Plan } = await profile(agent)
-	assert.deepEqual({ Id, Plan }, { Id: 'user_4711', Plan: 'Gardener' })
+	const { Id, Identity, plan } = await profile(agent)
+	assert.deepEqual({ Id, plan }, { Id: 'user_4711', plan: 'Gardener' })
 	assert.match(Identity, /^signed, since /)
 	// one person is one contact, beside the two that chat.sql begins with
 	assert.deepEqual((await it.sql('SELECT name FROM idverify.contacts ORDER BY name')).map(({ name }) => name), ['Ann Lindgren', 'Chloé Martin', null])
@@ -75,6 +75,74 @@ story('on a shared computer nobody sees anything of the customer before', async 
 	assert.deepEqual(await messages(agent), ['My new address is a secret.'])
 })
 
+story('a login spends the visitor\'s token: who has known it says nothing in the customer\'s name', async it => {
+	const computer = await it.browser()
+	const visitor = await visit(it, computer)
+	await say(visitor, 'Before the login.')
+	const token = await visitor.evaluate(() => localStorage.getItem('parley:shop'))
+	await log_in(visitor, 'Ann Lindgren')
+	await says_who(visitor, 'Ann Lindgren · verified')
+	assert.equal(await visitor.evaluate(() => localStorage.getItem('parley:shop')), null)
+
+	const stranger = await it.browser()
+	await stranger.addInitScript(token => location.protocol === 'http:' && localStorage.setItem('parley:shop', token), token)
+	await say(await visit(it, stranger), 'Send it to me.')
+	await visitor.reload()
+	await open_chat(visitor)
+	await says_who(visitor, 'Ann Lindgren · verified')
+	await say(visitor, 'After it.')
+	assert.deepEqual(await messages(visitor), ['Before the login.', 'After it.'])
+})
+
+story('a logout in one tab ends the chat in all, and what a guest then says in one is nobody else\'s', async it => {
+	const computer = await it.browser()
+	const one = await visit(it, computer)
+	await log_in(one, 'Ann Lindgren')
+	await say(one, 'This is Ann\'s.')
+	const other = await visit(it, computer)
+	await says_who(other, 'Ann Lindgren · verified')
+	await log_out(one)
+	for (const page of [one, other]) {
+		await says_who(page, 'Chatting as a guest')
+		assert.deepEqual(await messages(page), [])
+	}
+	await say(one, 'A guest was here.')
+	await eventually('the other tab has it, too', async () => (await messages(other)).join() === 'A guest was here.')
+	assert.deepEqual(await messages(await look_at(it, /Ann Lindgren/)), ['This is Ann\'s.'])
+})
+
+story('a logout empties the chat at once, though the server does not answer', async it => {
+	const visitor = await visit(it)
+	await log_in(visitor, 'Ann Lindgren')
+	await say(visitor, 'My new address is a secret.')
+	await visitor.route('**/widget/shop', () => {})
+	await visitor.getByLabel('Message', { exact: true }).fill('And so is this.')
+	await visitor.keyboard.press('Enter')
+	await log_out(visitor)
+	await says_who(visitor, 'Chatting as a guest')
+	assert.deepEqual(await messages(visitor), [])
+	assert.equal(await visitor.getByLabel('Message', { exact: true }).inputValue(), '')
+})
+
+story('what a customer writes about themselves does not stand among what is signed', async it => {
+	const [{ hash }] = await it.sql("SELECT idverify_sign('shop', 'user_4712') AS hash")
+	const visitor = await visit(it)
+	await claim(visitor, { external_id: 'user_4712', user_hash: hash, name: 'Ann Lindgren', email: 'ann@example.com',
+		custom_data: { Id: 'user_4711', Identity: 'signed, since 3 Nov, 10:00', Shop: 'juniper.example' } })
+	await say(visitor, 'I am Ann.')
+	const guest = await visit(it)
+	await claim(guest, { name: 'Ann Lindgren, verified' })
+	await say(guest, 'Me too.')
+
+	const agent = await look_at(it, 'I am Ann.')
+	await agent.getByRole('region', { name: 'Conversation' }).getByText('Verified user_4712', { exact: true }).waitFor()
+	const { Id, Email, Shop } = await signed(agent)
+	assert.deepEqual({ Id, Email, Shop }, { Id: 'user_4712', Email: undefined, Shop: undefined })
+	await look_at(it, 'Me too.', agent)
+	assert.equal((await signed(agent)).Identity, 'not known')
+	assert.equal(await agent.locator('optgroup[label=Verified] option', { hasText: 'Ann' }).innerText(), 'user_4712: Ann Lindgren')
+})
+
 story('a forged claim goes on as a guest, and the inbox shows what was claimed and why it failed', async it => {
 	const ben = await visit(it)
 	await log_in(ben, 'Ben Okafor')
@@ -113,17 +181,17 @@ story('a shop is in the profile only where its own signature is right', async it
 	await claim(visitor, { ...person, shop: 'other-shop.example', shop_hash })
 	await say(visitor, 'Which shop is mine?')
 	const agent = await look_at(it, /Dana/)
-	assert.equal('Shop' in await profile(agent), false)
+	assert.equal('Shop' in await signed(agent), false)
 
 	await claim(visitor, { ...person, shop: 'juniper.example', shop_hash })
-	await eventually('the shop is shown, as signed', async () => /^juniper\.example\s+Signed$/.test((await profile(agent)).Shop))
+	await eventually('the shop is shown', async () => (await signed(agent)).Shop === 'juniper.example')
 })
 
 story('names, messages and custom data are text, whatever they hold', async it => {
 	const hostile = '<img src=x onerror="window.hit = 1"><b>bold</b>'
 	const [{ hash }] = await it.sql("SELECT idverify_sign('shop', 'user_1') AS hash")
 	const visitor = await visit(it)
-	await claim(visitor, { external_id: 'user_1', user_hash: hash, name: hostile, company: hostile, custom_data: { [hostile]: hostile, list: [hostile] } })
+	await claim(visitor, { external_id: 'user_1', user_hash: hash, name: hostile, company: hostile, custom_data: { [hostile]: hostile, list: [hostile], '': '' } })
 	await says_who(visitor, hostile + ' · verified')
 	await say(visitor, hostile)
 	const forger = await visit(it)

@@ -67,6 +67,12 @@ export async function profile(page) {
 		names.map(name => [name.textContent, name.nextElementSibling.textContent])))
 }
 
+/** What of it is told as known: not what the visitor's page says. */
+export async function signed(page) {
+	return Object.fromEntries(await page.getByRole('complementary', { name: 'Profile' }).locator('section', { hasText: 'Who this is' }).locator('dt').evaluateAll(names =>
+		names.map(name => [name.textContent, name.nextElementSibling.textContent])))
+}
+
 // The settings
 
 export const open_settings = async it => {
