@@ -82,9 +82,16 @@ for my $client (qw(pg postgres knex drizzle kysely psycopg2 pdo))
 	};
 }
 
-# Who can do on a partial index by an insert, and a save if that conflicts, what
-# an upsert does.
+# Who has a second way to do on a partial index what an upsert does: django, whose
+# own is a SELECT first, and activerecord, with validations.
 my %visits = map { $_ => 1 } qw(django activerecord);
+
+# A stranger chooses what else is wrong with the row that claims to be somebody
+# verified: a name that is missing, too long, or another contact's.  Whatever
+# constraint it is, that is an error, and never taken for "is there already".
+# These bind who is not verified, so that nothing but the client itself is in
+# the way of writing the name to the contact that was claimed.
+my %in_the_way = (missing => 23514, long => 23514, taken => 23505);
 
 # bulkCreate() hands the rows that come back to its objects by position: where
 # one was skipped, each that follows is told another's name, id and flag.
@@ -115,11 +122,12 @@ CREATE TABLE contacts_$index (
 	app_key		text NOT NULL,
 	external_id	text,
 	email		text,
-	name		text,
+	name		text CHECK (is_verified OR name IS NOT NULL AND length(name) < 20),
 	user_hash	text,
 	is_verified	boolean NOT NULL DEFAULT false
 );
 CREATE UNIQUE INDEX contacts_${index}_key ON contacts_$index (app_key, external_id) $where;
+CREATE UNIQUE INDEX ON contacts_$index (name) WHERE NOT is_verified;
 CREATE TRIGGER zz_guard BEFORE INSERT OR UPDATE ON contacts_$index
 	FOR EACH ROW EXECUTE FUNCTION idverify_guard();
 SQL
@@ -153,12 +161,13 @@ sub new_case
 # Put those there who are there beforehand, and nobody else.
 sub prepare
 {
-	my @statements = ('TRUNCATE contacts_full, contacts_partial');
+	my @statements = ('TRUNCATE contacts_full, contacts_partial',
+		map { "INSERT INTO contacts_$_ (app_key, name) VALUES ('drop', 'taken')" } qw(full partial));
 
 	for my $case (@_)
 	{
 		next if $case->{before} eq 'nobody';
-		my $name = $case->{name} =~ s/new/old/r;
+		my $name = $case->{external_id} =~ s/person/old/r;
 		my $hash = $case->{before} eq 'verified' ? user_hash($secret{ $case->{app_key} }, $case->{external_id}) : '';
 		push @statements, "INSERT INTO $case->{table} (app_key, external_id, name, user_hash)"
 		  . " VALUES ('$case->{app_key}', '$case->{external_id}', '$name', '$hash')";
@@ -179,6 +188,7 @@ SELECT substring(name from '\d+'), string_agg(
 	|| CASE WHEN external_id <> 'person-' || substring(name from '\d+') THEN ' as another' ELSE '' END
 	|| CASE WHEN user_hash <> '' THEN ' with its hash' ELSE '' END, ', ' ORDER BY name DESC)
 FROM (SELECT * FROM contacts_full UNION ALL SELECT * FROM contacts_partial) c
+WHERE name <> 'taken'
 GROUP BY 1
 SQL
 	{
@@ -220,12 +230,31 @@ for my $client (clients())
 		push @about, [ "$client, @{$columns[$column]}: @$row", $told, $rows ];
 		return $people[-1];
 	};
+	my $attack = sub
+	{
+		my ($column, $kind, $hash, $name) = @_;
+		my $policy = $columns[$column][0];
+
+		push @people, new_case(scalar @people, $columns[$column], $kind, 'verified', $hash);
+		$people[-1]{name} = { missing => undef, long => 'x' x 20, taken => 'taken' }->{$name};
+		push @about, [ "$client, @{$columns[$column]}: $kind verified $hash, name $name",
+			'error ' . ($policy eq 'reject' ? 28000 : $in_the_way{$name}), 'old t' ];
+		return $people[-1];
+	};
 
 	for my $column (0 .. $#columns)
 	{
 		my @more = $visits{$client} && $columns[$column][1] eq 'partial' ?
 		  map { [ 'visit', @$_[1, 2] ] } grep { $_->[0] eq 'upsert' } @rows : ();
 		push @cases, grep { $_ } map { $add->($column, $_) } @rows, @more;
+		next if $columns[$column][1] eq 'full';
+		for my $kind ($client eq 'django' ? () : 'upsert', $visits{$client} ? 'visit' : ())
+		{
+			for my $hash (qw(wrong none))
+			{
+				push @cases, map { $attack->($column, $kind, $hash, $_) } sort keys %in_the_way;
+			}
+		}
 	}
 	my $single = @cases;
 	for my $column (0 .. $#columns)

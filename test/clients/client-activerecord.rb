@@ -22,14 +22,10 @@ class Client
 
   def visit(c)
     contacts = MODELS[c['table']]
-    begin
-      contact = contacts.transaction(requires_new: true) { contacts.create!(c.slice(*COLUMNS)) }
-    rescue ActiveRecord::RecordNotUnique
-      # nobody but the signed one conflicts with a verified contact
-      contact = contacts.find_by!(app_key: c['app_key'], external_id: c['external_id'], is_verified: true)
-      contact.update!(name: c['name'])
-    end
-    contact.reload
+    contact = contacts.new(c.slice(*COLUMNS))
+    contact.validate!
+    row = contacts.upsert(contact.attributes.slice(*COLUMNS), unique_by: unique_by(c), returning: contacts.column_names)
+    contact = contacts.instantiate(row.first)
     [contact.name, contact.is_verified]
   end
 

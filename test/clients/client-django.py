@@ -1,4 +1,4 @@
-# Django: update_or_create(), create(), save().
+# Django: update_or_create(), create(), save(), raw().
 import json
 import os
 import re
@@ -20,7 +20,7 @@ settings.configure(
 )
 django.setup()
 
-from django.db import IntegrityError, connection, models, transaction  # noqa: E402
+from django.db import connection, models, transaction  # noqa: E402
 
 from cases import run, values  # noqa: E402
 
@@ -74,15 +74,11 @@ class Client:
 
     def visit(self, c):
         contacts = MODELS[c['table']].objects
-        try:
-            with transaction.atomic():
-                contact = contacts.create(**values(c))
-        except IntegrityError:
-            # nobody but the signed one conflicts with a verified contact
-            contact = contacts.get(app_key=c['app_key'], external_id=c['external_id'], is_verified=True)
-            contact.name = c['name']
-            contact.save(update_fields=['name'])
-        contact.refresh_from_db()
+        [contact] = contacts.raw(
+            f"INSERT INTO {c['table']} (app_key, external_id, name, user_hash) VALUES (%s, %s, %s, %s)"
+            ' ON CONFLICT (app_key, external_id) WHERE is_verified'
+            ' DO UPDATE SET name = EXCLUDED.name RETURNING *',
+            [c['app_key'], c['external_id'], c['name'], c['user_hash']])
         return contact.name, contact.is_verified
 
     def save(self, c):
