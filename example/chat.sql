@@ -22,11 +22,11 @@ CREATE TABLE messages (
 );
 CREATE INDEX ON messages (conversation_id);
 
--- The application asks for verdicts, and has its tables.  Of contacts it may read
--- all but the visitor's token, with which a browser says who it was.
+-- The application asks who a visitor is, and has its tables.  Of contacts it may read
+-- all but the visitor's token, with which a browser says who it was: it is handed
+-- that of whom it asks about alone.
 CREATE ROLE chat_app LOGIN;
-GRANT EXECUTE ON FUNCTION idverify_check, idverify_verdict, idverify_mask, idverify_token_claims,
-	idverify_identify(text, jsonb, uuid), idverify_identify(text, jsonb, text) TO chat_app;
+GRANT EXECUTE ON FUNCTION idverify_identify(text, jsonb, text) TO chat_app;
 GRANT SELECT, INSERT (contact_id) ON conversations TO chat_app;
 GRANT SELECT, INSERT (conversation_id, author, body) ON messages TO chat_app;
 GRANT USAGE ON SCHEMA idverify TO chat_app;

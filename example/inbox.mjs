@@ -5,12 +5,14 @@
 import { refuse } from './refuse.mjs'
 import { add_message, read_messages, tell } from './widget.mjs'
 
-// All columns but visitor, which the application's role may not read (chat.sql).
+// Not visitor, which the application's role may not read (chat.sql).
 const profile = `c.id, c.external_id, c.email, c.email_verified, c.name, c.company, c.phone, c.custom_data,
 	c.shop, c.is_verified, c.verified_at, c.last_claim, c.created_at, c.last_seen_at`
 
+const check_id = id => /^\d{1,18}$/.test(id) || refuse(404, 'There is no such contact or fold.')
+
 async function find_contact({ app, agent }, id) {
-	if (!/^\d{1,18}$/.test(id)) refuse(404, 'There is no such contact.')
+	check_id(id)
 	const find = async id => (await app.query(`SELECT ${profile} FROM idverify.contacts c WHERE c.id = $1`, [id])).rows[0]
 	// An agent may have a contact open that was folded into another meanwhile.
 	return await find(id) ?? await find((await agent.query('SELECT idverify_resolve($1::bigint) AS id', [id])).rows[0].id)
@@ -44,6 +46,8 @@ export const routes = {
 
 	// { source, target, dry_run, force }.  A dry run is the fold, rolled back: its counts are exact.
 	'POST /api/folds': async ({ body: { source, target, dry_run, force } }, { agent }) => {
+		check_id(source)
+		check_id(target)
 		const { rows } = await agent.query(`
 			SELECT fold_id, relation, column_name, moved, dropped
 			FROM idverify_fold($1::bigint, $2::bigint, dry_run => $3, force => $4)`, [source, target, dry_run === true, force === true])
@@ -53,6 +57,7 @@ export const routes = {
 
 	// { force }: also where the visitor has come again since, as somebody new.
 	'POST /api/folds/:id/undo': async ({ params, body }, { agent }) => {
+		check_id(params.id)
 		const { rows: [fold] } = await agent.query('SELECT source_id, target_id FROM folded WHERE id = $1', [params.id])
 		if (!fold) refuse(404, 'There is no such fold, or it was undone.')
 		const { rows } = await agent.query('SELECT relation, moved, restored, skipped FROM idverify_unfold($1::bigint, force => $2)', [params.id, body.force === true])

@@ -1,8 +1,2 @@
 // What a route throws where a request cannot be answered.
-export class Refusal extends Error {
-	constructor(status, message) {
-		super(message)
-		this.status = status
-	}
-}
-export const refuse = (status, message) => { throw new Refusal(status, message) }
+export const refuse = (status, message) => { throw Object.assign(new Error(message), { status }) }

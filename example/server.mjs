@@ -11,8 +11,8 @@
 //	async (request, { app, agent, admin }) => object
 //
 // request has body (the JSON object of a POST, {} otherwise), query
-// (URLSearchParams), params ({ id }), headers and signal (aborted when the browser
-// has gone).  What is returned is sent as JSON.  app, agent and admin are pools of
+// (URLSearchParams), params ({ id }), headers, response and signal (aborted when the
+// browser has gone).  What is returned is sent as JSON.  app, agent and admin are pools of
 // connections as the roles chat_app, chat_agent and chat_admin (chat.sql).
 // What is thrown by refuse(status, message) is sent as { error: message }; an error
 // of the database is what explain_error() makes of it.
@@ -24,7 +24,7 @@ import { routes as site } from './site.mjs'
 import { routes as widget } from './widget.mjs'
 import { routes as inbox } from './inbox.mjs'
 import { routes as settings } from './settings.mjs'
-import { Refusal } from './refuse.mjs'
+import { refuse } from './refuse.mjs'
 
 // By require, which finds pg along NODE_PATH, too.
 const { Pool } = createRequire(import.meta.url)('pg')
@@ -56,18 +56,18 @@ function explain_error(error, is_visitor) {
 }
 
 async function read_json(message) {
-	if (!/^application\/json\b/.test(message.headers['content-type'] ?? '')) throw new Refusal(415, 'JSON is expected.')
+	if (!/^application\/json(;|$)/.test(message.headers['content-type'] ?? '')) refuse(415, 'JSON is expected.')
 	const chunks = []
 	let length = 0
 	for await (const chunk of message) {
-		if ((length += chunk.length) > 128 * 1024) throw new Refusal(413, 'That is too much.')
+		if ((length += chunk.length) > 128 * 1024) refuse(413, 'That is too much.')
 		chunks.push(chunk)
 	}
 	try {
 		const body = JSON.parse(Buffer.concat(chunks).toString('utf8'))
 		if (body && typeof body === 'object' && !Array.isArray(body)) return body
 	} catch { /* told below */ }
-	throw new Refusal(400, 'A JSON object is expected.')
+	refuse(400, 'A JSON object is expected.')
 }
 
 /** The route of a path, and its parameters. */
@@ -90,7 +90,7 @@ function listen(port, { at, roles, routes, pages, serves, csp, guest }) {
 	const server = createServer(async (message, response) => {
 		const send = (status, type, text) => response.writeHead(status, { 'content-type': type + '; charset=utf-8' }).end(text)
 		const json = (status, object) => send(status, 'application/json', JSON.stringify(object))
-		const path = message.url.split('?')[0], is_widget = Boolean(guest) && path.startsWith('/widget')
+		const path = message.url.split('?')[0], is_widget = Boolean(guest) && /^\/widget[/.]/.test(path)
 		try {
 			const from = message.headers.origin
 
@@ -103,12 +103,13 @@ function listen(port, { at, roles, routes, pages, serves, csp, guest }) {
 			if (is_widget && from === guest.origin) {
 				response.setHeader('access-control-allow-origin', from)
 				response.setHeader('access-control-allow-headers', 'content-type')
+				response.setHeader('access-control-max-age', '600')
 				response.setHeader('vary', 'origin')
 			}
 
 			// Another name for this address would be somebody else's page (DNS rebinding).
 			if ('http://' + message.headers.host !== at.origin) {
-				if (message.method !== 'GET' || is_widget) throw new Refusal(421, 'Open ' + at.origin + '/')
+				if (message.method !== 'GET' || is_widget) refuse(421, 'Open ' + at.origin + '/')
 				return response.writeHead(302, { location: at.origin + (pages[path] ? path : '/') }).end()
 			}
 			if (message.method === 'OPTIONS' && is_widget) return response.writeHead(204).end()
@@ -118,9 +119,9 @@ function listen(port, { at, roles, routes, pages, serves, csp, guest }) {
 				return send(200, types[extname(file)], files[file].replaceAll('{{product}}', product.origin))
 
 			const route = find_route(routes, message.method, path)
-			if (!route) throw new Refusal(404, 'There is no such page.')
+			if (!route) refuse(404, 'There is no such page.')
 			// A page of others can send a POST, but cannot say that it is ours.
-			if (message.method !== 'GET' && from !== (is_widget ? guest : at).origin) throw new Refusal(403, 'Only pages of this site may do that.')
+			if (message.method !== 'GET' && from !== (is_widget ? guest : at).origin) refuse(403, 'Only pages of this site may do that.')
 
 			const gone = new AbortController()
 			response.on('close', () => gone.abort())
@@ -130,7 +131,7 @@ function listen(port, { at, roles, routes, pages, serves, csp, guest }) {
 			json(200, await route.handler(request, roles) ?? {})
 		} catch (error) {
 			if (response.headersSent) return response.end()
-			json(...(error instanceof Refusal ? [error.status, { error: error.message }] : explain_error(error, is_widget)))
+			json(...(error.status ? [error.status, { error: error.message }] : explain_error(error, is_widget)))
 		}
 	})
 	return new Promise(resolve => server.listen(port, '127.0.0.1', () => {

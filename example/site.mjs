@@ -1,8 +1,8 @@
 // The shop's site: it knows its customers, and says to the chat who they are.
 //
 // What it says is signed here, on its server, with the code of sign/idverify.mjs.
-// The identity secret never leaves this file: neither the browser nor the chat
-// product is told more than what it signs.
+// The identity secret never leaves this file: the browser and the chat product are told
+// what it signs, and, for the operator's form, its last four characters.
 import { createHmac, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { signToken, userHash } from '../sign/idverify.mjs'
@@ -26,7 +26,8 @@ const session_of = headers => /(?:^|; )juniper=([\w-]+)/.exec(headers.cookie ?? 
 function make_claim(id) {
 	const profile = customers[id]
 	if (signs === 'token') return { token: signToken(secret, { external_id: id, ...profile, shop }) }
-	return { external_id: id, user_hash: userHash(secret, id), ...profile, shop, shop_hash: userHash(secret, shop) }
+	// A hash does not say what it signs: one of the shop would pass for that of a customer's id.
+	return { external_id: id, user_hash: userHash(secret, id), ...profile }
 }
 
 function describe_session(headers) {

@@ -3,6 +3,7 @@ import { call, h } from '/page.js'
 
 const $ = id => document.getElementById(id)
 let session			// what the shop's server says of this browser
+let asked = 0		// answers that another question has overtaken do not count
 let forged = false	// the claim was tampered with: it is not to be made good again
 
 function show() {
@@ -18,8 +19,16 @@ function show() {
 	document.querySelector('[value=old]').disabled = signs !== 'token'
 }
 
+/** Ask the shop's server.  False if something else was asked meanwhile. */
+async function ask(path, body) {
+	const mine = ++asked
+	const answer = await call(path, body)
+	if (mine === asked) session = answer
+	return mine === asked
+}
+
 async function log_in(customer) {
-	session = await call('/login', { customer })
+	if (!await ask('/login', { customer })) return
 	forged = false
 	$('how').value = ''
 	show()
@@ -29,7 +38,7 @@ async function log_in(customer) {
 
 $('logout').addEventListener('click', async () => {
 	parley.logout()		// whatever becomes of the session
-	session = await call('/logout', {})
+	if (!await ask('/logout', {})) return
 	forged = false
 	show()
 	$('customers').firstChild.focus()
@@ -39,7 +48,7 @@ $('logout').addEventListener('click', async () => {
 async function refresh() {
 	if (forged) return
 	const before = session?.customer
-	session = await call('/session')
+	if (!await ask('/session')) return
 	show()
 	if (session.claim) parley.identify(session.claim)
 	else if (before) parley.identify(null)	// the session has ended elsewhere
@@ -52,7 +61,6 @@ const forgeries = {
 	other: () => ({ external_id: session.customer.id === 'user_4712' ? 'user_4711' : 'user_4712', name: undefined, email: undefined }),
 	none: claim => ({ user_hash: undefined, token: undefined, external_id: session.customer.id }),
 	old: () => call('/old-token'),
-	shop: () => ({ shop: 'other-shop.example' }),
 }
 
 $('forge').addEventListener('submit', async event => {
@@ -72,7 +80,7 @@ $('forge').addEventListener('submit', async event => {
 $('operator').addEventListener('submit', async event => {
 	event.preventDefault()
 	try {
-		session = await call('/secret', { secret: $('secret').value, signs: new FormData(event.target).get('signs') })
+		await ask('/secret', { secret: $('secret').value, signs: new FormData(event.target).get('signs') })
 		$('secret').value = ''
 		$('saved').textContent = 'The next claim is signed with it.'
 		forged = false

@@ -18,8 +18,8 @@
 	root.innerHTML = `
 		<link rel="stylesheet" href="${product}/widget.css">
 		<section id="panel" role="dialog" aria-labelledby="title" hidden>
-			<header><div><h2 id="title">Chat with us</h2><p id="who" role="status"></p></div>
-				<button id="close" type="button" aria-label="Close chat">×</button></header>
+			<div id="head"><div><h2 id="title">Chat with us</h2><p id="who" role="status"></p></div>
+				<button id="close" type="button" aria-label="Close chat">×</button></div>
 			<div id="log" role="log" aria-label="Messages" tabindex="0"></div>
 			<p id="problem" role="alert" hidden></p>
 			<button id="guest" type="button" hidden>Continue as a guest</button>

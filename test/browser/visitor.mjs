@@ -215,3 +215,23 @@ story('names, messages and custom data are text, whatever they hold', async it =
 			return [window.hit, within(document).filter(e => e.matches('img[src=x], b')).length]
 		}), [undefined, 0])
 })
+
+story('who has logged out stays so, though an answer of before comes late', async it => {
+	const visitor = await visit(it)
+	await log_in(visitor, 'Ann Lindgren')
+	await says_who(visitor, 'Ann Lindgren · verified')
+	let late
+	await visitor.route('**/session', async route => {
+		late = { route, response: await route.fetch() }
+	})
+	await visitor.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+	await eventually('the session is asked for', () => late)
+	await log_out(visitor)
+	await visitor.getByRole('button', { name: 'Ann Lindgren' }).waitFor()
+	const seen = visitor.waitForResponse('**/session')
+	await late.route.fulfill({ response: late.response })
+	await seen
+	await visitor.waitForTimeout(300)
+	assert.equal(await visitor.getByRole('button', { name: 'Log out' }).count(), 0)
+	assert.equal(await who(visitor), 'Chatting as a guest')
+})
