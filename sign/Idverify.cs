@@ -17,9 +17,13 @@ public static class Idverify
 	// half a character is an error, too
 	static readonly Encoding Utf8 = new UTF8Encoding(false, true);
 
+	// What the database calls nobody (vectors.json), in any case, with its blanks around it.
+	const string Blanks = @"[\t-\r \u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]*";
+
 	static readonly Regex Nobody = new Regex(
-		@"\A(undefined|null|nil|none|nan|true|false|anonymous|guest|\[object .*\]|[0-]*)\z",
-		RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
+		@"\A" + Blanks + @"(undefined|null|\(null\)|<null>|nil|<nil>|none|nan|true|false|-1|anonymous|guest|\{\}|\[\]|""""|''" +
+			@"|\[object .*\]|\{\{.*\}\}|\$\{.*\}|#\{.*\}|<%.*%>|[0-]*)" + Blanks + @"\z",
+		RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.Singleline);
 
 	/// <summary>The user_hash of an id: 64 hex digits.</summary>
 	public static string UserHash(string secret, string id)
@@ -35,27 +39,35 @@ public static class Idverify
 
 	/// <summary>
 	/// A token that says who the visitor is, for lifetime seconds: 1 to 86400.  The claims
-	/// name who by sub, external_id, user_id, userId or id, and may have an email, a name and
-	/// what else the profile holds: text, numbers, booleans, and dictionaries and lists of them.
+	/// name who by sub, external_id, user_id, userId or id, or else by email, and may have a
+	/// name and what else the profile holds: text, numbers, booleans, and dictionaries and
+	/// lists of them.
 	/// </summary>
 	public static string SignToken(string secret, IDictionary<string, object> claims, int lifetime = 300)
 	{
-		var who = new[] { "external_id", "user_id", "userId", "sub", "id" }
-			.Where(name => claims.ContainsKey(name) && claims[name] != null && !"".Equals(claims[name]))
-			.Select(name => claims[name]).ToList();
-		if (who.Count == 0) throw new ArgumentException("the claims name nobody");
-		foreach (var id in who)
+		var all = new Dictionary<string, object>(claims);
+		Func<string, object> claim = name => all.ContainsKey(name) ? all[name] : null;
+		var ids = new[] { "external_id", "user_id", "userId", "sub", "id" }.Select(claim).Where(id => id != null && !"".Equals(id)).ToList();
+		if (!ids.All(id => id is string || id is int || id is long)) throw new ArgumentException("an id to sign is text or an integer");
+		if (ids.Select(id => Text(Convert.ToString(id, CultureInfo.InvariantCulture))).Distinct().Count() > 1)
+			throw new ArgumentException("the claims name two ids");
+		if (ids.Count == 0)
 		{
-			if (!(id is string || id is int || id is long)) throw new ArgumentException("an id to sign is text or an integer");
-			Text(Convert.ToString(id, CultureInfo.InvariantCulture));
+			var email = claim("email") as string;
+			var verified = !all.ContainsKey("email_verified") || true.Equals(all["email_verified"]) || "true".Equals(all["email_verified"]);
+			if (string.IsNullOrEmpty(email) || !verified) throw new ArgumentException("the claims name nobody");
+			Text(email);
 		}
-		if (claims.ContainsKey("iat") || claims.ContainsKey("exp")) throw new ArgumentException("iat and exp are set here");
+		if (all.ContainsKey("iat") || all.ContainsKey("exp")) throw new ArgumentException("iat and exp are set here");
 		if (lifetime < 1 || lifetime > 86400) throw new ArgumentException("the lifetime is 1 to 86400 seconds");
 
 		var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
-		var all = new Dictionary<string, object>(claims) { ["iat"] = now, ["exp"] = now + lifetime };
+		all["iat"] = now;
+		all["exp"] = now + lifetime;
 		var signed = Encoded(Utf8.GetBytes("{\"alg\":\"HS256\",\"typ\":\"JWT\"}")) + "." + Encoded(Utf8.GetBytes(Json(all)));
-		return signed + "." + Encoded(Mac(secret, signed));
+		var token = signed + "." + Encoded(Mac(secret, signed));
+		if (token.Length > 8192) throw new ArgumentException("a token has at most 8192 bytes");
+		return token;
 	}
 
 	static byte[] Mac(string secret, string text)
@@ -68,7 +80,10 @@ public static class Idverify
 
 	static string Text(string id)
 	{
-		if (id == null || Nobody.IsMatch(id.Trim())) throw new ArgumentException("there is no id to sign");
+		if (id == null) throw new ArgumentException("an id to sign is text or an integer");
+		if (id.IndexOf('\0') >= 0) throw new ArgumentException("the id has U+0000");
+		if (Utf8.GetByteCount(id) > 1024) throw new ArgumentException("an id has at most 1024 bytes");
+		if (Nobody.IsMatch(id)) throw new ArgumentException("the id names nobody: it is blank, zero, undefined, null, a template that was not rendered or the like");
 		return id;
 	}
 

@@ -20,7 +20,18 @@ import (
 	"unicode/utf8"
 )
 
-var nobody = regexp.MustCompile(`(?i)^(undefined|null|<nil>|nil|none|nan|true|false|anonymous|guest|\[object .*\]|[0-]*)$`)
+// What the database calls nobody (vectors.json), with its blanks around it.
+const blanks = `[\t-\r \x{85}\x{a0}\x{1680}\x{2000}-\x{200b}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}]*`
+
+var nobody = regexp.MustCompile(`(?s)^` + blanks + `(undefined|null|\(null\)|<null>|nil|<nil>|none|nan|true|false|-1|anonymous|guest|\{\}|\[\]|""|''|\[object .*\]|\{\{.*\}\}|\$\{.*\}|#\{.*\}|<%.*%>|[0-]*)` + blanks + `$`)
+
+// lower is c in lower case, if it is one of A to Z, and of no other alphabet.
+func lower(c rune) rune {
+	if c >= 'A' && c <= 'Z' {
+		return c - 'A' + 'a'
+	}
+	return c
+}
 
 func key(secret string) ([]byte, error) {
 	if secret == "" {
@@ -33,8 +44,14 @@ func key(secret string) ([]byte, error) {
 }
 
 func checked(id string) error {
-	if nobody.MatchString(strings.TrimSpace(id)) || !utf8.ValidString(id) {
-		return errors.New("there is no id to sign")
+	if !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
+		return errors.New("the id is not in UTF-8, or has U+0000")
+	}
+	if len(id) > 1024 {
+		return errors.New("an id has at most 1024 bytes")
+	}
+	if nobody.MatchString(strings.Map(lower, id)) {
+		return errors.New("the id names nobody: it is blank, zero, undefined, null, a template that was not rendered or the like")
 	}
 	return nil
 }
@@ -59,7 +76,7 @@ func UserHash(secret, id string) (string, error) {
 
 // SignToken returns a token that says who the visitor is, for as long as lifetime
 // says: a second to 24 hours.  The claims name who by sub, external_id, user_id,
-// userId or id, and may have an email, a name and what else the profile holds.
+// userId or id, or else by email, and may have a name and what else the profile holds.
 func SignToken(secret string, claims map[string]any, lifetime time.Duration) (string, error) {
 	key, err := key(secret)
 	if err != nil {
@@ -69,29 +86,41 @@ func SignToken(secret string, claims map[string]any, lifetime time.Duration) (st
 	for name, value := range claims {
 		all[name] = value
 	}
-	somebody := false
+	who := ""
 	for _, name := range []string{"external_id", "user_id", "userId", "sub", "id"} {
-		id := claims[name]
-		switch id.(type) {
+		switch claims[name].(type) {
 		case nil:
 			continue
 		case string, int, int32, int64, uint, uint32, uint64:
 		default:
 			return "", errors.New("an id to sign is text or an integer")
 		}
+		id := fmt.Sprint(claims[name])
 		if id == "" {
 			continue
 		}
-		if err := checked(fmt.Sprint(id)); err != nil {
+		if err := checked(id); err != nil {
 			return "", err
 		}
-		somebody = true
+		if who != "" && who != id {
+			return "", errors.New("the claims name two ids")
+		}
+		who = id
 	}
-	if !somebody {
-		return "", errors.New("the claims name nobody")
+	if who == "" {
+		email, _ := claims["email"].(string)
+		verified, said := claims["email_verified"]
+		if email == "" || said && verified != true && verified != "true" {
+			return "", errors.New("the claims name nobody")
+		}
+		if err := checked(email); err != nil {
+			return "", err
+		}
 	}
-	if all["iat"] != nil || all["exp"] != nil {
-		return "", errors.New("iat and exp are set here")
+	for _, name := range []string{"iat", "exp"} {
+		if _, said := claims[name]; said {
+			return "", errors.New("iat and exp are set here")
+		}
 	}
 	if lifetime < time.Second || lifetime > 24*time.Hour {
 		return "", errors.New("the lifetime is a second to 24 hours")
@@ -105,5 +134,9 @@ func SignToken(secret string, claims map[string]any, lifetime time.Duration) (st
 	}
 	encoded := base64.RawURLEncoding.EncodeToString
 	signed := encoded([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + encoded(payload)
-	return signed + "." + encoded(mac(key, signed)), nil
+	token := signed + "." + encoded(mac(key, signed))
+	if len(token) > 8192 {
+		return "", errors.New("a token has at most 8192 bytes")
+	}
+	return token, nil
 }

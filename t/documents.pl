@@ -59,7 +59,8 @@ my %interpreter = (
 	php => { file => 'sign.php', command => ['php'] },
 	python => { file => 'sign.py', command => ['python3'] },
 	go => { file => 'sign.go', command => [ 'go', 'run' ] },
-	java => { file => 'Sign.java', command => [ 'java', '-Xshare:auto' ] });
+	# Arabic has digits of its own, which no token may have
+	java => { file => 'Sign.java', command => [ 'java', '-Xshare:auto', '-Duser.language=ar', '-Duser.country=EG' ] });
 
 # Whatever is said in the language of psql or of a program.
 my $comment = qr{^\s*(?:-->|\#>|//>) ?(.*)$};

@@ -12,19 +12,35 @@ import (
 	"sign/idverify"
 )
 
+func decoded(value string) string {
+	if value == "broken" {
+		return "\xff"
+	}
+	text, _ := base64.StdEncoding.DecodeString(value)
+	return string(text)
+}
+
 func made(secret string, words []string) (string, error) {
 	value := ""
 	if len(words) > 2 {
 		value = words[2]
 	}
-	text, _ := base64.StdEncoding.DecodeString(value)
+	if words[0] == "claims" {
+		claims := map[string]any{}
+		for _, claim := range words[1:] {
+			named := strings.SplitN(claim, "=", 2)
+			claims[named[0]] = decoded(named[1])
+		}
+		return idverify.SignToken(secret, claims, 5*time.Minute)
+	}
+	text := decoded(value)
 	if words[0] == "token" {
 		seconds, _ := strconv.Atoi(words[1])
-		claims := map[string]any{"sub": string(text), "name": "\"\\é😀", "custom_data": map[string]any{"plans": []any{"pro", 7, true}}}
+		claims := map[string]any{"sub": text, "name": "\"\\é😀", "custom_data": map[string]any{"plans": []any{"pro", 7, true}}}
 		return idverify.SignToken(secret, claims, time.Duration(seconds)*time.Second)
 	}
 	if words[1] == "text" {
-		return idverify.UserHash(secret, string(text))
+		return idverify.UserHash(secret, text)
 	}
 	// a number as text, since Go would not take it otherwise; and no value is ""
 	return idverify.UserHash(secret, value)

@@ -8,10 +8,16 @@ import idverify
 secret = os.environ['IDENTITY_SECRET']
 
 
-def made(kind, what, value=''):
+def decoded(value):
+    return '\ud800' if value == 'broken' else base64.b64decode(value).decode()
+
+
+def made(kind, what, value='', *more):
+    if kind == 'claims':
+        return idverify.sign_token(secret, {name: decoded(text) for name, _, text in (claim.partition('=') for claim in (what, value, *more) if claim)})
     if kind == 'token':
-        return idverify.sign_token(secret, {'sub': base64.b64decode(value).decode(), 'name': '"\\é😀', 'custom_data': {'plans': ['pro', 7, True]}}, int(what))
-    return idverify.user_hash(secret, base64.b64decode(value).decode() if what == 'text' else int(value) if what == 'number' else None)
+        return idverify.sign_token(secret, {'sub': decoded(value), 'name': '"\\é😀', 'custom_data': {'plans': ['pro', 7, True]}}, int(what))
+    return idverify.user_hash(secret, decoded(value) if what == 'text' else int(value) if what == 'number' else None)
 
 
 for line in sys.stdin:
