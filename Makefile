@@ -14,7 +14,7 @@ check:
 # By the version of META.json, from what is committed.
 else ifeq ($(MAKECMDGOALS),dist)
 .PHONY: dist
-version := $(shell sed -n 's/^\t"version": "\(.*\)",/\1/p' META.json)
+version := $(shell git show HEAD:META.json | sed -n 's/^\t"version": "\(.*\)",/\1/p')
 dist:
 	git archive --format=zip --prefix='idverify-$(version)/' -o 'idverify-$(version).zip' HEAD
 	git archive --format=tar.gz --prefix='postgresql-idverify-$(version:.0=)/' -o 'postgresql-idverify_$(version:.0=).orig.tar.gz' HEAD
@@ -50,8 +50,8 @@ ISOLATION = $(patsubst $(srcdir)/specs/%.spec,%,$(sort $(wildcard $(srcdir)/spec
 ISOLATION_OPTS = --inputdir=$(srcdir) --encoding=UTF8 --load-extension=idverify --load-extension=pgcrypto
 TAP_TESTS = 1
 
-UNIT_TESTS = $(patsubst %.c,%.test,$(wildcard test/unit/*.c))
-FUZZED = $(patsubst src/core/%.c,%,$(filter $(patsubst test/fuzz/%,src/core/%,$(wildcard test/fuzz/*.c)),$(wildcard src/core/*.c)))
+UNIT_TESTS = $(patsubst $(srcdir)/%.c,%.test,$(wildcard $(srcdir)/test/unit/*.c))
+FUZZED = $(filter $(patsubst $(srcdir)/test/fuzz/%.c,%,$(wildcard $(srcdir)/test/fuzz/*.c)),$(CORE))
 SEED_TESTS = $(patsubst %,test/fuzz/%.test,$(FUZZED))
 EXTRA_CLEAN = $(UNIT_TESTS) $(SEED_TESTS) tmp_built_for tmp_core tmp_inst tmp_output tmp_check tmp_check_ti results \
 	regression.diffs regression.out output_iso log
@@ -95,29 +95,31 @@ endif
 endif
 
 # The core without a server, compiled once for all of its tests
-CORE = $(patsubst src/core/%.c,%,$(wildcard src/core/*.c))
-UNIT_CFLAGS = -std=gnu99 -Wall -Wextra -Werror -O2 -g $(COPT) -Isrc
-tmp_core/%.o: src/core/%.c $(wildcard src/core/*.h) tmp_built_for
+CORE = $(patsubst $(srcdir)/src/core/%.c,%,$(wildcard $(srcdir)/src/core/*.c))
+UNIT_CFLAGS = -std=gnu99 -Wall -Wextra -Werror -O2 -g $(COPT) -I$(srcdir)/src
+tmp_core/%.o: src/core/%.c $(wildcard $(srcdir)/src/core/*.h) tmp_built_for
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
-test/unit/%.test: test/unit/%.c $(wildcard test/unit/*.h) $(CORE:%=tmp_core/%.o)
+test/unit/%.test: test/unit/%.c $(wildcard $(srcdir)/test/unit/*.h) $(CORE:%=tmp_core/%.o)
+	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -o $@ $(filter-out %.h,$^) -lcrypto
 
 # The fuzz harnesses (dev/fuzz), fed with their seeds once; with sanitizers, where
 # the compiler has them.
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 HAS_SANITIZE = $(shell echo 'int main(void) { return 0; }' | $(CC) -x c $(SANITIZE) -o /dev/null - 2> /dev/null && echo yes)
-FUZZ_CFLAGS = -std=gnu99 -Wall -Wextra -Werror -O1 -g $(if $(HAS_SANITIZE),$(SANITIZE)) -Isrc
-tmp_core/sanitized/%.o: src/core/%.c $(wildcard src/core/*.h) tmp_built_for
+FUZZ_CFLAGS = -std=gnu99 -Wall -Wextra -Werror -O1 -g $(if $(HAS_SANITIZE),$(SANITIZE)) -I$(srcdir)/src
+tmp_core/sanitized/%.o: src/core/%.c $(wildcard $(srcdir)/src/core/*.h) tmp_built_for
 	@mkdir -p $(@D)
 	$(CC) $(FUZZ_CFLAGS) -c -o $@ $<
 test/fuzz/%.test: test/fuzz/%.c test/fuzz/replay.c $(CORE:%=tmp_core/sanitized/%.o)
+	@mkdir -p $(@D)
 	$(CC) $(FUZZ_CFLAGS) -o $@ $^ -lcrypto
 
 .PHONY: unit
 unit: $(UNIT_TESTS) $(SEED_TESTS)
 	@failed=0; for t in $(UNIT_TESTS); do echo "# $$t"; ./$$t || failed=1; done; \
-	for t in $(FUZZED); do echo "# test/fuzz/seeds/$$t"; ./test/fuzz/$$t.test test/fuzz/seeds/$$t/* || failed=1; done; exit $$failed
+	for t in $(FUZZED); do echo "# test/fuzz/seeds/$$t"; ./test/fuzz/$$t.test $(srcdir)/test/fuzz/seeds/$$t/* || failed=1; done; exit $$failed
 
 # A file includes headers of the rooms that its own is built on, and no others.
 .PHONY: check-floors
