@@ -109,5 +109,13 @@ for (
 		't', '... is used with all its bytes');
 }
 
+# A rotation that fails does not say that it has happened.
+$node->append_conf('postgresql.conf', "idverify.key_file = '/nonexistent'");
+$node->restart;
+my ($failed, undef, $told) = $node->psql('postgres', q{SELECT idverify_rotate('shop')});
+is($failed, 3, 'a rotation without a key ring fails');
+like($told, qr/ERROR:  could not use the key ring/, '... says why');
+unlike($told, qr/NOTICE/, '... and nothing of the previous secret');
+
 $node->stop;
 done_testing();

@@ -134,22 +134,36 @@ retire(const IdvLockedApp *app, IdvText signer, const char *state, TimestampTz u
 					 lengthof(types), types, values, NULL);
 }
 
-/*
- * Make way for another current secret of the signer, and say in a NOTICE until
- * when the one that was current verifies.
- *
- * Who writes grace => '24' has 24 seconds, and learns it here and not from refused
- * visitors.  Nothing is said where there was no current secret.
- */
-static void
+/* What a signer's current secret became. */
+typedef struct Replaced
+{
+	bool		any;			/* there was one */
+	TimestampTz until;			/* it verifies until then */
+} Replaced;
+
+/* Make way for another current secret of the signer. */
+static Replaced
 replace_current(const IdvLockedApp *app, IdvText signer, int64 grace)
 {
-	TimestampTz until = end_of_grace(app, grace);
+	Replaced	replaced = {.until = end_of_grace(app, grace)};
 
-	end_grace_by(app, signer, until);
-	if (retire(app, signer, "current", until) == 0)
+	end_grace_by(app, signer, replaced.until);
+	replaced.any = retire(app, signer, "current", replaced.until) > 0;
+	return replaced;
+}
+
+/*
+ * Say in a NOTICE until when a secret verifies that was replaced.
+ *
+ * Who writes grace => '24' has 24 seconds, and learns it here and not from refused
+ * visitors.  It is said last: once nothing can fail but the commit.
+ */
+static void
+report_replaced(const IdvLockedApp *app, IdvText signer, const Replaced *replaced)
+{
+	if (!replaced->any)
 		return;
-	if (TIMESTAMP_IS_NOBEGIN(until))
+	if (TIMESTAMP_IS_NOBEGIN(replaced->until))
 		ereport(NOTICE,
 				(errmsg("the previous secret of signer \"%s\" of app \"%s\" no longer verifies",
 						idv_text_shown(signer, IDV_SIGNER_MAX),
@@ -159,7 +173,7 @@ replace_current(const IdvLockedApp *app, IdvText signer, int64 grace)
 				(errmsg("the previous secret of signer \"%s\" of app \"%s\" verifies until %s",
 						idv_text_shown(signer, IDV_SIGNER_MAX),
 						idv_text_shown(app->key, IDV_APP_KEY_MAX),
-						timestamptz_to_str(until))));
+						timestamptz_to_str(replaced->until))));
 }
 
 /* The grace window that a call asks for, or else the app's. */
@@ -210,6 +224,7 @@ idverify_rotate(PG_FUNCTION_ARGS)
 	IdvLockedApp app;
 	IdvText		signer;
 	int64		grace;
+	Replaced	replaced;
 	IdvSecretPlace place;
 	IdvNewSecret minted;
 
@@ -233,13 +248,14 @@ idverify_rotate(PG_FUNCTION_ARGS)
 		retire(&app, signer, "staged", DT_NOBEGIN);
 	}
 
-	replace_current(&app, signer, grace);
+	replaced = replace_current(&app, signer, grace);
 	place = (IdvSecretPlace)
 	{
 		.app_id = app.id,.signer = signer,.signs = app.signs,.state = "current",
 			.rotated = true,.now = app.now
 	};
 	idv_secret_mint(&minted, &place);
+	report_replaced(&app, signer, &replaced);
 
 	SPI_finish();
 	PG_RETURN_DATUM(idv_secret_hand_out(&minted));
@@ -316,6 +332,7 @@ idverify_promote(PG_FUNCTION_ARGS)
 	Oid			types[] = {INT4OID, TEXTOID, TIMESTAMPTZOID};
 	IdvLockedApp app;
 	IdvText		signer;
+	Replaced	replaced;
 	Datum		values[lengthof(types)];
 
 	idv_expect_arguments(fcinfo, 3);
@@ -332,13 +349,14 @@ idverify_promote(PG_FUNCTION_ARGS)
 				 errhint("Stage one with idverify_stage, or use idverify_rotate.")));
 
 	/* The index that allows one current secret checks row by row. */
-	replace_current(&app, signer, grace_argument(fcinfo->args[1], &app));
+	replaced = replace_current(&app, signer, grace_argument(fcinfo->args[1], &app));
 	values[0] = Int32GetDatum(app.id);
 	values[1] = idv_text_datum(signer);
 	values[2] = TimestampTzGetDatum(app.now);
 	idv_query("UPDATE idverify.secrets SET state = 'current', rotated_at = $3"
 			  " WHERE app_id = $1 AND signer = $2 AND state = 'staged'",
 			  lengthof(types), types, values, NULL);
+	report_replaced(&app, signer, &replaced);
 
 	SPI_finish();
 	PG_RETURN_VOID();
