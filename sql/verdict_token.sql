@@ -3,7 +3,7 @@
 --
 -- Tokens are made here, by pgcrypto: any text is signed, also such as no library
 -- would sign.  In a payload, @300 stands for the time 300 seconds from now.  What
--- is a second from the edge of a rule is in test/unit/token.c, which has a clock
+-- is a second from the edge of a rule is in test/unit/token_time.c, which has a clock
 -- of its own.
 --
 \set VERBOSITY terse

@@ -30,6 +30,8 @@
 /* A string literal, which may hold zero bytes, and its length. */
 #define TEXT(literal)		(literal), sizeof(literal) - 1
 
+#define LENGTH_OF(array)	(sizeof(array) / sizeof((array)[0]))
+
 static int	checks_failed = 0;	/* in the test that is running */
 static int	tests_passed = 0;
 static int	tests_failed = 0;
